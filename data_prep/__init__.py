@@ -1,0 +1,1 @@
+"""Tagged text -> length-bucketed Parquet shards. Run `python -m data_prep --help`."""

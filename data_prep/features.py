@@ -1,0 +1,85 @@
+"""Token features, each declared once: FEATURES. Shards, index, reader and model follow this list.
+
+To add one, append a declaration: a name (the shard's column), what it says, and a function that fits it to the
+corpus and returns its values and an encoder, or None if the corpus cannot have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from data_prep.vocab import PAD, UNK, Vocab, fit_values
+
+CAPS = ("allCaps", "upperInitial", "lowercase", "mixedCaps", "noinfo")
+
+
+class Tokens(NamedTuple):
+    """What a feature may look at when it encodes: M tokens of N whole sentences, as numbers of distinct strings."""
+
+    token_M: np.ndarray
+    pos_M: np.ndarray
+    length_N: np.ndarray
+
+
+class Corpus(NamedTuple):
+    """What a feature may look at when it is fitted: distinct strings, and how often each occurs in train."""
+
+    token_V: list[str]
+    count_V: np.ndarray
+    pos_P: list[str]
+    pos_count_P: np.ndarray
+
+
+class Fitted(NamedTuple):
+    vocab: Vocab
+    # Tokens -> ids (M,); 0 is padding, 1 unknown.
+    encode: Callable[[Tokens], np.ndarray]
+
+
+class FeatureSpec(NamedTuple):
+    name: str
+    meaning: str
+    fit: Callable[[Corpus], Fitted | None]
+
+
+def capitalisation(token: str) -> str:
+    """Capitalisation class of a token (Chiu & Nichols 2016, section 2.3.2); one without case has no info."""
+    has_upper = any(char.isupper() for char in token)
+    has_lower = any(char.islower() for char in token)
+    if not has_upper:
+        return "lowercase" if has_lower else "noinfo"
+    if not has_lower:
+        return "allCaps"
+    rest_has_upper = any(char.isupper() for char in token[1:])
+    return "upperInitial" if token[0].isupper() and not rest_has_upper else "mixedCaps"
+
+
+def _fit_caps(corpus: Corpus) -> Fitted:
+    # The classes are fixed, so every one has an id, seen in train or not.
+    ids = {name: value_id for value_id, name in enumerate((PAD, UNK, *CAPS))}
+    id_V = np.array([ids[capitalisation(token)] for token in corpus.token_V], np.int64)
+    counts = np.zeros(len(ids), np.int64)
+    np.add.at(counts, id_V, corpus.count_V)
+    return Fitted(Vocab(list(ids), counts.tolist()), lambda tokens: id_V[tokens.token_M])
+
+
+def _fit_pos(corpus: Corpus) -> Fitted | None:
+    if not corpus.pos_P:
+        return None
+    vocab, id_P = fit_values(corpus.pos_P, corpus.pos_count_P, min_count=1)
+    return Fitted(vocab, lambda tokens: id_P[tokens.pos_M])
+
+
+FEATURES = (
+    FeatureSpec("caps", "how the token is capitalised", _fit_caps),
+    FeatureSpec("pos", "its part of speech, as the corpus gives it", _fit_pos),
+)
+
+
+def fit_features(corpus: Corpus) -> dict[str, Fitted]:
+    """The features that this corpus can have, by name, in the order of FEATURES."""
+    fitted = {spec.name: spec.fit(corpus) for spec in FEATURES}
+    return {name: feature for name, feature in fitted.items() if feature is not None}

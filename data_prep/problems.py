@@ -1,0 +1,52 @@
+"""What is wrong or odd in a corpus, collected like a compiler does: `file:line: error: what`."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+MAX_SHOWN = 20
+MAX_SHOWN_A_WARNING = 3
+
+
+class CorpusError(ValueError):
+    """A corpus that cannot be used as it is; the message has one line a problem."""
+
+
+class Problems:
+    """Errors (the first 20 and a count) and warnings (a count by name, the first few of each)."""
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+        self.num_errors = 0
+        self.warnings: Counter[str] = Counter()
+        self.warning_lines: list[str] = []
+        self._shown: Counter[str] = Counter()
+
+    def error(self, where: str, what: str) -> None:
+        self.num_errors += 1
+        if len(self.errors) < MAX_SHOWN:
+            self.errors.append(f"{where}: error: {what}")
+
+    def more_errors(self, count: int) -> None:
+        """Count errors that need not be put into words, as the list is full."""
+        self.num_errors += count
+
+    @property
+    def full(self) -> bool:
+        return len(self.errors) >= MAX_SHOWN
+
+    def warn(self, name: str, where: str, what: str, count: int = 1) -> None:
+        """`name` is the key under which index.json counts the warning."""
+        self.warnings[name] += count
+        if self._shown[name] < MAX_SHOWN_A_WARNING:
+            self._shown[name] += 1
+            self.warning_lines.append(f"{where}: warning: {what}")
+
+    def summary(self) -> str:
+        shown = f", the first {len(self.errors)} shown" if self.num_errors > len(self.errors) else ""
+        return f"{self.num_errors} error{'s' if self.num_errors != 1 else ''}{shown}"
+
+    def raise_errors(self) -> None:
+        """Raise CorpusError if there were errors."""
+        if self.num_errors:
+            raise CorpusError("\n".join([*self.errors, self.summary()]))

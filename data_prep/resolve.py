@@ -1,0 +1,257 @@
+"""Second pass: raw tags -> BILOU ids, sentences -> splits; all counts that vocabularies, buckets and reports need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from data_prep import tags
+from data_prep.chunks import append_chunk, read_chunks, starts_mask
+from data_prep.intake import NUM_ARRAYS as NUM_INTAKE_ARRAYS
+from data_prep.intake import Intake
+from data_prep.problems import Problems
+from data_prep.settings import Settings
+from data_prep.splits import SplitChooser, count_duplicates
+from ner_dist import spans
+
+# Arrays of a chunk of the second pass: token, tag (BILOU id) and pos of M tokens, length and split id of N sentences.
+NUM_ARRAYS = 5
+
+
+class Longest(NamedTuple):
+    num_tokens: int
+    where: str
+
+
+class Resolved(NamedTuple):
+    """The corpus after the second pass: S splits, V distinct tokens, K BILOU tags, P parts of speech."""
+
+    path: Path
+    splits: list[str]
+    scheme: tags.Scheme
+    entity_types: list[str]
+    token_SV: np.ndarray
+    tag_SK: np.ndarray
+    pos_SP: np.ndarray
+    # Sentences of each length, from 0 to the longest.
+    length_SL: np.ndarray
+    longest: list[Longest]
+
+    def entities(self, split_id: int) -> dict[str, int]:
+        """Entities of a split by type: one begins at each B and U."""
+        tag_KB = self.tag_SK[split_id, 1:].reshape(-1, 4)
+        return {name: int(begins) for name, begins in zip(self.entity_types, tag_KB[:, 0] + tag_KB[:, 3])}
+
+
+def _cut_points(tag_L: np.ndarray, max_tokens: int) -> list[int]:
+    """Where to cut a sentence of BILOU ids so that no piece is too long: before a token that continues no entity."""
+    prefix_L, _ = spans.split_ids(tag_L)
+    may_cut_L = (prefix_L != spans.I) & (prefix_L != spans.L)
+    cuts, begin = [], 0
+    while len(tag_L) - begin > max_tokens:
+        good = np.flatnonzero(may_cut_L[begin + 1 : begin + max_tokens + 1])
+        begin += int(good[-1]) + 1 if len(good) else max_tokens
+        cuts.append(begin)
+    return cuts
+
+
+def cut_long(
+    tag_M: np.ndarray, length_N: np.ndarray, max_tokens: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Cut sentences longer than max_tokens.
+
+    Returns the tags, the new lengths, the pieces of each old sentence (N,), and how many entities had to be cut.
+    """
+    length_N = length_N.astype(np.int64)
+    start_N = np.cumsum(length_N) - length_N
+    starts_M = starts_mask(length_N)
+    for n in np.flatnonzero(length_N > max_tokens):
+        cuts = _cut_points(tag_M[start_N[n] : start_N[n] + length_N[n]], max_tokens)
+        starts_M[start_N[n] + np.array(cuts)] = True
+    prefix_M, type_M = spans.split_ids(tag_M)
+    # Cutting an entity makes two of it.
+    num_cut = int((starts_M & ((prefix_M == spans.I) | (prefix_M == spans.L))).sum())
+    if num_cut:
+        tag_M = spans.spans_to_bilou(spans.entity_spans(prefix_M, type_M, starts_M), len(tag_M))
+    new_lengths = np.diff(np.append(np.flatnonzero(starts_M), len(tag_M)))
+    pieces_N = np.add.reduceat(starts_M.astype(np.int64), start_N)
+    return tag_M, new_lengths, pieces_N, num_cut
+
+
+class _Pass:
+    """The state of the second pass: counts by split, and what is reported on the way."""
+
+    def __init__(self, intake: Intake, sources: list[Path], splits: list[str], settings: Settings, problems: Problems):
+        self.intake, self.sources, self.splits = intake, sources, splits
+        self.settings, self.problems = settings, problems
+        self.scheme = _choose_scheme(intake, sources, settings, problems)
+        num_splits, self.num_tags = len(splits), 1 + 4 * len(intake.tag_table.entity_types)
+        self.token_SV = np.zeros((num_splits, len(intake.token_V)), np.int64)
+        self.tag_SK = np.zeros((num_splits, self.num_tags), np.int64)
+        self.pos_SP = np.zeros((num_splits, len(intake.pos)), np.int64)
+        self.length_SL = np.zeros((num_splits, 1), np.int64)
+        self.longest = [Longest(0, "") for _ in splits]
+        self.first_seen: dict[tuple[int, int], str] = {}
+
+    def bilou(self, tag_M: np.ndarray, starts_M: np.ndarray, line_M: np.ndarray, path: Path) -> np.ndarray:
+        """BILOU ids of raw tag ids; what the scheme does not allow is reported and read by the one repair rule."""
+        table = self.intake.tag_table
+        prefix_M, type_M = table.prefix_K[tag_M], table.type_K[tag_M]
+        for i in np.flatnonzero(spans.broken_tokens(prefix_M, type_M, starts_M, self.scheme.name)):
+            repair = self.settings.on_broken == "repair"
+            if not repair and self.problems.full:
+                self.problems.more_errors(1)
+                continue
+            what = self._broken(i, prefix_M, type_M, starts_M)
+            if repair:
+                self.problems.warn("broken_tags_repaired", f"{path}:{line_M[i]}", what)
+            else:
+                self.problems.error(
+                    f"{path}:{line_M[i]}", f"{what} (--on-broken repair reads it as the CoNLL scorer does)"
+                )
+        return spans.spans_to_bilou(spans.entity_spans(prefix_M, type_M, starts_M), len(tag_M))
+
+    def _broken(self, i: int, prefix_M: np.ndarray, type_M: np.ndarray, starts_M: np.ndarray) -> str:
+        def name(j: int) -> str:
+            letter = ("OBIES" if self.scheme.name == "bioes" else "OBILU")[prefix_M[j]]
+            return letter if letter == "O" else f"{letter}-{self.intake.tag_table.entity_types[type_M[j]]}"
+
+        before = "the sentence's start" if starts_M[i] else name(i - 1)
+        ends = i + 1 == len(starts_M) or starts_M[i + 1]
+        return (
+            f"tag {name(i)} after {before}{' and at the end of the sentence' if ends else ''} breaks {self.scheme.name}"
+        )
+
+    def cut(
+        self, tag_M: np.ndarray, length_N: np.ndarray, line_M: np.ndarray, path: Path
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(tags, lengths, pieces of each old sentence) after the policy for long sentences."""
+        limit, start_N = self.settings.max_tokens, np.cumsum(length_N) - length_N
+        for n in np.flatnonzero(length_N > limit):
+            where = f"{path}:{line_M[start_N[n]]}"
+            if self.settings.on_long_sentence == "split":
+                self.problems.warn("long_sentences_split", where, f"a sentence of {length_N[n]} tokens was split")
+            else:
+                self.problems.error(
+                    where,
+                    f"a sentence of {length_N[n]} tokens, more than --max-tokens {limit}; "
+                    "pass --on-long-sentence split or raise it",
+                )
+        tag_M, length_N, pieces_N, num_cut = cut_long(tag_M, length_N, limit)
+        if num_cut:
+            self.problems.warn(
+                "entities_cut", str(path), f"{num_cut} entities had to be cut with their sentence", num_cut
+            )
+        return tag_M, length_N, pieces_N
+
+    def count(
+        self, token_M: np.ndarray, tag_M: np.ndarray, pos_M: np.ndarray, length_N: np.ndarray, split_N: np.ndarray
+    ) -> np.ndarray:
+        """Add a block's counts; returns the split of each token."""
+        split_M = np.repeat(split_N, length_N)
+        for counts, values in ((self.token_SV, token_M), (self.tag_SK, tag_M), (self.pos_SP, pos_M)):
+            if counts.size and len(values):
+                counts += np.bincount(split_M * counts.shape[1] + values, minlength=counts.size).reshape(counts.shape)
+        width = max(self.length_SL.shape[1], int(length_N.max()) + 1)
+        self.length_SL = np.pad(self.length_SL, ((0, 0), (0, width - self.length_SL.shape[1])))
+        flat = np.bincount(split_N * width + length_N, minlength=self.length_SL.size)
+        self.length_SL += flat.reshape(self.length_SL.shape)
+        return split_M
+
+    def remember(
+        self,
+        tag_M: np.ndarray,
+        split_M: np.ndarray,
+        line_M: np.ndarray,
+        length_N: np.ndarray,
+        split_N: np.ndarray,
+        path: Path,
+    ) -> None:
+        """Where each split's entity types were first seen, and its longest sentence."""
+        start_N = np.cumsum(length_N) - length_N
+        for split_id in np.unique(split_N):
+            mine = np.flatnonzero((split_M == split_id) & (tag_M > 0))
+            types, first = np.unique((tag_M[mine] - 1) // 4, return_index=True)
+            for type_id, i in zip(types, mine[first]):
+                self.first_seen.setdefault((int(split_id), int(type_id)), f"{path}:{line_M[i]}")
+            longest = int(np.argmax(np.where(split_N == split_id, length_N, -1)))
+            if length_N[longest] > self.longest[split_id].num_tokens:
+                self.longest[split_id] = Longest(int(length_N[longest]), f"{path}:{line_M[start_N[longest]]}")
+
+
+def _choose_scheme(intake: Intake, sources: list[Path], settings: Settings, problems: Problems) -> tags.Scheme:
+    if settings.scheme != "auto":
+        return tags.Scheme(settings.scheme, "as --scheme says", clear=True)
+    scheme = tags.detect_scheme(intake.pairs, intake.tag_table.letters)
+    if not scheme.clear and not problems.num_errors:
+        problems.error(str(sources[0]), f"the tag scheme is not clear ({scheme.evidence}); pass --scheme")
+    return scheme
+
+
+def resolve(
+    intake: Intake, sources: list[Path], splits: list[str], settings: Settings, path: Path, problems: Problems
+) -> Resolved:
+    """Read the first pass's file, write `path` (see NUM_ARRAYS for its chunks), and count."""
+    state = _Pass(intake, sources, splits, settings, problems)
+    chooser = SplitChooser(intake, settings)
+    with open(path, "wb") as spill:
+        for token_M, tag_M, pos_M, line_M, length_N, source in read_chunks(intake.path, NUM_INTAKE_ARRAYS):
+            source_path = sources[source[0]]
+            split_N = chooser.next_ids(len(length_N), int(source[0]))
+            bilou_M = state.bilou(tag_M, starts_mask(length_N), line_M, source_path)
+            if length_N.max() > settings.max_tokens:
+                bilou_M, length_N, pieces_N = state.cut(bilou_M, length_N, line_M, source_path)
+                split_N = np.repeat(split_N, pieces_N)
+            split_M = state.count(token_M, bilou_M, pos_M, length_N, split_N)
+            state.remember(bilou_M, split_M, line_M, length_N, split_N, source_path)
+            append_chunk(spill, [token_M, bilou_M, pos_M, length_N, split_N])
+    _check_types(state)
+    _check_splits(state)
+    count_duplicates(chooser, splits, problems)
+    return Resolved(
+        path,
+        splits,
+        state.scheme,
+        intake.tag_table.entity_types,
+        state.token_SV,
+        state.tag_SK,
+        state.pos_SP,
+        state.length_SL,
+        state.longest,
+    )
+
+
+def _check_types(state: _Pass) -> None:
+    """Types that dev or test have and train lacks."""
+    names = state.intake.tag_table.entity_types
+    for split_id, type_id in sorted(state.first_seen):
+        if split_id == 0 or (0, type_id) in state.first_seen:
+            continue
+        where = state.first_seen[split_id, type_id]
+        what = f"entity type {names[type_id]!r} occurs in {state.splits[split_id]} but not in train"
+        if state.settings.on_unseen_type == "keep":
+            state.problems.warn("types_not_in_train", where, what)
+        else:
+            state.problems.error(where, f"{what}; pass --on-unseen-type keep to go on (first seen here)")
+
+
+def _check_splits(state: _Pass) -> None:
+    if state.problems.num_errors:
+        return
+    num_sentences_S = state.length_SL.sum(1)
+    for split, num_sentences in zip(state.splits, num_sentences_S):
+        if not num_sentences:
+            state.problems.error(
+                str(state.sources[0]),
+                f"{int(num_sentences_S.sum())} sentences, of which none fall to {split}; "
+                "a larger corpus or other --split fractions are needed",
+            )
+    if num_sentences_S[0] and not state.tag_SK[0, 1:].any():
+        state.problems.error(str(state.sources[0]), "train holds no entities")
+    num_shards = state.settings.num_shards
+    if 0 < num_sentences_S[0] < num_shards:
+        state.problems.error(
+            str(state.sources[0]), f"--num-shards {num_shards} is more than the {num_sentences_S[0]} sentences of train"
+        )

@@ -1,0 +1,87 @@
+"""A directory is built beside its final place and moved there when complete: all of it, or nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from ner_dist.shard_format import INDEX_NAME
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class OutputError(ValueError):
+    """An output directory that must not be replaced."""
+
+
+def check_output(out: Path, sources: list[Path]) -> None:
+    """Raise OutputError unless `out` is absent, empty, or a shard set that may be replaced."""
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"--out {out} is a file, expected a directory")
+    if not out.is_dir():
+        return
+    names = sorted(path.name for path in out.iterdir())
+    if names and INDEX_NAME not in names:
+        raise OutputError(f"--out {out} holds {names[0]} but no {INDEX_NAME}: not a shard set, so it is not replaced")
+    foreign = [name for name in names if name not in (INDEX_NAME, "vocab") and not name.endswith(".parquet")]
+    if foreign:
+        raise OutputError(f"--out {out} holds {foreign[0]}, which is no part of a shard set, so it is not replaced")
+    for source in sources:
+        if out.resolve() in source.resolve().parents:
+            raise OutputError(f"{source} lies in --out {out}, which would be replaced; choose another --out")
+
+
+def _raise_interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(signal.Signals(signum).name)
+
+
+@contextmanager
+def _terminate_like_interrupt() -> Iterator[None]:
+    """SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that what is half-built is removed."""
+    # Only the main thread may set handlers; elsewhere its owner sees to it.
+    signals = SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    before = {signum: signal.signal(signum, _raise_interrupt) for signum in signals}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def _replace(built: Path, out: Path, aside: Path) -> None:
+    try:
+        if out.exists():
+            os.rename(out, aside)
+        os.rename(built, out)
+    except BaseException:
+        # An interrupt may fall between the two.
+        if aside.exists() and not out.exists():
+            os.rename(aside, out)
+        raise
+
+
+@contextmanager
+def staged(out: Path) -> Iterator[tuple[Path, Path]]:
+    """(directory to build in, directory for intermediate files); on success the first becomes `out`.
+
+    Both lie beside `out`, on the same disk, and are gone afterwards, whatever happens.
+    """
+    out = out.resolve()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with _terminate_like_interrupt():
+        root = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        try:
+            built, spill = root / "built", root / "spill"
+            built.mkdir()
+            spill.mkdir()
+            yield built, spill
+            _replace(built, out, root / "old")
+        finally:
+            shutil.rmtree(root, ignore_errors=True)

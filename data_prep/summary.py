@@ -1,0 +1,47 @@
+"""A shard set's index -> lines of text: splits, entities, vocabularies, warnings."""
+
+from __future__ import annotations
+
+from ner_dist.shard_format import Index
+
+
+def table(header: list[str], rows: list[list[str]]) -> list[str]:
+    """Lines of a plain table: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows)]
+    return [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))
+        )
+        for row in [header, *rows]
+    ]
+
+
+def percent(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+def summary_lines(index: Index) -> list[str]:
+    """What a set holds: a table of the splits, a table of entities, vocabulary sizes, counted warnings."""
+    splits = list(index.splits)
+    rows = [
+        [
+            split,
+            f"{index.num_sentences(split):,}",
+            f"{index.num_tokens(split):,}",
+            f"{sum(index.stats[split]['entities'].values()):,}",
+            percent(index.stats[split]["unknown_words"], index.num_tokens(split)),
+            percent(index.stats[split]["padding_to_edge"], 1),
+            str(index.stats[split]["longest"]),
+            str(len(index.splits[split])),
+        ]
+        for split in splits
+    ]
+    header = ["split", "sentences", "tokens", "entities", "unknown words", "padding to edge", "longest", "shards"]
+    entity_rows = [
+        [name, *(f"{index.stats[split]['entities'][name]:,}" for split in splits)] for name in index.entity_types
+    ]
+    sizes = ", ".join(f"{name} {vocab.num_values:,}" for name, vocab in index.vocab.items())
+    lines = [*table(header, rows), "", *table(["entities", *splits], entity_rows), "", f"vocabularies: {sizes}"]
+    lines.append(f"tags: {index.settings.get('scheme_found')}, stored as BILOU")
+    lines += [f"{name.replace('_', ' ')}: {count:,}" for name, count in index.warnings.items()]
+    return lines

@@ -1,0 +1,130 @@
+"""Distinct tokens of a corpus -> word ids and character ids; the vocabularies come from the training split alone."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+import numpy as np
+
+from data_prep.chunks import ragged_positions
+from data_prep.settings import Settings
+from ner_dist.shard_format import CHAR_TYPES, CHAR_UNK_IDS, NUM_CHAR_SPECIALS, PAD_ID, UNK_ID
+
+PAD, UNK = "<pad>", "<unk>"
+DIGITS = re.compile(r"\d+")
+# Character ids are 16 bits wide in the shards.
+MAX_CHAR_VALUES = 1 << 16
+
+
+class Vocab(NamedTuple):
+    """Values by id, how often each occurs in train, and for characters their types."""
+
+    values: list[str]
+    counts: list[int]
+    types: list[int] | None = None
+
+    def record(self) -> dict[str, list[str] | list[int]]:
+        record: dict[str, list[str] | list[int]] = {"values": self.values, "counts": self.counts}
+        return record if self.types is None else {**record, "types": self.types}
+
+
+class Words(NamedTuple):
+    vocab: Vocab
+    # Word id of each distinct token.
+    id_V: np.ndarray
+
+
+class Chars(NamedTuple):
+    vocab: Vocab
+    # Character ids of the distinct tokens, one token after another, and where each token's begin.
+    id_C: np.ndarray
+    start_V: np.ndarray
+    length_V: np.ndarray
+
+
+def normalise(token: str, keep_case: bool, keep_digits: bool) -> str:
+    """The form under which a token is looked up: lower case, each run of digits one 0."""
+    token = token if keep_case else token.lower()
+    return token if keep_digits else DIGITS.sub("0", token)
+
+
+def fit_values(texts: list[str], count_V: np.ndarray, min_count: int) -> tuple[Vocab, np.ndarray]:
+    """Values seen min_count times or more, by falling count, then text; and the id of each text.
+
+    count_V says how often each text occurs in train; texts may repeat, their counts then add up.
+    """
+    numbers: dict[str, int] = {}
+    number_V = np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int64)
+    counts = np.zeros(len(numbers), np.int64)
+    np.add.at(counts, number_V, count_V)
+    kept = sorted((-count, text) for text, count in zip(numbers, counts.tolist()) if count >= min_count)
+    id_of_number = np.full(len(numbers), UNK_ID, np.int64)
+    for value_id, (_, text) in enumerate(kept, UNK_ID + 1):
+        id_of_number[numbers[text]] = value_id
+    kept_counts = [-count for count, _ in kept]
+    unknown = int(counts.sum()) - sum(kept_counts)
+    vocab = Vocab([PAD, UNK, *(text for _, text in kept)], [0, unknown, *kept_counts])
+    return vocab, id_of_number[number_V]
+
+
+def fit_words(token_V: list[str], count_V: np.ndarray, settings: Settings) -> Words:
+    forms = [normalise(token, settings.keep_case, settings.keep_digits) for token in token_V]
+    vocab, id_V = fit_values(forms, count_V, settings.min_count)
+    return Words(vocab, id_V.astype(np.int32))
+
+
+def char_type(char: str) -> str:
+    """One of CHAR_TYPES: upper, lower, punct (with symbols) or other (digits, ideographs, ...)."""
+    if char.isupper():
+        return "upper"
+    if char.islower():
+        return "lower"
+    return "punct" if unicodedata.category(char)[0] in "PS" else "other"
+
+
+def shorten(token: str, max_chars: int) -> str:
+    """The first and the last half of a token that is too long for the character model."""
+    if len(token) <= max_chars:
+        return token
+    tail = max_chars // 2
+    return token[: max_chars - tail] + token[-tail:]
+
+
+def fit_chars(token_V: list[str], count_V: np.ndarray, settings: Settings) -> Chars:
+    """Character ids of every distinct token; a rare character gets the <unk-...> of its type."""
+    shown = [shorten(token, settings.max_chars) for token in token_V]
+    length_V = np.array([len(token) for token in shown], np.int64)
+    code_C = np.frombuffer("".join(shown).encode("utf-32-le"), "<u4")
+    codes, number_C = np.unique(code_C, return_inverse=True)
+    counts = np.zeros(len(codes), np.int64)
+    np.add.at(counts, number_C, np.repeat(count_V, length_V))
+
+    texts = [chr(code) for code in codes]
+    types = [char_type(text) for text in texts]
+    order = sorted(range(len(texts)), key=lambda number: (-counts[number], texts[number]))
+    kept = [number for number in order if counts[number] >= settings.min_char_count]
+    kept = kept[: MAX_CHAR_VALUES - NUM_CHAR_SPECIALS]
+    id_of_number = np.array([CHAR_UNK_IDS[kind] for kind in types], np.uint16)
+    id_of_number[kept] = np.arange(NUM_CHAR_SPECIALS, NUM_CHAR_SPECIALS + len(kept))
+    id_C = id_of_number[number_C]
+
+    unknown = np.zeros(NUM_CHAR_SPECIALS, np.int64)
+    rare = np.setdiff1d(np.arange(len(texts)), kept)
+    np.add.at(unknown, id_of_number[rare], counts[rare])
+    unknown[PAD_ID] = 0
+    specials = [PAD, *(f"<unk-{kind}>" for kind in sorted(CHAR_UNK_IDS, key=lambda kind: CHAR_UNK_IDS[kind]))]
+    special_types = [CHAR_TYPES.index("pad"), *(CHAR_TYPES.index(name[5:-1]) for name in specials[1:])]
+    vocab = Vocab(
+        specials + [texts[number] for number in kept],
+        unknown.tolist() + counts[kept].tolist(),
+        special_types + [CHAR_TYPES.index(types[number]) for number in kept],
+    )
+    return Chars(vocab, id_C, np.cumsum(length_V) - length_V, length_V)
+
+
+def gather_chars(chars: Chars, token_M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Character ids of a sequence of tokens, one token after another, and the characters of each token (M,)."""
+    length_M = chars.length_V[token_M]
+    return chars.id_C[ragged_positions(chars.start_V[token_M], length_M)], length_M

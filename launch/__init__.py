@@ -1,0 +1,1 @@
+"""Where and how the ranks run: hosts, threads and devices, set-up. No hyperparameters."""

@@ -1,0 +1,45 @@
+"""The environment of one rank: its threads, and the device it computes on. The only place that decides either.
+
+`set_threads` must run before MXNet is imported, because MXNet reads the variables once, while loading.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+
+class DeviceError(ValueError):
+    """The device that was asked for is not there."""
+
+
+def set_threads() -> int:
+    """Give each rank of this host its share of the cores, unless the user set OMP_NUM_THREADS. Returns the count.
+
+    More threads than cores is ruinous: the ranks' OpenMP teams then wait for each other in every operator.
+    """
+    # The cores this process may use, which a container or a batch system may have narrowed.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    local_ranks = int(os.environ.get("HOROVOD_LOCAL_SIZE", "1"))
+    threads = os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // local_ranks)))
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    return int(threads)
+
+
+def choose_device(wanted: str) -> Any:
+    """The MXNet context of this rank: auto, cpu or gpu. On a GPU host the rank takes the GPU of its local number.
+
+    Raises DeviceError if gpu was asked for and there is none for this rank.
+    """
+    import mxnet as mx
+
+    local_rank = int(os.environ.get("HOROVOD_LOCAL_RANK", "0"))
+    num_gpus = mx.context.num_gpus() if wanted != "cpu" else 0
+    if num_gpus > local_rank:
+        return mx.gpu(local_rank)
+    if wanted == "gpu":
+        raise DeviceError(
+            f"--train.device gpu: rank {local_rank} of this host needs GPU {local_rank}, MXNet sees {num_gpus}; "
+            "start fewer ranks a host, or install the GPU build of MXNet (README, GPU)"
+        )
+    return mx.cpu()

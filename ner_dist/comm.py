@@ -1,0 +1,156 @@
+"""The ranks' means of speaking to each other: Horovod, or a one-process stand-in with the same face.
+
+The only file that imports horovod. Every collective bears a fixed name of its own, because Horovod pairs
+collectives by name, and automatic names drift apart as soon as ranks differ in history.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import mxnet as mx
+import numpy as np
+
+from ner_dist.errors import UserError
+
+Value = TypeVar("Value")
+
+
+class JobError(UserError):
+    """A mistake of the user's that some rank met, told to all of them."""
+
+
+class RankLost(RuntimeError):
+    """Another rank has died; nothing more can be exchanged."""
+
+
+class Solo:
+    """One process alone: every exchange returns what it was given."""
+
+    rank = 0
+    num_ranks = 1
+    # Whether this rank is waiting for others, which may take longer than work of its own (see watchdog).
+    waiting = False
+
+    def sum_gradients(self, flat: mx.nd.NDArray) -> mx.nd.NDArray:
+        return flat
+
+    def sum_counts(self, counts: np.ndarray) -> np.ndarray:
+        return counts
+
+    def gather_int64(self, values: np.ndarray) -> np.ndarray:
+        return values
+
+    def gather_objects(self, value: Value) -> list[Value]:
+        return [value]
+
+    def broadcast(self, value: Value) -> Value:
+        return value
+
+
+class Horovod:
+    """All ranks of a horovodrun job. Every rank must make the same calls in the same order.
+
+    Every call raises RankLost once another rank has died.
+    """
+
+    def __init__(self) -> None:
+        import horovod.mxnet as hvd
+
+        self._hvd = hvd
+        self.waiting = False
+        with self._together():
+            hvd.init()
+        self.rank: int = hvd.rank()
+        self.num_ranks: int = hvd.size()
+
+    def sum_gradients(self, flat: mx.nd.NDArray) -> mx.nd.NDArray:
+        """Sum of the ranks' float vectors of one length, in place."""
+        with self._together():
+            self._hvd.allreduce_(flat, op=self._hvd.Sum, name="gradients")
+            flat.wait_to_read()
+        return flat
+
+    def sum_counts(self, counts: np.ndarray) -> np.ndarray:
+        """Exact sum of the ranks' int64 vectors of one length."""
+        with self._together():
+            summed = self._hvd.allreduce(mx.nd.array(counts, dtype=np.int64), op=self._hvd.Sum, name="counts")
+            return summed.asnumpy()
+
+    def gather_int64(self, values: np.ndarray) -> np.ndarray:
+        """The ranks' int64 vectors one after another, in rank order; their lengths may differ."""
+        with self._together():
+            return self._hvd.allgather(mx.nd.array(values, dtype=np.int64), name="int64").asnumpy()
+
+    def gather_objects(self, value: Value) -> list[Value]:
+        """Every rank's value, in rank order, on every rank."""
+        with self._together():
+            return self._hvd.allgather_object(value, name="objects")
+
+    def broadcast(self, value: Value) -> Value:
+        """Rank 0's value on every rank."""
+        with self._together():
+            value = self._hvd.broadcast_object(value, root_rank=0, name="broadcast")
+            # The sender's part is still under way; a second one of this name would be refused without a word.
+            mx.nd.waitall()
+            return value
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        self.waiting = True
+        try:
+            yield
+        except mx.base.MXNetError as error:
+            if any(sign in str(error) for sign in _SIGNS_OF_LOSS):
+                raise RankLost("another rank has died; its own log tells why") from error
+            raise
+        finally:
+            self.waiting = False
+
+
+# How Horovod's errors begin when a peer is gone.
+_SIGNS_OF_LOSS = (
+    "Horovod has been shut down",
+    "Connection reset by peer",
+    "Connection closed by peer",
+    "Timed out waiting",
+)
+
+
+def connect() -> Solo | Horovod:
+    """Horovod when horovodrun started this process, else one process alone."""
+    return Horovod() if "HOROVOD_SIZE" in os.environ else Solo()
+
+
+def launched_rank() -> int:
+    """This process's rank as the launcher set it, before any exchange is possible; 0 when alone."""
+    return int(os.environ.get("HOROVOD_RANK", "0"))
+
+
+def on_every_rank(comm: Solo | Horovod, action: Callable[[], Value]) -> Value:
+    """Do something that may fail on some rank only; raises JobError on all ranks if it did on any."""
+    try:
+        value, complaint = action(), None
+    except UserError as error:
+        value, complaint = None, str(error)
+    complaints = [text for text in comm.gather_objects(complaint) if text is not None]
+    if complaints:
+        raise JobError(complaints[0])
+    return value  # type: ignore[return-value]
+
+
+def on_rank_0(comm: Solo | Horovod, action: Callable[[], Value]) -> Value:
+    """Do something on rank 0 and give every rank its outcome: the value, or JobError if it failed."""
+    outcome: tuple[Any, str | None] = (None, None)
+    if comm.rank == 0:
+        try:
+            outcome = action(), None
+        except UserError as error:
+            outcome = None, str(error)
+    value, complaint = comm.broadcast(outcome)
+    if complaint is not None:
+        raise JobError(complaint)
+    return value

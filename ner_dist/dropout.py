@@ -1,0 +1,49 @@
+"""Dropout masks as a pure function of (seed, epoch, sentence): the same on any rank, in any batch.
+
+MXNet's generator cannot be saved, and each rank draws from its own; masks keyed by the sentence make a
+run repeatable from any step and equal on any number of ranks, dropout included.
+
+Axes: T tokens of the longest sentence, B sentences, X units.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+# SplitMix64 (Steele, Lea & Flood 2014): a counter times the odd constant, then this finaliser.
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+
+
+def sentence_keys(seed: int, epoch: int, layer: int, sentence_id_B: np.ndarray) -> np.ndarray:
+    """One uint64 key a sentence, (B,); layers of one network must not share masks."""
+    # An array of one: numpy warns of overflow, which is meant here, only for scalars.
+    key = np.zeros(1, np.uint64)
+    for part in (seed, epoch, layer):
+        key = _mix(key * _GAMMA + np.uint64(part))
+    return _mix(sentence_id_B.astype(np.uint64) * _GAMMA + key)
+
+
+def mask(key_B: np.ndarray, num_tokens: int, num_units: int, rate: float) -> np.ndarray:
+    """float32 (T, B, X): 0 where a unit is dropped, else 1 / (1 - rate). The rate is rounded to 1/256.
+
+    The mask at token t does not depend on num_tokens, so padding changes nothing.
+    """
+    num_dropped = drop_level(rate)
+    words = -(-num_units // 8)
+    counter = np.arange(num_tokens * words, dtype=np.uint64).reshape(num_tokens, 1, words) * _GAMMA
+    random = _mix(key_B[None, :, None] + counter).view(np.uint8)[:, :, :num_units]
+    scale = np.float32(256 / (256 - num_dropped))
+    return np.where(random >= num_dropped, scale, np.float32(0))
+
+
+def drop_level(rate: float) -> int:
+    """How many of 256 equally likely bytes drop a unit."""
+    return round(rate * 256)
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    x = (x ^ (x >> np.uint64(30))) * _MIX_1
+    x = (x ^ (x >> np.uint64(27))) * _MIX_2
+    return x ^ (x >> np.uint64(31))

@@ -1,0 +1,94 @@
+"""How a rank begins and ends: threads, communicator, log file, and what the user is told when something is wrong."""
+
+from __future__ import annotations
+
+
+import _thread
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from launch import environment
+from ner_dist.errors import UserError
+
+# Other ranks leave after rank 0, because the launcher ends all of them as soon as one has left.
+_LET_RANK_0_SPEAK_S = 2.0
+# How long an interrupted rank may clean up, less than the launcher waits before it kills.
+_CLEAN_UP_S = 3.0
+
+log = logging.getLogger("ner_dist")
+
+
+def run_rank(action: Callable[[Any], None]) -> None:
+    """Connect this rank and do `action(comm)`; ends the process with a sentence and a code other than 0 on failure."""
+    environment.set_threads()
+    _watch_signals()
+    # Only now, because importing it imports MXNet, which reads the number of threads while loading.
+    from ner_dist import comm as exchange
+
+    try:
+        action(exchange.connect())
+    except UserError as error:
+        _leave(1, str(error))
+    except KeyboardInterrupt:
+        _leave(130, "interrupted")
+    except exchange.RankLost as error:
+        _leave(1, str(error), everyone=True)
+    except Exception as error:
+        log.exception("rank %d died", _rank())
+        traceback.print_exc()
+        _leave(1, f"{type(error).__name__}: {error}", everyone=True)
+
+
+def refuse(message: str) -> None:
+    """End the process for a mistake that every rank sees before they are connected."""
+    _leave(2, message)
+
+
+def log_to(path: Path) -> None:
+    """Let this rank's log, and the traceback of whatever ends it, go to a file."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+
+
+def _leave(code: int, message: str, everyone: bool = False) -> None:
+    if everyone or _rank() == 0:
+        print(f"error: {message}", file=sys.stderr, flush=True)
+    else:
+        time.sleep(_LET_RANK_0_SPEAK_S)
+    log.error("%s", message)
+    logging.shutdown()
+    sys.stdout.flush()
+    # A pending exchange would keep the interpreter waiting for ranks that will not answer.
+    os._exit(code)
+
+
+def _rank() -> int:
+    return int(os.environ.get("HOROVOD_RANK", "0"))
+
+
+def _watch_signals() -> None:
+    """End on Ctrl-C and SIGTERM also while waiting inside MXNet, where Python's own handlers never run.
+
+    A thread takes the signals instead: it interrupts the main thread, which cleans up if it can, and ends the
+    process if it cannot. MXNet's threads inherit the blocked signals, so this must come before them.
+    """
+    signals = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+
+    def watch() -> None:
+        signal.sigwait(signals)
+        _thread.interrupt_main()
+        time.sleep(_CLEAN_UP_S)
+        os._exit(130)
+
+    threading.Thread(target=watch, name="signals", daemon=True).start()

@@ -1,0 +1,210 @@
+"""The CNN-BiLSTM tagger: batch arrays -> emissions -> summed loss. Knows neither ranks nor files.
+
+Axes: T tokens, B sentences, K tags, W distinct words, D word units, N distinct forms, C characters, P window
+positions, E character units, F features, X units of whatever a layer yields.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+from mxnet import gluon
+
+from ner_dist.config import Model
+from ner_dist.dropout import mask, sentence_keys
+from ner_dist.reader import Batch
+from ner_dist.shard_format import CHAR_TYPES, Index
+
+
+class BiLSTM(gluon.HybridBlock):
+    """One bidirectional layer, (T, B, X) -> (T, B, 2 x units), blind to padding.
+
+    Two one-directional operators, because MXNet's bidirectional one ignores sequence lengths on CPU and would let
+    the padding of short sentences into its backward direction. Each has one vector of parameters: input and
+    recurrent matrices, then their biases (gluon.rnn.LSTM joins the four anew in every step).
+    """
+
+    def __init__(self, units: int, input_units: int) -> None:
+        super().__init__()
+        self._units = units
+        self._dtype = "float32"
+        size = 4 * units * (input_units + units + 2)
+        with self.name_scope():
+            self.forward_lstm = self.params.get("forward_lstm", shape=(size,))
+            self.backward_lstm = self.params.get("backward_lstm", shape=(size,))
+
+    def cast(self, dtype: str) -> None:
+        super().cast(dtype)
+        self._dtype = dtype
+
+    def hybrid_forward(self, F: Any, x_TBX: Any, length_B: Any, forward_lstm: Any, backward_lstm: Any) -> Any:
+        # 0 stands for the batch size, which is inferred.
+        state_1BH = F.zeros(shape=(1, 0, self._units), dtype=self._dtype)
+
+        def lstm(x_TBX: Any, parameters: Any) -> Any:
+            return F.RNN(x_TBX, parameters, state_1BH, state_1BH, mode="lstm", state_size=self._units, num_layers=1)
+
+        reversed_TBX = F.SequenceReverse(x_TBX, length_B, use_sequence_length=True)
+        backward_TBX = F.SequenceReverse(lstm(reversed_TBX, backward_lstm), length_B, use_sequence_length=True)
+        return F.concat(lstm(x_TBX, forward_lstm), backward_TBX, dim=2)
+
+
+class CharCNN(gluon.HybridBlock):
+    """Characters of each distinct form -> convolution -> maximum over the form: (N, C) -> (N, filters)."""
+
+    def __init__(self, sizes: Model, num_chars: int) -> None:
+        super().__init__()
+        units = sizes.char_units + sizes.char_type_units
+        with self.name_scope():
+            self.char = gluon.nn.Embedding(num_chars, sizes.char_units)
+            if sizes.char_type_units:
+                self.char_type = gluon.nn.Embedding(len(CHAR_TYPES), sizes.char_type_units)
+            self.windows = gluon.nn.Conv1D(sizes.char_filters, sizes.char_width, in_channels=units)
+
+    def hybrid_forward(self, F: Any, char_NC: Any, char_type_NC: Any, beyond_N1P: Any) -> Any:
+        x_NCE = self.char(char_NC)
+        if hasattr(self, "char_type"):
+            x_NCE = F.concat(x_NCE, self.char_type(char_type_NC), dim=2)
+        # Conv1D wants channels before positions.
+        windows_NXP = self.windows(F.transpose(x_NCE, axes=(0, 2, 1)))
+        return F.max(F.broadcast_add(windows_NXP, beyond_N1P), axis=2)
+
+
+class Tagger(gluon.HybridBlock):
+    """Emissions (T, B, K) of a batch. The word embeddings come in as the rows the batch uses (see WordTable)."""
+
+    def __init__(self, sizes: Model, index: Index) -> None:
+        super().__init__()
+        self._features = index.features if sizes.feature_units else []
+        units = sizes.word_units + sizes.char_filters
+        with self.name_scope():
+            if sizes.char_filters:
+                self.char_cnn = CharCNN(sizes, index.vocab["char"].num_values)
+            for feature in self._features:
+                size = min(sizes.feature_units, feature.num_values)
+                units += size
+                setattr(self, f"feature_{feature.name}", gluon.nn.Embedding(feature.num_values, size))
+            self.lstm = gluon.nn.HybridSequential()
+            self.input_units = units
+            for _ in range(sizes.lstm_layers):
+                self.lstm.add(BiLSTM(sizes.lstm_units, units))
+                units = 2 * sizes.lstm_units
+            self.emission = gluon.nn.Dense(index.num_tags, flatten=False, in_units=units)
+
+    def hybrid_forward(
+        self,
+        F: Any,
+        rows_WD: Any,
+        word_TB: Any,
+        char_NC: Any,
+        char_type_NC: Any,
+        beyond_N1P: Any,
+        form_TB: Any,
+        feature_FTB: Any,
+        length_B: Any,
+        *dropout_TBX: Any,
+    ) -> Any:
+        """dropout_TBX: none, or a mask for the LSTM's input and one for each layer's output."""
+        parts_TBX = [F.take(rows_WD, word_TB)]
+        if hasattr(self, "char_cnn"):
+            parts_TBX.append(F.take(self.char_cnn(char_NC, char_type_NC, beyond_N1P), form_TB))
+        for position, feature in enumerate(self._features):
+            ids_TB = F.squeeze(F.slice_axis(feature_FTB, axis=0, begin=position, end=position + 1), axis=0)
+            parts_TBX.append(getattr(self, f"feature_{feature.name}")(ids_TB))
+        x_TBX = F.concat(*parts_TBX, dim=2)
+        for position, layer in enumerate([None, *self.lstm]):
+            if layer is not None:
+                x_TBX = layer(x_TBX, length_B)
+            if dropout_TBX:
+                x_TBX = x_TBX * dropout_TBX[position]
+        return self.emission(x_TBX)
+
+
+class SummedLoss(gluon.HybridBlock):
+    """Negative log-likelihood of the gold tags, weighted and summed over the tokens of a batch: a scalar (1,)."""
+
+    def __init__(self, tagger: Tagger) -> None:
+        super().__init__()
+        self.tagger = tagger
+
+    def hybrid_forward(self, F: Any, tag_TB: Any, weight_TB: Any, *inputs: Any) -> Any:
+        log_likelihood_TBK = F.log_softmax(self.tagger(*inputs), axis=-1)
+        return -F.sum(F.pick(log_likelihood_TBK, tag_TB, axis=-1) * weight_TB)
+
+
+def tagger_inputs(batch: Batch, rows_WD: mx.nd.NDArray, word_TB: np.ndarray) -> list[mx.nd.NDArray]:
+    """The tagger's arguments on the device of rows_WD; word_TB points into rows_WD."""
+    context, dtype = rows_WD.context, rows_WD.dtype
+    ids = (word_TB, batch.char_NC, batch.char_type_NC)
+    arrays = [mx.nd.array(array, ctx=context, dtype=np.int32) for array in ids]
+    arrays.append(mx.nd.array(batch.beyond_N1P, ctx=context, dtype=dtype))
+    arrays += [mx.nd.array(array, ctx=context, dtype=np.int32) for array in (batch.form_TB, batch.feature_FTB)]
+    arrays.append(mx.nd.array(batch.length_B, ctx=context, dtype=dtype))
+    return [rows_WD, *arrays]
+
+
+def dropout_inputs(
+    batch: Batch, sizes: Model, input_units: int, seed: int, epoch: int, like: mx.nd.NDArray
+) -> list[mx.nd.NDArray]:
+    """Masks for the LSTM's input and each layer's output; none at all if nothing is to be dropped."""
+    if not sizes.dropout_input and not sizes.dropout_output:
+        return []
+    layers = [(input_units, sizes.dropout_input)] + [(2 * sizes.lstm_units, sizes.dropout_output)] * sizes.lstm_layers
+    masks = []
+    for layer, (units, rate) in enumerate(layers):
+        keys = sentence_keys(seed, epoch, layer, batch.sentence_id_B)
+        mask_TBX = mask(keys, batch.mask_TB.shape[0], units, rate)
+        masks.append(mx.nd.array(mask_TBX, ctx=like.context, dtype=like.dtype))
+    return masks
+
+
+def initial_parameters(tagger: Tagger, sizes: Model, seed: int) -> dict[str, np.ndarray]:
+    """Parameters by structural name, float32, from the seed alone.
+
+    Matrices from Glorot's uniform distribution, embeddings as in Chiu & Nichols (characters from U[-0.5, 0.5]),
+    biases 0 but the forget gates', which begin at 1 so that memories last while training begins.
+    """
+    rng = np.random.default_rng([seed, 0])
+    values = {}
+    for name, parameter in sorted(tagger._collect_params_with_prefix().items()):
+        shape = parameter.shape
+        if name.endswith("bias"):
+            value = np.zeros(shape)
+        elif name.endswith("_lstm"):
+            value = _initial_lstm(rng, sizes.lstm_units, shape[0])
+        elif name.startswith("char_cnn.char") or name.startswith("feature_"):
+            value = rng.uniform(-0.5, 0.5, shape)
+        else:
+            value = _glorot(rng, shape, int(np.prod(shape[1:])), shape[0] * int(np.prod(shape[2:])))
+        values[name] = value.astype(np.float32)
+    return values
+
+
+def _glorot(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> np.ndarray:
+    return rng.uniform(-1, 1, shape) * np.sqrt(6 / (fan_in + fan_out))
+
+
+def _initial_lstm(rng: np.random.Generator, units: int, size: int) -> np.ndarray:
+    """The parameter vector of one LSTM direction; each of its four gates is a matrix of its own."""
+    inputs = size // (4 * units) - units - 2
+    bias = np.zeros((2, 4, units))
+    # MXNet's gates come in the order input, forget, cell, output.
+    bias[0, 1] = 1
+    matrices = [_glorot(rng, (4 * units, fan_in), fan_in, units).ravel() for fan_in in (inputs, units)]
+    return np.concatenate([*matrices, bias.ravel()])
+
+
+def build(sizes: Model, index: Index, context: mx.Context) -> Tagger:
+    """A tagger on the device, its parameters still to be set (set_parameters)."""
+    tagger = Tagger(sizes, index)
+    tagger.initialize(mx.init.Zero(), ctx=context)
+    tagger.hybridize()
+    return tagger
+
+
+def set_parameters(tagger: Tagger, values: dict[str, np.ndarray]) -> None:
+    parameters = tagger._collect_params_with_prefix()
+    for name, parameter in parameters.items():
+        parameter.set_data(mx.nd.array(values[name], dtype=parameter.dtype))

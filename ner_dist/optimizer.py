@@ -1,0 +1,56 @@
+"""MXNet's update rules: made from the configuration, their state as named arrays and back.
+
+A rule's state for one parameter is None, an array, or nested tuples of them; leaves are its arrays in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+
+from ner_dist.config import ConfigError, Optimizer
+
+
+def create(settings: Optimizer) -> mx.optimizer.Optimizer:
+    """The rule of the configuration. Raises ConfigError if MXNet's rule has no such argument."""
+    try:
+        return mx.optimizer.create(
+            settings.name, learning_rate=settings.learning_rate, wd=settings.weight_decay, **settings.params
+        )
+    except TypeError as error:
+        raise ConfigError(f"--optimizer.params does not fit --optimizer.name {settings.name} ({error})") from error
+
+
+def learning_rate(settings: Optimizer, epoch: int) -> float:
+    return settings.learning_rate / (1 + settings.decay * epoch)
+
+
+def leaves(state: Any) -> list[mx.nd.NDArray]:
+    if state is None:
+        return []
+    if isinstance(state, (tuple, list)):
+        return [leaf for part in state for leaf in leaves(part)]
+    return [state]
+
+
+def refill(state: Any, arrays: Iterator[mx.nd.NDArray]) -> Any:
+    """A state of the same shape with other arrays as its leaves."""
+    if isinstance(state, (tuple, list)):
+        return tuple(refill(part, arrays) for part in state)
+    return None if state is None else next(arrays)
+
+
+def scalars(rule: mx.optimizer.Optimizer) -> dict[str, np.ndarray]:
+    """The numbers a rule keeps beside its arrays: how many updates it has made, and such as Nadam's schedule."""
+    numbers = {name: value for name, value in vars(rule).items() if isinstance(value, float)}
+    return {name: np.array(value) for name, value in {"num_update": rule.num_update, **numbers}.items()}
+
+
+def set_scalars(rule: mx.optimizer.Optimizer, values: dict[str, np.ndarray]) -> None:
+    for name, value in values.items():
+        setattr(rule, name, value.item())
+    # Counts are kept by parameter, and begin here for a parameter not seen yet: all are updated once a step.
+    rule.begin_num_update = rule.num_update

@@ -1,0 +1,150 @@
+"""Gold and predicted tags -> int64 counts that add up over batches and ranks -> precision, recall, F1. Pure.
+
+An entity is right if its span and its type are: the CoNLL-2003 rule, and seqeval's strict mode.
+
+Axes: M tokens of all sentences, K entity types.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from ner_dist.spans import Spans, split_ids, strict_spans
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """Sums over sentences, all int64."""
+
+    # Entities by (gold type, predicted type) where both have exactly that span; row or column K: no such span there.
+    spans: np.ndarray
+    # By type: predicted entities that share a token with a gold one of their type, and the other way round.
+    touching_predicted: np.ndarray
+    touching_gold: np.ndarray
+    # Tokens in entities: with the right BILOU tag, predicted, gold.
+    tokens: np.ndarray
+
+    @classmethod
+    def zero(cls, num_types: int) -> Counts:
+        shapes = ((num_types + 1, num_types + 1), num_types, num_types, 3)
+        return cls(*(np.zeros(shape, np.int64) for shape in shapes))
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(mine + yours for mine, yours in zip(self._arrays(), other._arrays())))
+
+    def to_vector(self) -> np.ndarray:
+        """All counts in one int64 vector, for one sum over ranks."""
+        return np.concatenate([array.ravel() for array in self._arrays()])
+
+    @classmethod
+    def from_vector(cls, vector: np.ndarray, num_types: int) -> Counts:
+        shapes = [array.shape for array in cls.zero(num_types)._arrays()]
+        cuts = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+        return cls(*(part.reshape(shape) for part, shape in zip(np.split(vector, cuts), shapes)))
+
+    def _arrays(self) -> list[np.ndarray]:
+        return [getattr(self, field.name) for field in dataclasses.fields(self)]
+
+
+def count(gold_M: np.ndarray, predicted_M: np.ndarray, starts_M: np.ndarray, num_types: int) -> Counts:
+    """Compare BILOU ids of sentences laid end to end; starts_M (bool) marks each sentence's first token."""
+    gold = strict_spans(*split_ids(gold_M), starts_M)
+    predicted = strict_spans(*split_ids(predicted_M), starts_M)
+    spans = np.zeros((num_types + 1, num_types + 1), np.int64)
+    # A span is known by its two ends; entities of one sequence never share one.
+    _, of_gold, of_predicted = np.intersect1d(
+        _span_keys(gold, len(gold_M)), _span_keys(predicted, len(gold_M)), assume_unique=True, return_indices=True
+    )
+    np.add.at(spans, (gold.type_E[of_gold], predicted.type_E[of_predicted]), 1)
+    spans[:num_types, num_types] = np.bincount(np.delete(gold.type_E, of_gold), minlength=num_types)
+    spans[num_types, :num_types] = np.bincount(np.delete(predicted.type_E, of_predicted), minlength=num_types)
+    right = int(((gold_M == predicted_M) & (gold_M != 0)).sum())
+    return Counts(
+        spans=spans,
+        touching_predicted=_touching(predicted, gold, len(gold_M), num_types),
+        touching_gold=_touching(gold, predicted, len(gold_M), num_types),
+        tokens=np.array([right, (predicted_M != 0).sum(), (gold_M != 0).sum()], np.int64),
+    )
+
+
+def _span_keys(spans: Spans, num_tokens: int) -> np.ndarray:
+    return spans.start_E * (num_tokens + 1) + spans.end_E
+
+
+def _touching(spans: Spans, others: Spans, num_tokens: int, num_types: int) -> np.ndarray:
+    """By type, how many spans share at least one token with a span of their type among the others: (K,)."""
+    touched = np.zeros(num_types, np.int64)
+    for type_id in range(num_types):
+        mine = spans.type_E == type_id
+        theirs = others.type_E == type_id
+        # Tokens covered by the others up to each position; a span that covers one sees the sum grow.
+        step = np.zeros(num_tokens + 1, np.int64)
+        step[others.start_E[theirs]] += 1
+        step[others.end_E[theirs]] -= 1
+        covered = np.concatenate(([0], np.cumsum(np.cumsum(step[:-1]))))
+        touched[type_id] = (covered[spans.end_E[mine]] > covered[spans.start_E[mine]]).sum()
+    return touched
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _harmonic(precision: float, recall: float) -> dict[str, float]:
+    both = precision + recall
+    return {"precision": precision, "recall": recall, "f1": 2 * precision * recall / both if both else 0.0}
+
+
+def ratios(right: int, predicted: int, gold: int) -> dict[str, float]:
+    """Precision, recall and F1 as fractions; 0 where nothing was predicted or nothing is there."""
+    return _harmonic(_share(right, predicted), _share(right, gold))
+
+
+def scores(counts: Counts, entity_types: list[str]) -> dict[str, Any]:
+    """The scores of a split, ready for result.json.
+
+    entity: micro scores over all types, with per_type, macro (mean over the types that occur in gold or
+    prediction), the counts behind them, boundaries (span right, whatever the type), overlap (type right, span
+    touching) and confusion (gold type -> predicted type of entities whose span is exactly right; "-" is none).
+    token: of the tokens in predicted entities, those with the right tag; of the tokens in gold entities, those found.
+    """
+    spans = counts.spans
+    right_K = np.diag(spans)[:-1]
+    predicted_K, gold_K = spans.sum(axis=0)[:-1], spans.sum(axis=1)[:-1]
+    per_type = {
+        name: {**ratios(right, predicted, gold), "right": right, "predicted": predicted, "gold": gold}
+        for name, right, predicted, gold in zip(entity_types, right_K.tolist(), predicted_K.tolist(), gold_K.tolist())
+    }
+    totals = int(right_K.sum()), int(predicted_K.sum()), int(gold_K.sum())
+    occurring = [entry for entry in per_type.values() if entry["predicted"] or entry["gold"]]
+    macro = {
+        name: float(np.mean([entry[name] for entry in occurring])) if occurring else 0.0
+        for name in ("precision", "recall", "f1")
+    }
+    overlap = _harmonic(
+        _share(int(counts.touching_predicted.sum()), totals[1]), _share(int(counts.touching_gold.sum()), totals[2])
+    )
+    names = [*entity_types, "-"]
+    return {
+        "entity": {
+            **ratios(*totals),
+            "right": totals[0],
+            "predicted": totals[1],
+            "gold": totals[2],
+            "per_type": per_type,
+            "macro": macro,
+            "boundaries": ratios(int(spans[:-1, :-1].sum()), totals[1], totals[2]),
+            "overlap": overlap,
+            "confusion": {
+                name: {other: int(spans[i, j]) for j, other in enumerate(names) if spans[i, j]}
+                for i, name in enumerate(names)
+            },
+        },
+        "token": {
+            **ratios(*(int(number) for number in counts.tokens)),
+            **dict(zip(("right", "predicted", "gold"), counts.tokens.tolist())),
+        },
+    }

@@ -1,0 +1,172 @@
+"""One global update: forward, summed loss, gradient exchange, one division by the global count, clip, update.
+
+Two exchanges a step. The ranks first gather the word ids their batches use, so that all know the union U;
+then they sum one vector of every dense gradient, the gradients of the union's embedding rows and the loss.
+
+Axes: U words of the whole step, D word units, X entries of the flat vector.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import mxnet as mx
+import numpy as np
+from mxnet import autograd
+
+from ner_dist import optimizer
+from ner_dist.comm import Horovod, Solo
+from ner_dist.config import Config
+from ner_dist.errors import UserError
+from ner_dist.model import SummedLoss, Tagger, dropout_inputs, set_parameters, tagger_inputs
+from ner_dist.reader import Batch
+from ner_dist.word_table import WordTable
+
+
+class NotFinite(UserError):
+    """The loss or the gradient of a step is NaN or infinite; nothing was updated."""
+
+
+class StepResult(NamedTuple):
+    # Summed over all ranks, weighted, undivided.
+    loss: float
+    # Norm of the divided global gradient, before clipping.
+    gradient_norm: float
+    num_sentences: int
+    num_tokens: int
+    # Token slots of the ranks' padded batches.
+    num_slots: int
+
+
+class _Counts(NamedTuple):
+    num_sentences: int
+    num_tokens: int
+    num_slots: int
+
+
+class Learner:
+    """What training changes: parameters, word table and the rule's state. The same on every rank after each step."""
+
+    def __init__(
+        self, tagger: Tagger, weight_VD: np.ndarray, config: Config, class_weight_K: np.ndarray, comm: Solo | Horovod
+    ) -> None:
+        self.tagger = tagger
+        self._config = config
+        self._class_weight_K = class_weight_K
+        self._comm = comm
+        self._loss = SummedLoss(tagger)
+        self._loss.hybridize()
+        self._parameters = tagger._collect_params_with_prefix()
+        self._rule = optimizer.create(config.optimizer)
+        self._states = [
+            self._rule.create_state(key, parameter.data()) for key, parameter in enumerate(self._parameters.values())
+        ]
+        self.words = WordTable(weight_VD, self._rule, len(self._parameters))
+
+    def step(self, batch: Batch | None, epoch: int, step_id: int) -> StepResult:
+        """Take part in one global update; batch is None if this rank has no sentences in it.
+
+        Raises NotFinite on every rank, before anything changes, if the summed loss or gradient is not finite.
+        """
+        ids_U, counts = self._union(batch)
+        flat_X = self._comm.sum_gradients(self._local_gradients(batch, ids_U, epoch))
+        divisor = counts.num_sentences if self._config.loss.divide_by == "sentences" else counts.num_tokens
+        flat_X /= divisor
+        gradient_X = flat_X[:-1]
+        # dot is many times faster than norm.
+        squares, mean_loss = mx.nd.concat(mx.nd.dot(gradient_X, gradient_X), flat_X[-1:], dim=0).asnumpy()
+        loss, norm = float(mean_loss) * divisor, float(np.sqrt(squares))
+        if not np.isfinite([loss, norm]).all():
+            raise NotFinite(self._name_culprits(batch, epoch, step_id))
+        clip_norm = self._config.optimizer.clip_norm
+        if clip_norm and norm > clip_norm:
+            flat_X *= clip_norm / norm
+        self._update(flat_X, ids_U, epoch)
+        return StepResult(loss, norm, counts.num_sentences, counts.num_tokens, counts.num_slots)
+
+    def _union(self, batch: Batch | None) -> tuple[np.ndarray, _Counts]:
+        """The distinct words of all ranks' batches, and the step's counts."""
+        # Each rank sends its counts, how many ids follow, and the ids.
+        own = [0, 0, 0, 0]
+        if batch is not None:
+            own = [len(batch.length_B), batch.num_tokens, batch.mask_TB.size, len(batch.word_ids_W)]
+        ids = batch.word_ids_W if batch is not None else np.zeros(0, np.int64)
+        gathered = self._comm.gather_int64(np.concatenate([np.array(own, np.int64), ids]))
+        counts, ids_of_ranks, at = np.zeros(3, np.int64), [], 0
+        for _ in range(self._comm.num_ranks):
+            counts += gathered[at : at + 3]
+            first, at = at + 4, at + 4 + int(gathered[at + 3])
+            ids_of_ranks.append(gathered[first:at])
+        return np.unique(np.concatenate(ids_of_ranks)), _Counts(*(int(count) for count in counts))
+
+    def _local_gradients(self, batch: Batch | None, ids_U: np.ndarray, epoch: int) -> mx.nd.NDArray:
+        """This rank's summed gradients as one vector: dense parameters, then rows (U x D), then the loss."""
+        device = next(iter(self._parameters.values())).data()
+        rows_UD = self.words.rows(ids_U, device.context)
+        if batch is None:
+            num_dense = sum(int(np.prod(parameter.shape)) for parameter in self._parameters.values())
+            return mx.nd.zeros(num_dense + rows_UD.size + 1, ctx=device.context, dtype=device.dtype)
+        rows_UD.attach_grad()
+        word_TB = np.searchsorted(ids_U, batch.word_ids_W).astype(np.int32)[batch.word_TB]
+        inputs = tagger_inputs(batch, rows_UD, word_TB)
+        seed, sizes = self._config.train.seed, self._config.model
+        inputs += dropout_inputs(batch, sizes, self.tagger.input_units, seed, epoch, rows_UD)
+        tag_TB = mx.nd.array(batch.tag_TB, ctx=device.context, dtype=np.int32)
+        weight_TB = batch.mask_TB * self._class_weight_K[batch.tag_TB]
+        with autograd.record():
+            loss = self._loss(tag_TB, mx.nd.array(weight_TB, ctx=device.context, dtype=device.dtype), *inputs)
+        loss.backward()
+        gradients = [parameter.grad().reshape(-1) for parameter in self._parameters.values()]
+        return mx.nd.concat(*gradients, rows_UD.grad.reshape(-1), loss.reshape(-1), dim=0)
+
+    def _update(self, flat_X: mx.nd.NDArray, ids_U: np.ndarray, epoch: int) -> None:
+        self._rule.set_learning_rate(optimizer.learning_rate(self._config.optimizer, epoch))
+        at = 0
+        for key, (parameter, state) in enumerate(zip(self._parameters.values(), self._states)):
+            weight = parameter.data()
+            self._rule.update(key, weight, flat_X[at : at + weight.size].reshape(weight.shape), state)
+            at += weight.size
+        self.words.update(ids_U, flat_X[at:-1].reshape(len(ids_U), -1))
+
+    def _name_culprits(self, batch: Batch | None, epoch: int, step_id: int) -> str:
+        """Which rank's sentences the numbers went wrong on; every rank calls this together."""
+        # The exchanged sum is spoilt on every rank, so each repeats its own part to see whether it was the one.
+        guilty: list[int] = []
+        if batch is not None:
+            own = self._local_gradients(batch, batch.word_ids_W, epoch).asnumpy()
+            if not np.isfinite(own).all():
+                guilty = batch.sentence_id_B.tolist()
+        named = [
+            f"rank {rank}: sentences {', '.join(map(str, ids[:20]))}"
+            for rank, ids in enumerate(self._comm.gather_objects(guilty))
+            if ids
+        ]
+        where = "; ".join(named) or "only in the sum over ranks"
+        return (
+            f"the loss or gradient is not finite at epoch {epoch + 1}, step {step_id} ({where}); nothing was updated; "
+            "try a smaller --optimizer.learning_rate or --optimizer.clip_norm, or look at these sentences with "
+            "`python -m data_prep inspect`"
+        )
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything a continuation needs, as named arrays."""
+        arrays = {f"parameter/{name}": parameter.data().asnumpy() for name, parameter in self._parameters.items()}
+        arrays["words"] = self.words.weight_VD
+        arrays.update({f"rule/{name}": value for name, value in optimizer.scalars(self._rule).items()})
+        for name, state in zip(self._parameters, self._states):
+            arrays.update({f"state/{name}/{i}": leaf.asnumpy() for i, leaf in enumerate(optimizer.leaves(state))})
+        arrays.update({f"state/words/{i}": state for i, state in enumerate(self.words.states_VD)})
+        return arrays
+
+    def set_state(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take over what `state` gave, of a learner of the same configuration."""
+        set_parameters(self.tagger, {name: arrays[f"parameter/{name}"] for name in self._parameters})
+        self.words.weight_VD[:] = arrays["words"]
+        optimizer.set_scalars(
+            self._rule, {name[5:]: value for name, value in arrays.items() if name.startswith("rule/")}
+        )
+        for name, state in zip(self._parameters, self._states):
+            for i, leaf in enumerate(optimizer.leaves(state)):
+                leaf[:] = arrays[f"state/{name}/{i}"]
+        for i, state in enumerate(self.words.states_VD):
+            state[:] = arrays[f"state/words/{i}"]
