@@ -72,8 +72,9 @@ def _header(line: str, path: Path) -> list[str]:
 
 
 def read_kaggle(blocks: LineBlocks, path: Path, problems: Problems) -> Iterator[Block]:
-    """Blocks of sentences; a row whose first field is not empty opens one. Unsound rows are reported and left out."""
+    """Blocks of sentences; a new label in the first field opens one. Unsound rows are reported and left out."""
     names: list[str] = []
+    label = ""
     rows = OpenBlock(path)
     for first, lines in blocks:
         if not names:
@@ -83,7 +84,12 @@ def read_kaggle(blocks: LineBlocks, path: Path, problems: Problems) -> Iterator[
         if block_rows:
             columns = dict(zip(names, zip(*block_rows)))
             base = len(rows.token)
-            opening = [base + row for row, sentence in enumerate(columns[SENTENCE]) if sentence]
+            opening = []
+            for row, sentence in enumerate(columns[SENTENCE], base):
+                # Copies of this corpus exist that repeat the sentence's label on each of its rows.
+                if sentence and sentence != label:
+                    label = sentence
+                    opening.append(row)
             if not base and (not opening or opening[0]):
                 problems.error(f"{path}:{numbers[0]}", f"a token before the first sentence: {SENTENCE!r} is empty")
             rows.starts.extend(opening[1:] if opening[:1] == rows.starts[-1:] else opening)

@@ -11,10 +11,10 @@ from data_prep import tags
 from data_prep.chunks import append_chunk, read_chunks, starts_mask
 from data_prep.intake import NUM_ARRAYS as NUM_INTAKE_ARRAYS
 from data_prep.intake import Intake
+from data_prep.mend import Mender
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.splits import SplitChooser, count_duplicates
-from ner_dist import spans
 
 # Arrays of a chunk of the second pass: token, tag (BILOU id) and pos of M tokens, length and split id of N sentences.
 NUM_ARRAYS = 5
@@ -45,41 +45,6 @@ class Resolved(NamedTuple):
         return {name: int(begins) for name, begins in zip(self.entity_types, tag_KB[:, 0] + tag_KB[:, 3])}
 
 
-def _cut_points(tag_L: np.ndarray, max_tokens: int) -> list[int]:
-    """Where to cut a sentence of BILOU ids so that no piece is too long: before a token that continues no entity."""
-    prefix_L, _ = spans.split_ids(tag_L)
-    may_cut_L = (prefix_L != spans.I) & (prefix_L != spans.L)
-    cuts, begin = [], 0
-    while len(tag_L) - begin > max_tokens:
-        good = np.flatnonzero(may_cut_L[begin + 1 : begin + max_tokens + 1])
-        begin += int(good[-1]) + 1 if len(good) else max_tokens
-        cuts.append(begin)
-    return cuts
-
-
-def cut_long(
-    tag_M: np.ndarray, length_N: np.ndarray, max_tokens: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Cut sentences longer than max_tokens.
-
-    Returns the tags, the new lengths, the pieces of each old sentence (N,), and how many entities had to be cut.
-    """
-    length_N = length_N.astype(np.int64)
-    start_N = np.cumsum(length_N) - length_N
-    starts_M = starts_mask(length_N)
-    for n in np.flatnonzero(length_N > max_tokens):
-        cuts = _cut_points(tag_M[start_N[n] : start_N[n] + length_N[n]], max_tokens)
-        starts_M[start_N[n] + np.array(cuts)] = True
-    prefix_M, type_M = spans.split_ids(tag_M)
-    # Cutting an entity makes two of it.
-    num_cut = int((starts_M & ((prefix_M == spans.I) | (prefix_M == spans.L))).sum())
-    if num_cut:
-        tag_M = spans.spans_to_bilou(spans.entity_spans(prefix_M, type_M, starts_M), len(tag_M))
-    new_lengths = np.diff(np.append(np.flatnonzero(starts_M), len(tag_M)))
-    pieces_N = np.add.reduceat(starts_M.astype(np.int64), start_N)
-    return tag_M, new_lengths, pieces_N, num_cut
-
-
 class _Pass:
     """The state of the second pass: counts by split, and what is reported on the way."""
 
@@ -94,57 +59,6 @@ class _Pass:
         self.length_SL = np.zeros((num_splits, 1), np.int64)
         self.longest = [Longest(0, "") for _ in splits]
         self.first_seen: dict[tuple[int, int], str] = {}
-
-    def bilou(self, tag_M: np.ndarray, starts_M: np.ndarray, line_M: np.ndarray, path: Path) -> np.ndarray:
-        """BILOU ids of raw tag ids; what the scheme does not allow is reported and read by the one repair rule."""
-        table = self.intake.tag_table
-        prefix_M, type_M = table.prefix_K[tag_M], table.type_K[tag_M]
-        for i in np.flatnonzero(spans.broken_tokens(prefix_M, type_M, starts_M, self.scheme.name)):
-            repair = self.settings.on_broken == "repair"
-            if not repair and self.problems.full:
-                self.problems.more_errors(1)
-                continue
-            what = self._broken(i, prefix_M, type_M, starts_M)
-            if repair:
-                self.problems.warn("broken_tags_repaired", f"{path}:{line_M[i]}", what)
-            else:
-                self.problems.error(
-                    f"{path}:{line_M[i]}", f"{what} (--on-broken repair reads it as the CoNLL scorer does)"
-                )
-        return spans.spans_to_bilou(spans.entity_spans(prefix_M, type_M, starts_M), len(tag_M))
-
-    def _broken(self, i: int, prefix_M: np.ndarray, type_M: np.ndarray, starts_M: np.ndarray) -> str:
-        def name(j: int) -> str:
-            letter = ("OBIES" if self.scheme.name == "bioes" else "OBILU")[prefix_M[j]]
-            return letter if letter == "O" else f"{letter}-{self.intake.tag_table.entity_types[type_M[j]]}"
-
-        before = "the sentence's start" if starts_M[i] else name(i - 1)
-        ends = i + 1 == len(starts_M) or starts_M[i + 1]
-        return (
-            f"tag {name(i)} after {before}{' and at the end of the sentence' if ends else ''} breaks {self.scheme.name}"
-        )
-
-    def cut(
-        self, tag_M: np.ndarray, length_N: np.ndarray, line_M: np.ndarray, path: Path
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(tags, lengths, pieces of each old sentence) after the policy for long sentences."""
-        limit, start_N = self.settings.max_tokens, np.cumsum(length_N) - length_N
-        for n in np.flatnonzero(length_N > limit):
-            where = f"{path}:{line_M[start_N[n]]}"
-            if self.settings.on_long_sentence == "split":
-                self.problems.warn("long_sentences_split", where, f"a sentence of {length_N[n]} tokens was split")
-            else:
-                self.problems.error(
-                    where,
-                    f"a sentence of {length_N[n]} tokens, more than --max-tokens {limit}; "
-                    "pass --on-long-sentence split or raise it",
-                )
-        tag_M, length_N, pieces_N, num_cut = cut_long(tag_M, length_N, limit)
-        if num_cut:
-            self.problems.warn(
-                "entities_cut", str(path), f"{num_cut} entities had to be cut with their sentence", num_cut
-            )
-        return tag_M, length_N, pieces_N
 
     def count(
         self, token_M: np.ndarray, tag_M: np.ndarray, pos_M: np.ndarray, length_N: np.ndarray, split_N: np.ndarray
@@ -200,9 +114,10 @@ def resolve(
         for token_M, tag_M, pos_M, line_M, length_N, source in read_chunks(intake.path, NUM_INTAKE_ARRAYS):
             source_path = sources[source[0]]
             split_N = chooser.next_ids(len(length_N), int(source[0]))
-            bilou_M = state.bilou(tag_M, starts_mask(length_N), line_M, source_path)
+            block = Mender(source_path, line_M, settings, problems)
+            bilou_M = block.to_bilou(tag_M, starts_mask(length_N), intake.tag_table, state.scheme.name)
             if length_N.max() > settings.max_tokens:
-                bilou_M, length_N, pieces_N = state.cut(bilou_M, length_N, line_M, source_path)
+                bilou_M, length_N, pieces_N = block.cut_sentences(bilou_M, length_N)
                 split_N = np.repeat(split_N, pieces_N)
             split_M = state.count(token_M, bilou_M, pos_M, length_N, split_N)
             state.remember(bilou_M, split_M, line_M, length_N, split_N, source_path)

@@ -35,8 +35,8 @@ class Solo:
     # Whether this rank is waiting for others, which may take longer than work of its own (see watchdog).
     waiting = False
 
-    def sum_gradients(self, flat: mx.nd.NDArray) -> mx.nd.NDArray:
-        return flat
+    def sum_gradients(self, gradients: list[mx.nd.NDArray]) -> None:
+        pass
 
     def sum_counts(self, counts: np.ndarray) -> np.ndarray:
         return counts
@@ -67,12 +67,12 @@ class Horovod:
         self.rank: int = hvd.rank()
         self.num_ranks: int = hvd.size()
 
-    def sum_gradients(self, flat: mx.nd.NDArray) -> mx.nd.NDArray:
-        """Sum of the ranks' float vectors of one length, in place."""
+    def sum_gradients(self, gradients: list[mx.nd.NDArray]) -> None:
+        """Replace each array by its sum over the ranks; one exchange, arrays of the same shapes on every rank."""
         with self._together():
-            self._hvd.allreduce_(flat, op=self._hvd.Sum, name="gradients")
-            flat.wait_to_read()
-        return flat
+            self._hvd.grouped_allreduce_(gradients, op=self._hvd.Sum, name="gradients")
+            for gradient in gradients:
+                gradient.wait_to_read()
 
     def sum_counts(self, counts: np.ndarray) -> np.ndarray:
         """Exact sum of the ranks' int64 vectors of one length."""

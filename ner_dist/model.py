@@ -18,6 +18,10 @@ from ner_dist.reader import Batch
 from ner_dist.shard_format import CHAR_TYPES, Index
 
 
+# Far below any convolution's output, and far from overflow in float32.
+_NEVER_MAX = -1e9
+
+
 class BiLSTM(gluon.HybridBlock):
     """One bidirectional layer, (T, B, X) -> (T, B, 2 x units), blind to padding.
 
@@ -57,19 +61,31 @@ class CharCNN(gluon.HybridBlock):
     def __init__(self, sizes: Model, num_chars: int) -> None:
         super().__init__()
         units = sizes.char_units + sizes.char_type_units
+        self._filters, self._kernel = sizes.char_filters, (sizes.char_width,)
         with self.name_scope():
             self.char = gluon.nn.Embedding(num_chars, sizes.char_units)
             if sizes.char_type_units:
                 self.char_type = gluon.nn.Embedding(len(CHAR_TYPES), sizes.char_type_units)
-            self.windows = gluon.nn.Conv1D(sizes.char_filters, sizes.char_width, in_channels=units)
+            self.weight = self.params.get("weight", shape=(sizes.char_filters, units, sizes.char_width))
+            self.bias = self.params.get("bias", shape=(sizes.char_filters,))
+            # One more channel, 1 beyond a form's end, sinks the windows centred there below any maximum; it costs
+            # less than adding a mask to the much larger output.
+            sink = np.zeros((sizes.char_filters, 1, sizes.char_width), np.float32)
+            sink[:, :, sizes.char_width // 2] = _NEVER_MAX
+            self.sink = self.params.get_constant("sink", sink)
 
-    def hybrid_forward(self, F: Any, char_NC: Any, char_type_NC: Any, beyond_N1P: Any) -> Any:
-        x_NCE = self.char(char_NC)
+    def hybrid_forward(
+        self, F: Any, char_NC: Any, char_type_NC: Any, beyond_NC1: Any, weight: Any, bias: Any, sink: Any
+    ) -> Any:
+        parts_NCE = [self.char(char_NC), beyond_NC1]
         if hasattr(self, "char_type"):
-            x_NCE = F.concat(x_NCE, self.char_type(char_type_NC), dim=2)
-        # Conv1D wants channels before positions.
-        windows_NXP = self.windows(F.transpose(x_NCE, axes=(0, 2, 1)))
-        return F.max(F.broadcast_add(windows_NXP, beyond_N1P), axis=2)
+            parts_NCE.insert(1, self.char_type(char_type_NC))
+        # Convolution wants channels before positions.
+        x_NEC = F.transpose(F.concat(*parts_NCE, dim=2), axes=(0, 2, 1))
+        windows_NXP = F.Convolution(
+            x_NEC, F.concat(weight, sink, dim=1), bias, kernel=self._kernel, num_filter=self._filters
+        )
+        return F.flatten(F.Pooling(windows_NXP, kernel=(1,), global_pool=True, pool_type="max"))
 
 
 class Tagger(gluon.HybridBlock):
@@ -100,7 +116,7 @@ class Tagger(gluon.HybridBlock):
         word_TB: Any,
         char_NC: Any,
         char_type_NC: Any,
-        beyond_N1P: Any,
+        beyond_NC1: Any,
         form_TB: Any,
         feature_FTB: Any,
         length_B: Any,
@@ -109,7 +125,7 @@ class Tagger(gluon.HybridBlock):
         """dropout_TBX: none, or a mask for the LSTM's input and one for each layer's output."""
         parts_TBX = [F.take(rows_WD, word_TB)]
         if hasattr(self, "char_cnn"):
-            parts_TBX.append(F.take(self.char_cnn(char_NC, char_type_NC, beyond_N1P), form_TB))
+            parts_TBX.append(F.take(self.char_cnn(char_NC, char_type_NC, beyond_NC1), form_TB))
         for position, feature in enumerate(self._features):
             ids_TB = F.squeeze(F.slice_axis(feature_FTB, axis=0, begin=position, end=position + 1), axis=0)
             parts_TBX.append(getattr(self, f"feature_{feature.name}")(ids_TB))
@@ -139,7 +155,7 @@ def tagger_inputs(batch: Batch, rows_WD: mx.nd.NDArray, word_TB: np.ndarray) -> 
     context, dtype = rows_WD.context, rows_WD.dtype
     ids = (word_TB, batch.char_NC, batch.char_type_NC)
     arrays = [mx.nd.array(array, ctx=context, dtype=np.int32) for array in ids]
-    arrays.append(mx.nd.array(batch.beyond_N1P, ctx=context, dtype=dtype))
+    arrays.append(mx.nd.array(batch.beyond_NC1, ctx=context, dtype=dtype))
     arrays += [mx.nd.array(array, ctx=context, dtype=np.int32) for array in (batch.form_TB, batch.feature_FTB)]
     arrays.append(mx.nd.array(batch.length_B, ctx=context, dtype=dtype))
     return [rows_WD, *arrays]
@@ -160,6 +176,12 @@ def dropout_inputs(
     return masks
 
 
+def trained_parameters(tagger: Tagger) -> dict[str, gluon.Parameter]:
+    """The tagger's parameters by structural name, which does not depend on what else the process has built."""
+    parameters = tagger._collect_params_with_prefix()
+    return {name: parameter for name, parameter in parameters.items() if parameter.grad_req != "null"}
+
+
 def initial_parameters(tagger: Tagger, sizes: Model, seed: int) -> dict[str, np.ndarray]:
     """Parameters by structural name, float32, from the seed alone.
 
@@ -168,7 +190,7 @@ def initial_parameters(tagger: Tagger, sizes: Model, seed: int) -> dict[str, np.
     """
     rng = np.random.default_rng([seed, 0])
     values = {}
-    for name, parameter in sorted(tagger._collect_params_with_prefix().items()):
+    for name, parameter in sorted(trained_parameters(tagger).items()):
         shape = parameter.shape
         if name.endswith("bias"):
             value = np.zeros(shape)
@@ -205,6 +227,5 @@ def build(sizes: Model, index: Index, context: mx.Context) -> Tagger:
 
 
 def set_parameters(tagger: Tagger, values: dict[str, np.ndarray]) -> None:
-    parameters = tagger._collect_params_with_prefix()
-    for name, parameter in parameters.items():
+    for name, parameter in trained_parameters(tagger).items():
         parameter.set_data(mx.nd.array(values[name], dtype=parameter.dtype))

@@ -1,7 +1,7 @@
 """Shards -> batches: reads one rank's shards of a split, checks them, and pads sentences into arrays.
 
 Axes: T tokens of the longest sentence, B sentences, W distinct words, N distinct forms (spellings),
-C characters of the longest form with padding on both sides, P = C - width + 1 window positions, F features.
+P characters of the longest form, C the same with padding on both sides, F features.
 """
 
 from __future__ import annotations
@@ -18,9 +18,6 @@ import pyarrow.parquet as pq
 from ner_dist.plan import Step
 from ner_dist.shard_format import PAD_ID, Index, ShardError, ShardFile, read_vocab, shard_schema, verify_file
 
-# Added to convolution outputs of positions beyond a form's end, so that max-pooling never picks them.
-_NEVER_MAX = np.float32(-1e9)
-
 
 class Batch(NamedTuple):
     """One rank's part of a step. Time comes first, as the recurrent layers want it."""
@@ -31,8 +28,8 @@ class Batch(NamedTuple):
     # Characters of each distinct form; a word of the batch is looked up in it through form_TB.
     char_NC: np.ndarray
     char_type_NC: np.ndarray
-    # float32 (N, 1, P): 0 at windows centred on a character, -1e9 beyond.
-    beyond_N1P: np.ndarray
+    # float32: 1 beyond a form's last character, where no window may be centred; 0 elsewhere.
+    beyond_NC1: np.ndarray
     form_TB: np.ndarray
     feature_FTB: np.ndarray
     tag_TB: np.ndarray
@@ -96,13 +93,13 @@ class Sentences:
 
         word_ids_W, word_M = np.unique(self._word[at_TB[real_TB]], return_inverse=True)
         form_ids_N, form_M = np.unique(self._form[at_TB[real_TB]], return_inverse=True)
-        char_NC, beyond_NP = self._characters(form_ids_N)
+        char_NC, beyond_NC1 = self._characters(form_ids_N)
         return Batch(
             word_ids_W=word_ids_W.astype(np.int64),
             word_TB=_scatter(real_TB, word_M),
             char_NC=char_NC,
             char_type_NC=self._char_types[char_NC],
-            beyond_N1P=beyond_NP[:, None, :],
+            beyond_NC1=beyond_NC1,
             form_TB=_scatter(real_TB, form_M),
             feature_FTB=np.stack([np.where(real_TB, f[at_TB], PAD_ID).astype(np.int32) for f in self._features])
             if self._features
@@ -119,8 +116,9 @@ class Sentences:
         real_NP = offset_P < length_N[:, None]
         at_NP = np.where(real_NP, self._form_first[form_ids_N][:, None] + offset_P, 0)
         char_NP = np.where(real_NP, self._form_chars[at_NP], PAD_ID).astype(np.int32)
-        char_NC = np.pad(char_NP, ((0, 0), (self._char_padding, self._char_padding)), constant_values=PAD_ID)
-        return char_NC, np.where(real_NP, np.float32(0), _NEVER_MAX)
+        sides = ((0, 0), (self._char_padding, self._char_padding))
+        beyond_NC = np.pad(~real_NP, sides).astype(np.float32)
+        return np.pad(char_NP, sides, constant_values=PAD_ID), beyond_NC[:, :, None]
 
 
 def _scatter(real_TB: np.ndarray, values_M: np.ndarray) -> np.ndarray:

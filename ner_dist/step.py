@@ -1,9 +1,9 @@
 """One global update: forward, summed loss, gradient exchange, one division by the global count, clip, update.
 
 Two exchanges a step. The ranks first gather the word ids their batches use, so that all know the union U;
-then they sum one vector of every dense gradient, the gradients of the union's embedding rows and the loss.
+then they sum every dense gradient, the gradients of the union's embedding rows, and the loss.
 
-Axes: U words of the whole step, D word units, X entries of the flat vector.
+Axes: U words of the whole step, D word units, T tokens, B sentences, K tags.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ner_dist import optimizer
 from ner_dist.comm import Horovod, Solo
 from ner_dist.config import Config
 from ner_dist.errors import UserError
-from ner_dist.model import SummedLoss, Tagger, dropout_inputs, set_parameters, tagger_inputs
+from ner_dist.model import SummedLoss, Tagger, dropout_inputs, set_parameters, tagger_inputs, trained_parameters
 from ner_dist.reader import Batch
 from ner_dist.word_table import WordTable
 
@@ -56,7 +56,7 @@ class Learner:
         self._comm = comm
         self._loss = SummedLoss(tagger)
         self._loss.hybridize()
-        self._parameters = tagger._collect_params_with_prefix()
+        self._parameters = trained_parameters(tagger)
         self._rule = optimizer.create(config.optimizer)
         self._states = [
             self._rule.create_state(key, parameter.data()) for key, parameter in enumerate(self._parameters.values())
@@ -69,20 +69,19 @@ class Learner:
         Raises NotFinite on every rank, before anything changes, if the summed loss or gradient is not finite.
         """
         ids_U, counts = self._union(batch)
-        flat_X = self._comm.sum_gradients(self._local_gradients(batch, ids_U, epoch))
+        gradients, loss = self._local_gradients(batch, ids_U, epoch)
+        self._comm.sum_gradients([*gradients, loss])
         divisor = counts.num_sentences if self._config.loss.divide_by == "sentences" else counts.num_tokens
-        flat_X /= divisor
-        gradient_X = flat_X[:-1]
-        # dot is many times faster than norm.
-        squares, mean_loss = mx.nd.concat(mx.nd.dot(gradient_X, gradient_X), flat_X[-1:], dim=0).asnumpy()
-        loss, norm = float(mean_loss) * divisor, float(np.sqrt(squares))
-        if not np.isfinite([loss, norm]).all():
+        # One read of a few numbers; dot is many times faster than norm.
+        squares = [mx.nd.dot(flat, flat) for flat in (gradient.reshape(-1) for gradient in gradients)]
+        *squares, total_loss = mx.nd.concat(*squares, loss, dim=0).asnumpy().astype(np.float64)
+        norm = np.sqrt(sum(squares)) / divisor
+        if not np.isfinite([total_loss, norm]).all():
             raise NotFinite(self._name_culprits(batch, epoch, step_id))
         clip_norm = self._config.optimizer.clip_norm
-        if clip_norm and norm > clip_norm:
-            flat_X *= clip_norm / norm
-        self._update(flat_X, ids_U, epoch)
-        return StepResult(loss, norm, counts.num_sentences, counts.num_tokens, counts.num_slots)
+        clip = clip_norm / norm if clip_norm and norm > clip_norm else 1.0
+        self._update(gradients, ids_U, epoch, clip / divisor)
+        return StepResult(float(total_loss), float(norm), counts.num_sentences, counts.num_tokens, counts.num_slots)
 
     def _union(self, batch: Batch | None) -> tuple[np.ndarray, _Counts]:
         """The distinct words of all ranks' batches, and the step's counts."""
@@ -99,13 +98,16 @@ class Learner:
             ids_of_ranks.append(gathered[first:at])
         return np.unique(np.concatenate(ids_of_ranks)), _Counts(*(int(count) for count in counts))
 
-    def _local_gradients(self, batch: Batch | None, ids_U: np.ndarray, epoch: int) -> mx.nd.NDArray:
-        """This rank's summed gradients as one vector: dense parameters, then rows (U x D), then the loss."""
+    def _local_gradients(
+        self, batch: Batch | None, ids_U: np.ndarray, epoch: int
+    ) -> tuple[list[mx.nd.NDArray], mx.nd.NDArray]:
+        """This rank's summed gradients, of the dense parameters and last of the rows (U, D); and its loss, (1,)."""
         device = next(iter(self._parameters.values())).data()
         rows_UD = self.words.rows(ids_U, device.context)
         if batch is None:
-            num_dense = sum(int(np.prod(parameter.shape)) for parameter in self._parameters.values())
-            return mx.nd.zeros(num_dense + rows_UD.size + 1, ctx=device.context, dtype=device.dtype)
+            shapes = [*(parameter.shape for parameter in self._parameters.values()), rows_UD.shape, (1,)]
+            *zeros, loss = [mx.nd.zeros(shape, ctx=device.context, dtype=device.dtype) for shape in shapes]
+            return zeros, loss
         rows_UD.attach_grad()
         word_TB = np.searchsorted(ids_U, batch.word_ids_W).astype(np.int32)[batch.word_TB]
         inputs = tagger_inputs(batch, rows_UD, word_TB)
@@ -116,25 +118,24 @@ class Learner:
         with autograd.record():
             loss = self._loss(tag_TB, mx.nd.array(weight_TB, ctx=device.context, dtype=device.dtype), *inputs)
         loss.backward()
-        gradients = [parameter.grad().reshape(-1) for parameter in self._parameters.values()]
-        return mx.nd.concat(*gradients, rows_UD.grad.reshape(-1), loss.reshape(-1), dim=0)
+        return [*(parameter.grad() for parameter in self._parameters.values()), rows_UD.grad], loss
 
-    def _update(self, flat_X: mx.nd.NDArray, ids_U: np.ndarray, epoch: int) -> None:
+    def _update(self, gradients: list[mx.nd.NDArray], ids_U: np.ndarray, epoch: int, scale: float) -> None:
+        """Apply the rule to the summed gradients times scale."""
         self._rule.set_learning_rate(optimizer.learning_rate(self._config.optimizer, epoch))
-        at = 0
-        for key, (parameter, state) in enumerate(zip(self._parameters.values(), self._states)):
-            weight = parameter.data()
-            self._rule.update(key, weight, flat_X[at : at + weight.size].reshape(weight.shape), state)
-            at += weight.size
-        self.words.update(ids_U, flat_X[at:-1].reshape(len(ids_U), -1))
+        self._rule.rescale_grad = scale
+        *dense, rows_UD = gradients
+        for key, (parameter, gradient, state) in enumerate(zip(self._parameters.values(), dense, self._states)):
+            self._rule.update(key, parameter.data(), gradient, state)
+        self.words.update(ids_U, rows_UD)
 
     def _name_culprits(self, batch: Batch | None, epoch: int, step_id: int) -> str:
         """Which rank's sentences the numbers went wrong on; every rank calls this together."""
         # The exchanged sum is spoilt on every rank, so each repeats its own part to see whether it was the one.
         guilty: list[int] = []
         if batch is not None:
-            own = self._local_gradients(batch, batch.word_ids_W, epoch).asnumpy()
-            if not np.isfinite(own).all():
+            gradients, loss = self._local_gradients(batch, batch.word_ids_W, epoch)
+            if not all(np.isfinite(array.asnumpy()).all() for array in [*gradients, loss]):
                 guilty = batch.sentence_id_B.tolist()
         named = [
             f"rank {rank}: sentences {', '.join(map(str, ids[:20]))}"

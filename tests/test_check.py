@@ -48,7 +48,7 @@ def test_problems_of_all_kinds_are_listed_together(tmp_path: Path) -> None:
         "c:8: error: the line has 1 column, the first one 2",
         r"c:10: error: the token is '\xa0': empty or only white space",
         "c:11: error: tag 'X-PER' is neither O nor one of B I E L S U",
-        "c:13: error: tag I-PER after the sentence's start and at the "[:60],
+        "c:13: error: tag I-PER after the sentence's start breaks bio"[:60],
     ]
 
 

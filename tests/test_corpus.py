@@ -183,6 +183,14 @@ def test_a_csv_without_part_of_speech_is_read(tmp_path: Path) -> None:
     assert read(write(tmp_path / "corpus.csv", text))[:3] == ([["NA", "null"]], [["O", "B-X"]], [[]])
 
 
+def test_a_label_repeated_on_every_row_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "Sentence #,Word,POS,Tag\n" + "".join(f"Sentence: {i // 3},w{i},NN,O\n" for i in range(9))
+    for block_bytes in (10, 1 << 20):
+        monkeypatch.setattr("data_prep.source.BLOCK_BYTES", block_bytes)
+        tokens = read(write(tmp_path / "corpus.csv", text), format="kaggle")[0]
+        assert tokens == [["w0", "w1", "w2"], ["w3", "w4", "w5"], ["w6", "w7", "w8"]]
+
+
 def test_the_kaggle_ellipsis_is_a_token(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_bytes(b"Sentence #,Word,POS,Tag\r\nSentence: 1,\x85,:,O\r\n")
     assert read(tmp_path / "c.csv")[0] == [["…"]]

@@ -20,8 +20,8 @@ import pytest
 
 import data_prep.write
 from data_prep.features import capitalisation
+from data_prep.mend import cut_long
 from data_prep.problems import CorpusError, Problems
-from data_prep.resolve import cut_long
 from data_prep.settings import Settings
 from data_prep.staging import OutputError
 from data_prep.synth import synthesise
@@ -258,7 +258,7 @@ def test_broken_tags_are_listed_with_their_lines(tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as caught:
         run({"train": path}, tmp_path / "out", scheme="bio", num_shards=1, on_unseen_type="keep")
     lines = str(caught.value).split("\n")
-    assert lines[0].startswith(f"{path}:2: error: tag I-X after O and at the end of the sentence breaks bio")
+    assert lines[0].startswith(f"{path}:2: error: tag I-X after O breaks bio")
     assert lines[1].startswith(f"{path}:5: error: tag I-Y after B-X")
     assert len(lines) == 21
     assert lines[-1] == "32 errors, the first 20 shown"
