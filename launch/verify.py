@@ -40,13 +40,14 @@ def wrong_sums(num_ranks: int) -> list[str]:
 
     comm = connect()
     ranks = np.arange(1, comm.num_ranks + 1)
-    summed = comm.sum_gradients(mx.nd.array([comm.rank + 1, 0.5], dtype="float32")).asnumpy()
+    floats = mx.nd.array([comm.rank + 1, 0.5], dtype="float32")
+    comm.sum_gradients([floats])
     counts = comm.sum_counts(np.array([COUNT, comm.rank], np.int64))
     wrong = []
     if comm.num_ranks != num_ranks:
         wrong.append(f"{comm.num_ranks} ranks found each other instead of {num_ranks}")
-    if summed.tolist() != [ranks.sum(), 0.5 * len(ranks)]:
-        wrong.append(f"the sum of floats is {summed.tolist()}")
+    if floats.asnumpy().tolist() != [ranks.sum(), 0.5 * len(ranks)]:
+        wrong.append(f"the sum of floats is {floats.asnumpy().tolist()}")
     if counts.tolist() != [COUNT * len(ranks), (ranks - 1).sum()]:
         wrong.append(f"the sum of counts is {counts.tolist()}")
     return wrong

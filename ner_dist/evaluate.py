@@ -106,7 +106,8 @@ def main(argv: list[str] | None = None) -> None:
 def _evaluate(arguments: argparse.Namespace, comm: Any) -> None:
     """Every rank: load the checkpoint, score its shards, and let rank 0 print and write."""
     from launch.environment import choose_device
-    from ner_dist import checkpoint, comm as exchange, model, scoring
+    from ner_dist import checkpoint, model, scoring
+    from ner_dist import comm as exchange
     from ner_dist.plan import owned_shards
     from ner_dist.reader import Sentences
     from ner_dist.score import scores

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,14 +20,17 @@ from ner_dist.config import Config
 from ner_dist.entry import log_to
 from ner_dist.errors import UserError
 from ner_dist.loss_weights import class_weights
-from ner_dist.plan import epoch_steps, owned_shards, steps_per_epoch
-from ner_dist.reader import Sentences
+from ner_dist.plan import Step, epoch_steps, owned_shards, steps_per_epoch
+from ner_dist.reader import Batch, Sentences
 from ner_dist.score import scores
 from ner_dist.scoring import score_split
 from ner_dist.shard_format import Index, read_index
-from ner_dist.step import Learner, StepResult
+from ner_dist.step import Learner, Shared, StepResult
 from ner_dist.watchdog import Watchdog
 from ner_dist.word_table import initial_words
+
+# Steps whose words the ranks announce to each other in one exchange.
+_STEPS_AHEAD = 16
 
 log = logging.getLogger("ner_dist")
 
@@ -106,7 +111,6 @@ def _train_epoch(run: Run, progress: Progress) -> None:
     )
     num_steps = steps_per_epoch(rows_SB, train.batch_sentences)
     bar = tqdm(
-        steps,
         desc=f"epoch {progress.epoch + 1}/{train.epochs}",
         total=num_steps,
         initial=progress.step,
@@ -115,11 +119,11 @@ def _train_epoch(run: Run, progress: Progress) -> None:
         # None: only if this is a terminal.
         disable=None if run.comm.rank == 0 else True,
     )
-    for step in bar:
-        began_s = time.perf_counter()
-        batch = run.splits["train"].step_batch(step)
-        result = run.learner.step(batch, progress.epoch, step.step_id)
+    began_s = time.perf_counter()
+    for step, batch, shared in _announced(run, steps):
+        result = run.learner.step(batch, shared, progress.epoch, step.step_id)
         _add(progress, result, time.perf_counter() - began_s)
+        bar.update()
         run.watchdog.beat()
         if progress.total_steps % train.log_steps == 0:
             bar.set_postfix(loss=f"{progress.loss / progress.num_sentences:.3f}")
@@ -127,6 +131,15 @@ def _train_epoch(run: Run, progress: Progress) -> None:
         # The end of the epoch saves one anyway, after scoring.
         if train.checkpoint_steps and progress.total_steps % train.checkpoint_steps == 0 and progress.step < num_steps:
             _save(run, progress, "last")
+        began_s = time.perf_counter()
+    bar.close()
+
+
+def _announced(run: Run, steps: Iterator[Step]) -> Iterator[tuple[Step, Batch | None, Shared]]:
+    """Steps with this rank's batch and what the ranks have told each other of it, some steps ahead."""
+    while ahead := list(itertools.islice(steps, _STEPS_AHEAD)):
+        batches = [run.splits["train"].step_batch(step) for step in ahead]
+        yield from zip(ahead, batches, run.learner.announce(batches))
 
 
 def _add(progress: Progress, result: StepResult, seconds: float) -> None:

@@ -17,7 +17,6 @@ from ner_dist.dropout import mask, sentence_keys
 from ner_dist.reader import Batch
 from ner_dist.shard_format import CHAR_TYPES, Index
 
-
 # Far below any convolution's output, and far from overflow in float32.
 _NEVER_MAX = -1e9
 

@@ -160,7 +160,9 @@ def _read_shard(directory: Path, index: Index, entry: ShardFile) -> pa.Table:
     for name in columns:
         found = table.schema.field(name).type
         if found != schema.field(name).type:
-            raise ShardError(f"{path}: column {name} is {found}, expected {schema.field(name).type}; rebuild the shards")
+            raise ShardError(
+                f"{path}: column {name} is {found}, expected {schema.field(name).type}; rebuild the shards"
+            )
     _check_rows(path, table, index, entry)
     return table
 

@@ -37,7 +37,9 @@ def create(path: Path, config: Config) -> None:
         (path / "checkpoints").mkdir(parents=True, exist_ok=True)
         (path / _CONFIG).write_text(knobs.to_yaml(config), encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{path}: the run's directory cannot be written ({error.strerror}); choose another --run") from error
+        raise UserError(
+            f"{path}: the run's directory cannot be written ({error.strerror}); choose another --run"
+        ) from error
 
 
 class Recorder:

@@ -153,7 +153,9 @@ def read_index(directory: str | os.PathLike[str]) -> Index:
     path = Path(directory) / INDEX_NAME
     if not path.is_file():
         state = "holds no index.json, so its shards were never completed" if path.parent.is_dir() else "does not exist"
-        raise ShardError(f"{path.parent}: the shard directory {state}; run `make shards` or `python -m data_prep build`")
+        raise ShardError(
+            f"{path.parent}: the shard directory {state}; run `make shards` or `python -m data_prep build`"
+        )
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -171,7 +173,9 @@ def read_index(directory: str | os.PathLike[str]) -> Index:
         }
         return Index(**record)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ShardError(f"{path}: a field is missing, unknown or of the wrong kind ({error}); rebuild the shards") from error
+        raise ShardError(
+            f"{path}: a field is missing, unknown or of the wrong kind ({error}); rebuild the shards"
+        ) from error
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

@@ -1,9 +1,10 @@
 """One global update: forward, summed loss, gradient exchange, one division by the global count, clip, update.
 
-Two exchanges a step. The ranks first gather the word ids their batches use, so that all know the union U;
-then they sum every dense gradient, the gradients of the union's embedding rows, and the loss.
+The ranks announce the word ids of the coming batches, so that all know the union U of each step; in the step
+they sum every dense gradient, the gradients of the union's embedding rows, and the loss, in one exchange.
 
-Axes: U words of the whole step, D word units, T tokens, B sentences, K tags.
+Axes: U words of the whole step, D word units, T tokens, B sentences, K tags,
+S steps announced at once.
 """
 
 from __future__ import annotations
@@ -38,7 +39,11 @@ class StepResult(NamedTuple):
     num_slots: int
 
 
-class _Counts(NamedTuple):
+class Shared(NamedTuple):
+    """What all ranks know of a step before it begins."""
+
+    # Distinct words of all ranks' batches, rising.
+    ids_U: np.ndarray
     num_sentences: int
     num_tokens: int
     num_slots: int
@@ -63,15 +68,31 @@ class Learner:
         ]
         self.words = WordTable(weight_VD, self._rule, len(self._parameters))
 
-    def step(self, batch: Batch | None, epoch: int, step_id: int) -> StepResult:
+    def announce(self, batches: list[Batch | None]) -> list[Shared]:
+        """Tell the other ranks which words this rank's batches of the next steps use; one exchange for all."""
+        message = []
+        for batch in batches:
+            ids = np.zeros(0, np.int64) if batch is None else batch.word_ids_W
+            sizes = (0, 0, 0) if batch is None else (len(batch.length_B), batch.num_tokens, batch.mask_TB.size)
+            message += [np.array([*sizes, len(ids)], np.int64), ids]
+        gathered, at = self._comm.gather_int64(np.concatenate(message)), 0
+        counts_S3 = np.zeros((len(batches), 3), np.int64)
+        ids_S: list[list[np.ndarray]] = [[] for _ in batches]
+        for _ in range(self._comm.num_ranks):
+            for step, ids_of_ranks in enumerate(ids_S):
+                counts_S3[step] += gathered[at : at + 3]
+                first, at = at + 4, at + 4 + int(gathered[at + 3])
+                ids_of_ranks.append(gathered[first:at])
+        return [Shared(np.unique(np.concatenate(ids)), *counts) for ids, counts in zip(ids_S, counts_S3.tolist())]
+
+    def step(self, batch: Batch | None, shared: Shared, epoch: int, step_id: int) -> StepResult:
         """Take part in one global update; batch is None if this rank has no sentences in it.
 
         Raises NotFinite on every rank, before anything changes, if the summed loss or gradient is not finite.
         """
-        ids_U, counts = self._union(batch)
-        gradients, loss = self._local_gradients(batch, ids_U, epoch)
+        gradients, loss = self._local_gradients(batch, shared.ids_U, epoch)
         self._comm.sum_gradients([*gradients, loss])
-        divisor = counts.num_sentences if self._config.loss.divide_by == "sentences" else counts.num_tokens
+        divisor = shared.num_sentences if self._config.loss.divide_by == "sentences" else shared.num_tokens
         # One read of a few numbers; dot is many times faster than norm.
         squares = [mx.nd.dot(flat, flat) for flat in (gradient.reshape(-1) for gradient in gradients)]
         *squares, total_loss = mx.nd.concat(*squares, loss, dim=0).asnumpy().astype(np.float64)
@@ -80,23 +101,8 @@ class Learner:
             raise NotFinite(self._name_culprits(batch, epoch, step_id))
         clip_norm = self._config.optimizer.clip_norm
         clip = clip_norm / norm if clip_norm and norm > clip_norm else 1.0
-        self._update(gradients, ids_U, epoch, clip / divisor)
-        return StepResult(float(total_loss), float(norm), counts.num_sentences, counts.num_tokens, counts.num_slots)
-
-    def _union(self, batch: Batch | None) -> tuple[np.ndarray, _Counts]:
-        """The distinct words of all ranks' batches, and the step's counts."""
-        # Each rank sends its counts, how many ids follow, and the ids.
-        own = [0, 0, 0, 0]
-        if batch is not None:
-            own = [len(batch.length_B), batch.num_tokens, batch.mask_TB.size, len(batch.word_ids_W)]
-        ids = batch.word_ids_W if batch is not None else np.zeros(0, np.int64)
-        gathered = self._comm.gather_int64(np.concatenate([np.array(own, np.int64), ids]))
-        counts, ids_of_ranks, at = np.zeros(3, np.int64), [], 0
-        for _ in range(self._comm.num_ranks):
-            counts += gathered[at : at + 3]
-            first, at = at + 4, at + 4 + int(gathered[at + 3])
-            ids_of_ranks.append(gathered[first:at])
-        return np.unique(np.concatenate(ids_of_ranks)), _Counts(*(int(count) for count in counts))
+        self._update(gradients, shared.ids_U, epoch, clip / divisor)
+        return StepResult(float(total_loss), float(norm), shared.num_sentences, shared.num_tokens, shared.num_slots)
 
     def _local_gradients(
         self, batch: Batch | None, ids_U: np.ndarray, epoch: int
