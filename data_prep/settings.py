@@ -89,7 +89,7 @@ class Settings:
     keep_digits: bool = _knob(False, "do not replace each run of digits by one 0 in words", action="store_true")
     min_count: int = _knob(2, "rarer words of train share the id <unk>", type=int)
     min_char_count: int = _knob(1, "rarer characters of train share the <unk-...> of their type", type=int)
-    num_buckets: int = _knob(24, "length buckets; more means less padding and smaller buckets", type=int)
+    num_buckets: int = _knob(32, "length buckets; more means less padding and smaller buckets", type=int)
     num_shards: int = _knob(8, "shards a split: the largest number of ranks that can train on them", type=int)
 
     def __post_init__(self) -> None:

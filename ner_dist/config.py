@@ -218,14 +218,25 @@ def _explain(message: str) -> str:
     return f"unknown knob {name!r}; did you mean --{near[0]}?"
 
 
+_ABOVE_0 = {
+    "model.word_units",
+    "model.char_units",
+    "model.char_width",
+    "model.lstm_units",
+    "model.lstm_layers",
+    "optimizer.learning_rate",
+    "train.epochs",
+    "train.batch_sentences",
+    "train.eval_batch_sentences",
+    "train.log_steps",
+}
+
+
 def _check(config: Config) -> None:
     """Ranges that a type cannot say."""
-    positive = ("model.word_units", "model.char_units", "model.lstm_units", "model.lstm_layers", "train.epochs")
-    positive += ("train.batch_sentences", "train.eval_batch_sentences", "train.log_steps", "optimizer.learning_rate")
     knobs = flat(config)
     for name, value in knobs.items():
-        least = 1e-12 if name == "optimizer.learning_rate" else 1
-        if name in positive and value < least:
+        if name in _ABOVE_0 and not value > 0:
             raise ConfigError(f"--{name} is {value}, expected a number above 0")
         if isinstance(value, (int, float)) and not isinstance(value, bool) and not 0 <= value < float("inf"):
             raise ConfigError(f"--{name} is {value}, expected a finite number of 0 or more")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -35,7 +36,8 @@ _STEPS_AHEAD = 16
 log = logging.getLogger("ner_dist")
 
 
-class Run(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Run:
     """What stays the same while a run trains."""
 
     config: Config
@@ -187,7 +189,7 @@ def _finish_epoch(run: Run, progress: Progress) -> None:
     _save(run, progress, "last")
 
 
-def _score(run: Run, split: str) -> dict:
+def _score(run: Run, split: str) -> dict[str, Any]:
     counts = score_split(
         run.learner.tagger,
         run.learner.words.weight_VD,
@@ -200,7 +202,7 @@ def _score(run: Run, split: str) -> dict:
     return scores(counts, run.index.entity_types)
 
 
-def _record(run: Run, kind: str, progress: Progress, values: dict) -> None:
+def _record(run: Run, kind: str, progress: Progress, values: dict[str, Any]) -> None:
     if run.recorder is not None:
         shared = {
             "epoch": progress.epoch + 1,
@@ -227,7 +229,7 @@ def _write_result(run: Run, progress: Progress) -> None:
     best = on_rank_0(run.comm, lambda: checkpoint.load(run.path / "checkpoints" / "best"))
     model.set_parameters(run.learner.tagger, best.parameters())
     run.learner.words.weight_VD[:] = best.arrays["words"]
-    result = {split: _score(run, split) for split in ("dev", "test") if split in run.splits}
+    result: dict[str, Any] = {split: _score(run, split) for split in ("dev", "test") if split in run.splits}
     if run.recorder is None:
         return
     run.recorder.close()

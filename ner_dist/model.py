@@ -195,7 +195,7 @@ def initial_parameters(tagger: Tagger, sizes: Model, seed: int) -> dict[str, np.
             value = np.zeros(shape)
         elif name.endswith("_lstm"):
             value = _initial_lstm(rng, sizes.lstm_units, shape[0])
-        elif name.startswith("char_cnn.char") or name.startswith("feature_"):
+        elif name.startswith(("char_cnn.char", "feature_")):
             value = rng.uniform(-0.5, 0.5, shape)
         else:
             value = _glorot(rng, shape, int(np.prod(shape[1:])), shape[0] * int(np.prod(shape[2:])))

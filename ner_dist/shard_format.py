@@ -105,7 +105,8 @@ class Index:
 
     def fingerprint(self) -> str:
         """Identifies the data by content: the same vocabularies and the same shards, wherever they lie."""
-        files = [*self.vocab.values(), *(shard for shards in self.splits.values() for shard in shards)]
+        files: list[VocabFile | ShardFile] = [*self.vocab.values()]
+        files += [shard for shards in self.splits.values() for shard in shards]
         return hashlib.sha256("".join(f.path + f.sha256 for f in files).encode()).hexdigest()
 
 

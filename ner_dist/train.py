@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from ner_dist import config
 from ner_dist.entry import refuse, run_rank
@@ -14,7 +15,7 @@ def main(argv: list[str] | None = None) -> None:
     except config.ConfigError as error:
         refuse(str(error))
 
-    def train(comm: object) -> None:
+    def train(comm: Any) -> None:
         # The loop imports MXNet, which must not happen before run_rank has set the threads.
         from ner_dist.loop import train
 
