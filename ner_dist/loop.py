@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import logging
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
-from launch.environment import choose_device
-from ner_dist import checkpoint, model, run_directory
+from ner_dist import assemble, checkpoint, model, run_directory
 from ner_dist.checkpoint import Progress
-from ner_dist.comm import Horovod, Solo, on_every_rank, on_rank_0
+from ner_dist.comm import Horovod, Solo, on_rank_0
 from ner_dist.config import Config
 from ner_dist.entry import log_to
-from ner_dist.errors import UserError
-from ner_dist.loss_weights import class_weights
-from ner_dist.plan import Step, epoch_steps, owned_shards, steps_per_epoch
-from ner_dist.reader import Batch, Sentences
+from ner_dist.plan import steps_per_epoch
+from ner_dist.reader import Sentences
 from ner_dist.score import scores
 from ner_dist.scoring import score_split
-from ner_dist.shard_format import Index, read_index
-from ner_dist.step import Learner, Shared, StepResult
+from ner_dist.shard_format import Index
+from ner_dist.step import Learner, StepResult
 from ner_dist.watchdog import Watchdog
-from ner_dist.word_table import initial_words
-
-# Steps whose words the ranks announce to each other in one exchange.
-_STEPS_AHEAD = 16
 
 log = logging.getLogger("ner_dist")
 
@@ -54,15 +44,12 @@ def train(config: Config, job: str, comm: Solo | Horovod) -> None:
     """Train as configured; every rank of the job calls this. Raises UserError for what the user can mend."""
     config.run = config.run or comm.broadcast(run_directory.fresh_name(job))
     path = Path(config.run)
-    index, splits = on_every_rank(comm, lambda: _open_shards(config, comm))
+    index, splits = assemble.open_shards(config, comm)
     saved = on_rank_0(comm, lambda: _saved_run(config, index, path))
+    learner = assemble.new_learner(config, index, comm)
+    # All that can be wrong with the job has been looked at; from here on it leaves traces.
     on_rank_0(comm, lambda: run_directory.create(path, config))
     log_to(path / f"rank-{comm.rank}.log")
-
-    tagger = on_every_rank(comm, lambda: model.build(config.model, index, choose_device(config.train.device)))
-    model.set_parameters(tagger, model.initial_parameters(tagger, config.model, config.train.seed))
-    words_VD = initial_words(index.vocab["word"].num_values, config.model.word_units, config.train.seed)
-    learner = Learner(tagger, words_VD, config, class_weights(config.loss, index), comm)
     progress = Progress()
     if saved is not None:
         learner.set_state(saved.arrays)
@@ -77,19 +64,6 @@ def train(config: Config, job: str, comm: Solo | Horovod) -> None:
         _write_result(run, progress)
 
 
-def _open_shards(config: Config, comm: Solo | Horovod) -> tuple[Index, dict[str, Sentences]]:
-    index = read_index(config.data.shards)
-    for split in ("train", "dev"):
-        if split not in index.splits:
-            raise UserError(f"{config.data.shards}: has no {split} split, which training needs; rebuild the shards")
-    padding = config.model.char_width // 2
-    splits = {}
-    for split, shards in index.splits.items():
-        owned = owned_shards(len(shards), comm.num_ranks, comm.rank)
-        splits[split] = Sentences(config.data.shards, index, split, owned, padding)
-    return index, splits
-
-
 def _saved_run(config: Config, index: Index, path: Path) -> checkpoint.Checkpoint | None:
     """The checkpoint to continue from, or None for a new run."""
     place = path / "checkpoints" / "last"
@@ -101,17 +75,13 @@ def _saved_run(config: Config, index: Index, path: Path) -> checkpoint.Checkpoin
     return saved
 
 
-def _rows(run: Run) -> np.ndarray:
-    return np.array([shard.rows for shard in run.index.splits["train"]], np.int64)
-
-
 def _train_epoch(run: Run, progress: Progress) -> None:
     """The remaining steps of the epoch that progress stands in."""
-    train, rows_SB = run.config.train, _rows(run)
-    steps = epoch_steps(
-        rows_SB, train.batch_sentences, train.seed, progress.epoch, run.comm.num_ranks, run.comm.rank, progress.step
+    train = run.config.train
+    num_steps = steps_per_epoch(assemble.train_rows(run.index), train.batch_sentences)
+    steps = assemble.train_steps(
+        run.config, run.index, run.splits["train"], run.learner, run.comm, progress.epoch, progress.step
     )
-    num_steps = steps_per_epoch(rows_SB, train.batch_sentences)
     bar = tqdm(
         desc=f"epoch {progress.epoch + 1}/{train.epochs}",
         total=num_steps,
@@ -122,7 +92,7 @@ def _train_epoch(run: Run, progress: Progress) -> None:
         disable=None if run.comm.rank == 0 else True,
     )
     began_s = time.perf_counter()
-    for step, batch, shared in _announced(run, steps):
+    for step, batch, shared in steps:
         result = run.learner.step(batch, shared, progress.epoch, step.step_id)
         _add(progress, result, time.perf_counter() - began_s)
         bar.update()
@@ -135,13 +105,6 @@ def _train_epoch(run: Run, progress: Progress) -> None:
             _save(run, progress, "last")
         began_s = time.perf_counter()
     bar.close()
-
-
-def _announced(run: Run, steps: Iterator[Step]) -> Iterator[tuple[Step, Batch | None, Shared]]:
-    """Steps with this rank's batch and what the ranks have told each other of it, some steps ahead."""
-    while ahead := list(itertools.islice(steps, _STEPS_AHEAD)):
-        batches = [run.splits["train"].step_batch(step) for step in ahead]
-        yield from zip(ahead, batches, run.learner.announce(batches))
 
 
 def _add(progress: Progress, result: StepResult, seconds: float) -> None:

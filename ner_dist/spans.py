@@ -70,8 +70,7 @@ def strict_spans(prefix_M: np.ndarray, type_M: np.ndarray, starts_M: np.ndarray)
     before_M, same_M = _previous(prefix_M, type_M, starts_M)
     linked_M = same_M & ((before_M == B) | (before_M == I)) & ((prefix_M == I) | (prefix_M == L))
     first_M = np.flatnonzero(~linked_M)
-    last_M = np.append(first_M[1:], len(prefix_M))
-    last_M -= 1
+    last_M = np.append(first_M, len(prefix_M))[1:] - 1
     complete = (prefix_M[first_M] == U) | ((prefix_M[first_M] == B) & (prefix_M[last_M] == L))
     start_E = first_M[complete]
     return Spans(start_E, last_M[complete] + 1, type_M[start_E])
