@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from seqeval.metrics import precision_recall_fscore_support as seqeval_scores
+from seqeval.metrics.sequence_labeling import precision_recall_fscore_support as seqeval_scores
 from seqeval.metrics.v1 import precision_recall_fscore_support as seqeval_strict_scores
 from seqeval.scheme import BILOU, IOBES, Entities
 from tag_sequences import (
