@@ -15,6 +15,7 @@ from ner_dist.checkpoint import Progress
 from ner_dist.comm import Horovod, Solo, on_rank_0
 from ner_dist.config import Config
 from ner_dist.entry import log_to
+from ner_dist.optimizer import learning_rate
 from ner_dist.plan import steps_per_epoch
 from ner_dist.reader import Sentences
 from ner_dist.score import scores
@@ -169,6 +170,7 @@ def _record(run: Run, kind: str, progress: Progress, values: dict[str, Any]) -> 
     if run.recorder is not None:
         shared = {
             "epoch": progress.epoch + 1,
+            "learning_rate": learning_rate(run.config.optimizer, progress.epoch),
             "loss": progress.loss / progress.num_sentences,
             "padding": 1 - progress.num_tokens / progress.num_slots,
             "tokens_per_second": progress.trained_tokens / progress.trained_seconds,

@@ -1,0 +1,171 @@
+"""The plan of an epoch, over any geometry of shards, any batch size and any number of ranks."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ner_dist.errors import UserError
+from ner_dist.plan import Step, epoch_steps, owned_shards, steps_per_epoch
+
+
+@st.composite
+def geometries(draw: st.DrawFn) -> np.ndarray:
+    """Sentences by shard and bucket, (S, B): any numbers, many of them 0, rows as uneven as can be."""
+    num_shards, num_buckets = draw(st.integers(1, 9)), draw(st.integers(1, 5))
+    number = st.sampled_from([0, 0, 1, 2, 3, 5, 8, 20, 33])
+    rows = draw(st.lists(number, min_size=num_shards * num_buckets, max_size=num_shards * num_buckets))
+    return np.array(rows, np.int64).reshape(num_shards, num_buckets)
+
+
+def plan(rows_SB: np.ndarray, batch: int, num_ranks: int, seed: int = 1, epoch: int = 0) -> list[list[Step]]:
+    """All steps of each rank."""
+    return [list(epoch_steps(rows_SB, batch, seed, epoch, num_ranks, rank)) for rank in range(num_ranks)]
+
+
+def sentences(step: Step) -> list[tuple[int, int, int]]:
+    """(shard, bucket, row) of each sentence of a step, in order."""
+    return [(shard, step.bucket_id, row) for shard, rows in step.parts for row in rows.tolist()]
+
+
+def order(rows_SB: np.ndarray, batch: int, seed: int, epoch: int) -> list[list[tuple[int, int, int]]]:
+    return [sentences(step) for step in epoch_steps(rows_SB, batch, seed, epoch, 1, 0)]
+
+
+GEOMETRY = geometries()
+BATCH = st.sampled_from([1, 2, 3, 4, 7, 32, 1000])
+# Eight shards of one bucket, give or take one, as data_prep deals them.
+EVEN = np.array([[26, 3, 0], [26, 3, 0], [26, 2, 0], [26, 2, 0], [25, 2, 0], [25, 2, 0], [25, 2, 0], [25, 2, 1]])
+
+
+@settings(max_examples=150)
+@given(GEOMETRY, BATCH)
+@example(EVEN, 32)
+@example(np.zeros((3, 2), np.int64), 4)
+def test_all_ranks_make_the_same_steps(rows_SB: np.ndarray, batch: int) -> None:
+    expected = steps_per_epoch(rows_SB, batch)
+    assert expected == sum(-(-total // batch) for total in rows_SB.sum(axis=0).tolist())
+    alone = plan(rows_SB, batch, 1)[0]
+    for num_ranks in range(1, len(rows_SB) + 1):
+        for steps in plan(rows_SB, batch, num_ranks):
+            assert [step[:3] for step in steps] == [step[:3] for step in alone]
+            assert [step.step_id for step in steps] == list(range(expected))
+
+
+@settings(max_examples=150)
+@given(GEOMETRY, BATCH)
+@example(EVEN, 32)
+def test_each_sentence_comes_once_an_epoch_and_on_the_rank_that_owns_it(rows_SB: np.ndarray, batch: int) -> None:
+    every = {
+        (shard, bucket, row)
+        for shard, buckets in enumerate(rows_SB.tolist())
+        for bucket, rows in enumerate(buckets)
+        for row in range(rows)
+    }
+    for num_ranks in range(1, len(rows_SB) + 1):
+        seen: Counter[tuple[int, int, int]] = Counter()
+        for rank, steps in enumerate(plan(rows_SB, batch, num_ranks)):
+            mine = [sentence for step in steps for sentence in sentences(step)]
+            assert {shard % num_ranks for shard, _, _ in mine} <= {rank}
+            seen.update(mine)
+        assert set(seen) == every
+        assert max(seen.values(), default=1) == 1
+
+
+@settings(max_examples=150)
+@given(GEOMETRY, BATCH)
+@example(EVEN, 32)
+def test_what_is_in_a_step_does_not_depend_on_the_number_of_ranks(rows_SB: np.ndarray, batch: int) -> None:
+    alone = [sorted(part) for part in order(rows_SB, batch, 1, 0)]
+    for num_ranks in range(2, len(rows_SB) + 1):
+        ranks = plan(rows_SB, batch, num_ranks)
+        together = [sorted(sentence for step in steps for sentence in sentences(step)) for steps in zip(*ranks)]
+        assert together == alone
+
+
+@settings(max_examples=150)
+@given(GEOMETRY, BATCH)
+@example(EVEN, 32)
+def test_a_step_is_a_whole_batch_but_for_the_last_of_a_bucket(rows_SB: np.ndarray, batch: int) -> None:
+    sizes: dict[int, list[int]] = {}
+    for step in plan(rows_SB, batch, 1)[0]:
+        assert step.num_sentences == len(sentences(step)) > 0
+        sizes.setdefault(step.bucket_id, []).append(step.num_sentences)
+    for bucket, total in enumerate(rows_SB.sum(axis=0).tolist()):
+        whole, rest = divmod(total, batch)
+        assert sorted(sizes.get(bucket, [])) == sorted([batch] * whole + [rest] * (rest > 0))
+
+
+@settings(max_examples=100)
+@given(GEOMETRY, BATCH, st.integers(0, 1000), st.integers(0, 20))
+def test_a_resumed_epoch_is_the_tail_of_the_whole_one(rows_SB: np.ndarray, batch: int, seed: int, first: int) -> None:
+    for num_ranks in {1, len(rows_SB)}:
+        for rank in range(num_ranks):
+            whole = list(epoch_steps(rows_SB, batch, seed, 3, num_ranks, rank))
+            tail = list(epoch_steps(rows_SB, batch, seed, 3, num_ranks, rank, first))
+            assert [(step[:3], sentences(step)) for step in tail] == [
+                (step[:3], sentences(step)) for step in whole[first:]
+            ]
+
+
+@settings(max_examples=50)
+@given(GEOMETRY, BATCH)
+@example(EVEN, 32)
+def test_a_rank_takes_its_share_of_a_step_give_or_take_one_a_shard(rows_SB: np.ndarray, batch: int) -> None:
+    # While no shard of a bucket has run out, a batch takes equally from all: no rank waits for another's longer part.
+    shortest = rows_SB.min(axis=0)
+    for slot, steps in _slots(rows_SB, batch):
+        if (slot + 1) * batch <= len(rows_SB) * shortest[steps.bucket_id]:
+            taken = Counter(shard for shard, _, _ in sentences(steps))
+            assert max(taken.values()) - min(taken.get(shard, 0) for shard in range(len(rows_SB))) <= 1
+
+
+def _slots(rows_SB: np.ndarray, batch: int) -> list[tuple[int, Step]]:
+    """Steps with the place they take in their bucket, told by the round-robin order of what they hold."""
+    found = []
+    for step in plan(rows_SB, batch, 1)[0]:
+        later = [other for other in plan(rows_SB, batch, 1)[0] if other.bucket_id == step.bucket_id]
+        found.append((len(later) - 1, step))
+    return found
+
+
+def test_seeds_and_epochs_change_the_order_of_steps_and_of_sentences() -> None:
+    base = order(EVEN, 8, 1, 0)
+    assert order(EVEN, 8, 1, 0) == base
+    others = [order(EVEN, 8, 2, 0), order(EVEN, 8, 1, 1), order(EVEN, 8, 0, 1)]
+    for other in others:
+        assert other != base
+        assert sorted(map(len, other)) == sorted(map(len, base))
+        # Not only the steps are in another order: other sentences share one.
+        assert {frozenset(step) for step in other}.isdisjoint({frozenset(step) for step in base if len(step) == 8})
+        assert [step[0][1] for step in other] != [step[0][1] for step in base]
+    assert others[0] != others[1]
+    assert others[1] != others[2]
+
+
+def test_shuffling_reaches_every_place() -> None:
+    rows_SB = np.array([[40]])
+    first = {order(rows_SB, 1, seed, 0)[0][0][2] for seed in range(400)}
+    assert first == set(range(40))
+
+
+@pytest.mark.parametrize("num_shards", [1, 5, 8])
+def test_shards_are_dealt_to_ranks_and_none_is_left(num_shards: int) -> None:
+    for num_ranks in range(1, num_shards + 1):
+        owned = [owned_shards(num_shards, num_ranks, rank) for rank in range(num_ranks)]
+        assert sorted(shard for shards in owned for shard in shards) == list(range(num_shards))
+        assert max(map(len, owned)) - min(map(len, owned)) <= 1
+
+
+def test_more_ranks_than_shards_is_refused_with_what_to_do() -> None:
+    message = (
+        "3 ranks but only 2 shards, and a rank needs at least one; "
+        "start at most 2 ranks or rebuild with --num-shards 3 or more"
+    )
+    with pytest.raises(UserError) as caught:
+        list(epoch_steps(np.array([[4], [4]]), 2, 1, 0, 3, 0))
+    assert str(caught.value) == message
