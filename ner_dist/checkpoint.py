@@ -18,7 +18,7 @@ import yaml
 from ner_dist import config as knobs
 from ner_dist.config import Config
 from ner_dist.errors import UserError
-from ner_dist.shard_format import INDEX_NAME, Index, file_sha256, read_index
+from ner_dist.shard_format import Index, file_sha256, read_index, write_index
 
 _ARRAYS, _CONFIG, _STATE = "arrays.npz", "config.yaml", "state.json"
 _PARTIAL, _PREVIOUS = ".partial", ".previous"
@@ -62,18 +62,21 @@ class Checkpoint:
         return {name[len(prefix) :]: array for name, array in self.arrays.items() if name.startswith(prefix)}
 
 
-def save(place: Path, arrays: dict[str, np.ndarray], progress: Progress, config: Config, shards: Path) -> None:
-    """Replace the checkpoint at place by a new one. Raises CheckpointError, the old one intact, if it cannot."""
+def save(place: Path, checkpoint: Checkpoint, vocab_files: dict[str, bytes]) -> None:
+    """Replace the checkpoint at place by this one. Raises CheckpointError, the old one intact, if it cannot.
+
+    vocab_files: the vocabularies of checkpoint.index by their path (shard_format.vocab_files).
+    """
     partial, previous = place.with_name(place.name + _PARTIAL), place.with_name(place.name + _PREVIOUS)
     try:
         shutil.rmtree(partial, ignore_errors=True)
         (partial / "vocab").mkdir(parents=True)
-        np.savez(partial / _ARRAYS, **arrays)
-        (partial / _CONFIG).write_text(knobs.to_yaml(config), encoding="utf-8")
-        shutil.copy(shards / INDEX_NAME, partial)
-        for entry in read_index(shards).vocab.values():
-            shutil.copy(shards / entry.path, partial / entry.path)
-        state = {"progress": dataclasses.asdict(progress), "arrays_sha256": file_sha256(partial / _ARRAYS)}
+        np.savez(partial / _ARRAYS, **checkpoint.arrays)
+        (partial / _CONFIG).write_text(knobs.to_yaml(checkpoint.config), encoding="utf-8")
+        for path, content in vocab_files.items():
+            (partial / path).write_bytes(content)
+        write_index(partial, checkpoint.index)
+        state = {"progress": dataclasses.asdict(checkpoint.progress), "arrays_sha256": file_sha256(partial / _ARRAYS)}
         (partial / _STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
         for path in [*partial.rglob("*"), partial]:
             _sync(path)

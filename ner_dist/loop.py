@@ -20,7 +20,7 @@ from ner_dist.plan import steps_per_epoch
 from ner_dist.reader import Sentences
 from ner_dist.score import scores
 from ner_dist.scoring import score_split
-from ner_dist.shard_format import Index
+from ner_dist.shard_format import Index, vocab_files
 from ner_dist.step import Learner, StepResult
 from ner_dist.watchdog import Watchdog
 
@@ -35,6 +35,7 @@ class Run:
     path: Path
     comm: Solo | Horovod
     index: Index
+    vocab_files: dict[str, bytes]
     splits: dict[str, Sentences]
     learner: Learner
     recorder: run_directory.Recorder | None
@@ -46,6 +47,7 @@ def train(config: Config, job: str, comm: Solo | Horovod) -> None:
     config.run = config.run or comm.broadcast(run_directory.fresh_name(job))
     path = Path(config.run)
     index, splits = assemble.open_shards(config, comm)
+    vocab = on_rank_0(comm, lambda: vocab_files(config.data.shards, index))
     saved = on_rank_0(comm, lambda: _saved_run(config, index, path))
     learner = assemble.new_learner(config, index, comm)
     # All that can be wrong with the job has been looked at; from here on it leaves traces.
@@ -58,7 +60,7 @@ def train(config: Config, job: str, comm: Solo | Horovod) -> None:
         log.info("continuing after %d steps, in epoch %d", progress.total_steps, progress.epoch + 1)
     recorder = run_directory.Recorder(path, progress.total_steps) if comm.rank == 0 else None
     with Watchdog(comm, config.train.hang_seconds, path / f"rank-{comm.rank}.log") as watchdog:
-        run = Run(config, path, comm, index, splits, learner, recorder, watchdog)
+        run = Run(config, path, comm, index, vocab, splits, learner, recorder, watchdog)
         while progress.epoch < config.train.epochs and not _out_of_patience(config, progress):
             _train_epoch(run, progress)
             _finish_epoch(run, progress)
@@ -180,8 +182,12 @@ def _record(run: Run, kind: str, progress: Progress, values: dict[str, Any]) -> 
 
 def _save(run: Run, progress: Progress, name: str) -> None:
     place = run.path / "checkpoints" / name
-    shards = Path(run.config.data.shards)
-    on_rank_0(run.comm, lambda: checkpoint.save(place, run.learner.state(), progress, run.config, shards))
+    on_rank_0(
+        run.comm,
+        lambda: checkpoint.save(
+            place, checkpoint.Checkpoint(run.learner.state(), progress, run.config, run.index), run.vocab_files
+        ),
+    )
     run.watchdog.beat()
 
 

@@ -206,6 +206,11 @@ def verify_file(directory: str | os.PathLike[str], entry: ShardFile | VocabFile)
     return path
 
 
+def vocab_files(directory: str | os.PathLike[str], index: Index) -> dict[str, bytes]:
+    """The contents of all vocabulary files by their path in the set, verified: what a checkpoint takes along."""
+    return {entry.path: verify_file(directory, entry).read_bytes() for entry in index.vocab.values()}
+
+
 def read_vocab(directory: str | os.PathLike[str], index: Index, name: str) -> dict[str, list[Any]]:
     """One vocabulary, verified: {"values": [...], "counts": [...]}, and "types" for characters; position = id."""
     path = verify_file(directory, index.vocab[name])
