@@ -73,8 +73,8 @@ def save(place: Path, checkpoint: Checkpoint, vocab_files: dict[str, bytes]) -> 
         (partial / "vocab").mkdir(parents=True)
         np.savez(partial / _ARRAYS, **checkpoint.arrays)
         (partial / _CONFIG).write_text(knobs.to_yaml(checkpoint.config), encoding="utf-8")
-        for path, content in vocab_files.items():
-            (partial / path).write_bytes(content)
+        for name, content in vocab_files.items():
+            (partial / name).write_bytes(content)
         write_index(partial, checkpoint.index)
         state = {"progress": dataclasses.asdict(checkpoint.progress), "arrays_sha256": file_sha256(partial / _ARRAYS)}
         (partial / _STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
