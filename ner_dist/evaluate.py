@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from ner_dist import spans
 from ner_dist.entry import run_rank
+from ner_dist.errors import UserError
 from ner_dist.shard_format import Index, read_index, verify_file
 
 
@@ -62,10 +63,14 @@ class ConllColumns:
             columns = pq.read_table(verify_file(shards, entry), columns=["sentence_id", "text"])
             texts.update(zip(columns["sentence_id"].to_pylist(), columns["text"].to_pylist()))
         partial = path.with_name(path.name + ".partial")
-        with partial.open("w", encoding="utf-8") as file:
-            for sentence_id in sorted(tags):
-                _write_sentence(file, texts[sentence_id], *tags[sentence_id], index.entity_types)
-        os.replace(partial, path)
+        try:
+            with partial.open("w", encoding="utf-8") as file:
+                for sentence_id in sorted(tags):
+                    _write_sentence(file, texts[sentence_id], *tags[sentence_id], index.entity_types)
+            os.replace(partial, path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise UserError(f"--conll {path} could not be written ({error.strerror})") from error
 
 
 def _write_sentence(
@@ -119,6 +124,8 @@ def _evaluate(arguments: argparse.Namespace, comm: Any) -> None:
     def open_split() -> tuple[Index, Sentences]:
         index = read_index(shards)
         checkpoint.require_same_data(saved, index, shards, place)
+        if arguments.split not in index.splits:
+            raise UserError(f"{shards}: has no {arguments.split} split, only {', '.join(index.splits)}")
         owned = owned_shards(len(index.splits[arguments.split]), comm.num_ranks, comm.rank)
         return index, Sentences(shards, index, arguments.split, owned, saved.config.model.char_width // 2)
 

@@ -53,8 +53,6 @@ class Sentences:
 
         Raises ShardError naming the file and what is wrong with it.
         """
-        if split not in index.splits:
-            raise ShardError(f"{directory}: has no {split} split, only {', '.join(index.splits)}")
         entries = [index.splits[split][shard] for shard in shards]
         tables = [_read_shard(Path(directory), index, entry) for entry in entries]
         table = pa.concat_tables(tables).combine_chunks() if tables else pa.table({})
