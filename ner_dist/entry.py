@@ -23,6 +23,9 @@ _LET_RANK_0_SPEAK_S = 2.0
 _CLEAN_UP_S = 3.0
 
 log = logging.getLogger("ner_dist")
+# Until there is a log file, and beside it, only what _leave prints goes to the terminal.
+log.addHandler(logging.NullHandler())
+log.propagate = False
 
 
 def run_rank(action: Callable[[Any], None]) -> None:
