@@ -130,10 +130,9 @@ def take_in(
     malformed: list[int] = []
     pairs = np.zeros((5, 5, 2), np.int64)
     sentences_by_source, with_pos = [], []
-    # All that grows with the corpus: 8 bytes a sentence.
-    hashes = bytearray()
     table = tags.tag_table([])
-    with open(spill_path, "wb") as spill:
+    hash_path = spill_path.with_name(spill_path.name + "-hashes")
+    with open(spill_path, "wb") as spill, open(hash_path, "wb") as hashes:
         for source_id, path in enumerate(sources):
             num_sentences, has_pos = 0, False
             for block in read_corpus(path, settings, problems, progress):
@@ -153,7 +152,7 @@ def take_in(
                 pairs += tags.count_pairs(table.prefix_K[tag_M], table.type_K[tag_M], starts_mask(length_N))
                 has_pos = bool(block.pos_M)
                 pos_M = pos_names.numbers(block.pos_M)
-                hashes += hash_sentences(tokens.hash_V[token_M], length_N).tobytes()
+                hash_sentences(tokens.hash_V[token_M], length_N).tofile(hashes)
                 arrays = [token_M, tag_M, pos_M, np.array(block.line_M), length_N, np.array([source_id])]
                 append_chunk(spill, arrays)
                 num_sentences += len(length_N)
@@ -162,7 +161,9 @@ def take_in(
             sentences_by_source.append(num_sentences)
             with_pos.append(has_pos)
     _check_sources(sources, with_pos, table, problems)
-    hash_N = np.frombuffer(hashes, np.uint64)
+    # All that grows with the corpus: 8 bytes a sentence.
+    hash_N = np.fromfile(hash_path, np.uint64)
+    hash_path.unlink()
     return Intake(spill_path, list(tokens.numbering), list(pos_names), table, pairs, hash_N, sentences_by_source)
 
 

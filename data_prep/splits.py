@@ -34,29 +34,39 @@ class SplitChooser:
         self.num_seen += num_sentences
         return np.searchsorted(self.thresholds, hash_N, side="right")
 
-    def hashes(self, num_splits: int) -> list[np.ndarray]:
-        """Hashes of the sentences of each split."""
-        if not self.single:
-            return np.split(self.hash_N, np.cumsum(self.sentences_by_source)[:-1])
-        split_N = np.searchsorted(self.thresholds, self.hash_N, side="right")
-        return [self.hash_N[split_N == split_id] for split_id in range(num_splits)]
+    def sorted_hashes(self) -> list[np.ndarray]:
+        """Hashes of the sentences of each split, rising; one copy of them all, because they grow with the corpus."""
+        if self.single:
+            order = np.sort(self.hash_N)
+            return np.split(order, np.searchsorted(order, self.thresholds, side="left"))
+        parts = np.split(self.hash_N.copy(), np.cumsum(self.sentences_by_source)[:-1])
+        for part in parts:
+            part.sort()
+        return parts
 
 
 def split_names(sources: dict[str, Path], settings: Settings) -> list[str]:
     return list(sources) if len(sources) > 1 else list(SPLITS[: len(settings.split)])
 
 
+def _num_found(hash_N: np.ndarray, sorted_hashes: np.ndarray) -> int:
+    """How many of the hashes are among the others."""
+    place_N = np.searchsorted(sorted_hashes, hash_N)
+    found_N = place_N < len(sorted_hashes)
+    return int((sorted_hashes[place_N[found_N]] == hash_N[found_N]).sum())
+
+
 def count_duplicates(chooser: SplitChooser, splits: list[str], problems: Problems) -> None:
     """Warn of copies within a split, and of sentences of dev and test that train holds too. None is removed."""
     total = 0
-    hashes = chooser.hashes(len(splits))
+    hashes = chooser.sorted_hashes()
     for split, hash_N in zip(splits, hashes):
-        copies = len(hash_N) - len(np.unique(hash_N))
+        copies = int((hash_N[1:] == hash_N[:-1]).sum())
         total += copies
         if copies:
             what = f"{copies:,} of {len(hash_N):,} sentences are copies of another one"
             problems.warn(f"duplicates_within_{split}", split, what, copies)
-        overlap = 0 if split == "train" else int(np.isin(hash_N, hashes[0]).sum())
+        overlap = 0 if split == "train" else _num_found(hash_N, hashes[0])
         if overlap:
             what = f"{overlap:,} of {len(hash_N):,} sentences also occur in train"
             problems.warn(f"{split}_sentences_in_train", split, what, overlap)

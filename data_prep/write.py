@@ -22,7 +22,7 @@ from data_prep.staging import check_output, staged
 from ner_dist.shard_format import Index, ShardFile, file_sha256, write_index
 
 # Tokens of one row group, and of the row groups held in memory at once (one a shard).
-ROW_GROUP_TOKENS = 1 << 14
+ROW_GROUP_TOKENS = 1 << 13
 MAX_HELD_TOKENS = 1 << 20
 MAX_ENCODED_TOKENS = 1 << 15
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ner_dist.errors import UserError
 
-class DeviceError(ValueError):
+
+class DeviceError(UserError):
     """The device that was asked for is not there."""
 
 
@@ -23,7 +25,8 @@ def set_threads() -> int:
     local_ranks = int(os.environ.get("HOROVOD_LOCAL_SIZE", "1"))
     threads = os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // local_ranks)))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    return int(threads)
+    # OpenMP takes a list, too: one number a level of nesting.
+    return int(threads.split(",")[0])
 
 
 def choose_device(wanted: str) -> Any:

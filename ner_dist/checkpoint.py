@@ -119,7 +119,7 @@ def load(place: Path) -> Checkpoint:
         return Checkpoint(arrays, Progress(**state["progress"]), config, read_index(place))
     except CheckpointError:
         raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise CheckpointError(f"{place}: not a checkpoint this code can read ({error}); use another one") from error
 
 

@@ -17,9 +17,10 @@ from ner_dist.errors import UserError
 DEFAULT_JOB = "job/default.yaml"
 
 # Element-wise rules only: they may be applied to the word rows of one step as well as to whole tables.
-# lars, lamb and lbsgd take norms of whole layers; sgld draws noise that differs between ranks.
+# lars, lamb and lbsgd take norms of whole layers; sgld draws noise that differs between ranks; adamax divides
+# 0 by 0 where the gradient has been 0 in every step, as that of a character that has not occurred yet.
 OptimizerName = Literal[
-    "adadelta", "adagrad", "adam", "adamax", "dcasgd", "ftml", "ftrl", "nadam", "nag", "rmsprop", "sgd", "signum"
+    "adadelta", "adagrad", "adam", "dcasgd", "ftml", "ftrl", "nadam", "nag", "rmsprop", "sgd", "signum"
 ]
 
 
@@ -159,8 +160,11 @@ def parse(argv: list[str]) -> tuple[Config, str]:
         parsed = parser.parse_args(argv)
     except argparse.ArgumentError as error:
         raise ConfigError(_explain(str(error))) from error
-    record = parsed.as_dict()
-    config = from_dict({field.name: record[field.name] for field in dataclasses.fields(Config)})
+    record = {field.name: parsed.as_dict()[field.name] for field in dataclasses.fields(Config)}
+    for name, value in record.items():
+        if name != "run" and not isinstance(value, dict):
+            raise ConfigError(f"{name} is {value}, expected knobs under it; leave it out to change none")
+    config = from_dict(record)
     _check(config)
     return config, Path(str(parsed.config[-1])).stem if parsed.config else "default"
 
@@ -205,6 +209,8 @@ def _parser() -> ArgumentParser:
 def _explain(message: str) -> str:
     """jsonargparse's complaint as one sentence, with the nearest name if a knob is unknown."""
     message = re.sub(r"\s+", " ", message).strip().rstrip(".")
+    if message.startswith("Unexpected config"):
+        return f"the --config file holds no knobs; write them as in {DEFAULT_JOB}"
     message = re.sub(r"(?:<class '(\w+)'>|typing\.)", r"\1", message)
     message = re.sub(r'^Parser key "([\w.]+)": ', r"--\1: ", message)
     in_group = re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message)
@@ -234,8 +240,10 @@ _ABOVE_0 = {
 
 def _check(config: Config) -> None:
     """Ranges that a type cannot say."""
-    knobs = flat(config)
-    for name, value in knobs.items():
+    defaults = flat(Config())
+    for name, value in flat(config).items():
+        if value is None and defaults[name] is not None:
+            raise ConfigError(f"--{name} has no value, expected one such as {defaults[name]}")
         if name in _ABOVE_0 and not value > 0:
             raise ConfigError(f"--{name} is {value}, expected a number above 0")
         if isinstance(value, (int, float)) and not isinstance(value, bool) and not 0 <= value < float("inf"):
@@ -246,3 +254,8 @@ def _check(config: Config) -> None:
         raise ConfigError(f"--model.char_width is {config.model.char_width}, expected an odd number")
     if (config.loss.weighting == "given") != (config.loss.weights is not None):
         raise ConfigError("--loss.weights and --loss.weighting given belong together; one of them is missing")
+    for name, weight in (config.loss.weights or {}).items():
+        if not 0 <= weight < float("inf"):
+            raise ConfigError(f"--loss.weights: {name} is {weight}, expected a finite number of 0 or more")
+    if config.train.seed >= 1 << 64:
+        raise ConfigError(f"--train.seed is {config.train.seed}, expected a number below 2^64")

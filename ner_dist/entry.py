@@ -63,15 +63,18 @@ def log_to(path: Path) -> None:
 
 
 def _leave(code: int, message: str, everyone: bool = False) -> None:
-    if everyone or _rank() == 0:
-        print(f"error: {message}", file=sys.stderr, flush=True)
-    else:
-        time.sleep(_LET_RANK_0_SPEAK_S)
     log.error("%s", message)
-    logging.shutdown()
-    sys.stdout.flush()
-    # A pending exchange would keep the interpreter waiting for ranks that will not answer.
-    os._exit(code)
+    try:
+        if everyone or _rank() == 0:
+            print(f"error: {message}", file=sys.stderr, flush=True)
+        else:
+            time.sleep(_LET_RANK_0_SPEAK_S)
+        logging.shutdown()
+        sys.stdout.flush()
+    finally:
+        # Whatever happens: the launcher's signal in the midst of that would show as a traceback, and a pending
+        # exchange would keep the interpreter waiting for ranks that will not answer.
+        os._exit(code)
 
 
 def _rank() -> int:

@@ -20,7 +20,7 @@ def table(scores: dict[str, Any]) -> str:
     """The scores as text: a row a type, totals, other readings, and confusion between types."""
     entity = scores["entity"]
     width = max(12, *(len(name) for name in entity["per_type"]))
-    lines = [f"{'':{width}} precision  recall      F1    gold  predicted  right"]
+    lines = [f"{'':{width}}precision   recall       F1    gold  predicted  right"]
 
     def row(name: str, part: dict[str, Any]) -> None:
         numbers = "".join(f"  {100 * part[key]:7.2f}" for key in ("precision", "recall", "f1"))

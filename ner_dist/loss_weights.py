@@ -21,7 +21,7 @@ def class_weights(settings: Loss, index: Index) -> np.ndarray:
     weight_K = np.ones(len(tags), np.float32)
     # A type's weight first, so that one given for a single tag of it prevails.
     for name, weight in sorted((settings.weights or {}).items(), key=lambda item: item[0] in tags):
-        named = [k for k, tag in enumerate(tags) if name in (tag, tag[2:])]
+        named = [k for k, tag in enumerate(tags) if name and name in (tag, tag[2:])]
         if not named:
             raise ConfigError(f"--loss.weights: {name!r} is neither O, a tag nor an entity type ({', '.join(tags)})")
         weight_K[named] = weight

@@ -15,13 +15,21 @@ from ner_dist.config import ConfigError, Optimizer
 
 
 def create(settings: Optimizer) -> mx.optimizer.Optimizer:
-    """The rule of the configuration. Raises ConfigError if MXNet's rule has no such argument."""
-    try:
+    """The rule of the configuration. Raises ConfigError if MXNet's rule cannot do with its arguments."""
+
+    def make() -> mx.optimizer.Optimizer:
         return mx.optimizer.create(
             settings.name, learning_rate=settings.learning_rate, wd=settings.weight_decay, **settings.params
         )
-    except TypeError as error:
-        raise ConfigError(f"--optimizer.params does not fit --optimizer.name {settings.name} ({error})") from error
+
+    try:
+        # Most values are looked at only when they are used, so one rule is tried and another one returned.
+        trial, weight = make(), mx.nd.ones((1, 2))
+        trial.update(0, weight, mx.nd.ones((1, 2)), trial.create_state(0, weight))
+        return make()
+    except (TypeError, ValueError, AssertionError, mx.base.MXNetError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ConfigError(f"--optimizer.params does not fit --optimizer.name {settings.name} ({reason})") from error
 
 
 def learning_rate(settings: Optimizer, epoch: int) -> float:

@@ -68,7 +68,6 @@ class Sentences:
         # Row of the first sentence of (shard, bucket) in these arrays.
         rows = np.array([entry.rows for entry in entries], np.int64).reshape(len(entries), -1)
         self._first_row = dict(zip(shards, (np.cumsum(rows) - rows.ravel()).reshape(rows.shape)))
-        self._bucket_rows = dict(zip(shards, rows))
 
     def step_batch(self, step: Step) -> Batch | None:
         """The batch of a plan's step, or None if this rank has no part in it."""

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,10 @@ class Recorder:
         self._path = path / _METRICS
         kept = []
         if self._path.exists():
-            kept = [line for line in self._path.read_text().splitlines() if json.loads(line)["steps"] <= total_steps]
+            kept = [line for line in self._path.read_text().splitlines() if _steps(line) <= total_steps]
         self._path.write_text("".join(line + "\n" for line in kept))
-        self._events = SummaryWriter(str(path / "events"), purge_step=total_steps if total_steps else None)
+        # TensorBoard hides the points of this step and of later ones, as the lines above are taken out.
+        self._events = SummaryWriter(str(path / "events"), purge_step=total_steps + 1)
 
     def write(self, kind: str, steps: int, values: dict[str, Any]) -> None:
         """kind: "steps" or "epoch"; steps: how many had been made."""
@@ -67,6 +68,14 @@ class Recorder:
         self._events.close()
 
 
+def _steps(line: str) -> float:
+    """How many steps a line of metrics was written after; infinitely many for one cut off when its writer ended."""
+    try:
+        return int(json.loads(line)["steps"])
+    except ValueError:
+        return float("inf")
+
+
 def write_result(path: Path, result: dict[str, Any]) -> None:
     partial = path / (_RESULT + ".partial")
     partial.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -74,6 +83,11 @@ def write_result(path: Path, result: dict[str, Any]) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Of what the result depends on."""
-    packages = {name: version(name) for name in ("mxnet", "horovod", "numpy", "pyarrow")}
-    return {"ner_dist": __version__, "python": platform.python_version(), **packages}
+    """Of what the result depends on. One process alone does without Horovod."""
+    found = {"ner_dist": __version__, "python": platform.python_version()}
+    for name in ("mxnet", "horovod", "numpy", "pyarrow"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "none"
+    return found

@@ -32,7 +32,7 @@ def test_a_sound_corpus_has_no_errors_and_a_report(tmp_path: Path) -> None:
     for words in ("sentences", "unknown words", "tokens a sentence, train", "characters a token, dev", "longest token"):
         assert words in text
     assert "longest sentence of test: " in text
-    assert "padding to the edges of 24 buckets: " in text
+    assert "padding to the edges of 32 buckets: " in text
 
 
 def test_the_longest_sentence_is_found_with_its_line(tmp_path: Path) -> None:

@@ -1,0 +1,249 @@
+"""Knobs from the command line and job files: values, and one sentence for every mistake."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ner_dist import config
+from ner_dist.config import Config, ConfigError
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory without job/default.yaml."""
+    monkeypatch.chdir(tmp_path)
+
+
+def parsed(*argv: str) -> dict[str, Any]:
+    """The knobs that differ from their defaults."""
+    found, defaults = config.flat(config.parse(list(argv))[0]), config.flat(Config())
+    assert list(found) == list(defaults)
+    return {name: value for name, value in found.items() if value != defaults[name]}
+
+
+def refusal(*argv: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(list(argv))
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def job(text: str, name: str = "mine.yaml") -> str:
+    Path(name).write_text(text)
+    return name
+
+
+def test_without_anything_all_knobs_have_their_defaults() -> None:
+    found, name = config.parse([])
+    assert (found, name) == (Config(), "default")
+
+
+def test_knobs_of_every_type_come_from_the_command_line() -> None:
+    argv = "--run here --data.shards there --model.lstm_units 5 --model.dropout_input 0.125 --loss.divide_by tokens"
+    argv += " --optimizer.name sgd --optimizer.learning_rate 1e-3 --train.resume true --train.hang_seconds 0"
+    assert parsed(*argv.split(), "--optimizer.params", "{momentum: 0.9}") == {
+        "run": "here",
+        "data.shards": "there",
+        "model.lstm_units": 5,
+        "model.dropout_input": 0.125,
+        "loss.divide_by": "tokens",
+        "optimizer.name": "sgd",
+        "optimizer.learning_rate": 0.001,
+        "optimizer.params": {"momentum": 0.9},
+        "train.resume": True,
+        "train.hang_seconds": 0.0,
+    }
+    assert parsed("--optimizer.params.momentum", "0.9") == {"optimizer.params": {"momentum": 0.9}}
+    assert parsed("--loss.weighting", "given", "--loss.weights", "{O: 0.5, B-LOC: 2}") == {
+        "loss.weighting": "given",
+        "loss.weights": {"O": 0.5, "B-LOC": 2.0},
+    }
+
+
+def test_a_number_for_a_path_stays_text() -> None:
+    assert parsed("--run", "5", "--data.shards", "7") == {"run": "5", "data.shards": "7"}
+
+
+def test_the_command_line_prevails_over_the_job_file_and_later_files_over_earlier_ones() -> None:
+    first = job("train: {epochs: 3, seed: 5}\nmodel:\n  lstm_units: 9\n", "first.yaml")
+    second = job("train:\n  epochs: 4\n", "second.yaml")
+    assert parsed("--config", first) == {"train.epochs": 3, "train.seed": 5, "model.lstm_units": 9}
+    assert parsed("--config", first, "--config", second)["train.epochs"] == 4
+    for argv in (["--train.epochs", "7", f"--config={first}"], [f"--config={first}", "--train.epochs", "7"]):
+        assert parsed(*argv)["train.seed"] == 5
+    assert parsed(f"--config={first}", "--train.epochs", "7")["train.epochs"] == 7
+
+
+def test_a_run_is_named_after_its_job_file() -> None:
+    Path("jobs").mkdir()
+    assert config.parse(["--config", job("train: {epochs: 3}", "jobs/gmb.yaml")])[1] == "gmb"
+
+
+def test_the_default_job_is_read_unless_another_is_named() -> None:
+    Path("job").mkdir()
+    job("train: {epochs: 3}", config.DEFAULT_JOB)
+    assert parsed() == {"train.epochs": 3}
+    assert parsed("--train.epochs", "4") == {"train.epochs": 4}
+    for argv in (["--config", job("train: {seed: 2}")], ["--config=mine.yaml"]):
+        assert parsed(*argv) == {"train.seed": 2}
+
+
+@pytest.mark.parametrize(
+    ("knob", "near"),
+    [
+        ("train.epoch", "train.epochs"),
+        ("trian.epochs", "train.epochs"),
+        ("epochs", "train.epochs"),
+        ("model.lstm_unit", "model.lstm_units"),
+        ("optimizer.lerning_rate", "optimizer.learning_rate"),
+        ("shards", "data.shards"),
+        ("conifg", "config"),
+    ],
+)
+def test_an_unknown_knob_is_answered_with_the_nearest_name(knob: str, near: str) -> None:
+    expected = f"unknown knob {knob!r}; did you mean --{near}?"
+    assert refusal(f"--{knob}", "3") == expected
+    section, dot, name = knob.partition(".")
+    if dot:
+        assert refusal("--config", job(f"{section}:\n  {name}: 3\n")) == expected
+
+
+def test_an_abbreviated_knob_is_unknown() -> None:
+    # Silently completing it would let a new knob change what an old command means.
+    assert refusal("--train.epo", "3").startswith("unknown knob 'train.epo'; did you mean --train.epochs?")
+
+
+@pytest.mark.parametrize(
+    ("knob", "value", "expected"),
+    [
+        ("train.epochs", "three", "int"),
+        ("train.epochs", "1.5", "int"),
+        ("optimizer.learning_rate", "fast", "float"),
+        ("train.resume", "maybe", "bool"),
+        ("train.device", "tpu", "'gpu'"),
+        ("optimizer.name", "adamw", "'adam'"),
+        ("optimizer.params", "3", "dict"),
+        ("loss.weights", "[1]", "Dict"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused_with_the_knob_and_what_was_expected(
+    knob: str, value: str, expected: str
+) -> None:
+    section, _, name = knob.partition(".")
+    for argv in ([f"--{knob}", value], ["--config", job(f"{section}:\n  {name}: {value}\n")]):
+        message = refusal(*argv)
+        assert message.startswith(f"--{knob}")
+        assert expected in message
+
+
+@pytest.mark.parametrize(
+    ("knob", "value", "expected"),
+    [
+        *((knob, "0", "expected a number above 0") for knob in sorted(config._ABOVE_0)),
+        ("optimizer.learning_rate", "-1", "expected a number above 0"),
+        ("train.seed", "-1", "expected a finite number of 0 or more"),
+        ("train.seed", str(1 << 64), "expected a number below 2^64"),
+        ("model.char_filters", "-1", "expected a finite number of 0 or more"),
+        ("optimizer.clip_norm", "-0.5", "expected a finite number of 0 or more"),
+        ("model.dropout_input", "1", "expected 0 to 0.95"),
+        ("model.dropout_output", "-0.1", "expected a finite number of 0 or more"),
+        ("model.char_width", "4", "expected an odd number"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_with_what_was_expected(knob: str, value: str, expected: str) -> None:
+    message = refusal(f"--{knob}", value)
+    assert message.startswith(f"--{knob} is ")
+    assert message.endswith(expected)
+    section, _, name = knob.partition(".")
+    assert refusal("--config", job(f"{section}:\n  {name}: {value}\n")) == message
+
+
+def test_the_edges_of_the_ranges_are_allowed() -> None:
+    argv = "--model.dropout_input 0.95 --model.char_filters 0 --model.feature_units 0 --model.char_type_units 0"
+    argv += f" --train.seed {(1 << 64) - 1} --train.patience 0 --optimizer.clip_norm 0 --model.char_width 1"
+    assert parsed(*argv.split())["train.seed"] == (1 << 64) - 1
+
+
+@pytest.mark.parametrize("argv", [["--loss.weighting", "given"], ["--loss.weights", "{O: 2}"]])
+def test_weights_and_their_weighting_belong_together(argv: list[str]) -> None:
+    assert "belong together" in refusal(*argv)
+
+
+@pytest.mark.parametrize("weight", ["-2", ".inf", ".nan"])
+def test_weights_are_finite_and_not_negative(weight: str) -> None:
+    text = f"loss: {{weighting: given, weights: {{O: 1.0, LOC: {weight}}}}}"
+    assert refusal("--config", job(text)).startswith("--loss.weights")
+
+
+@pytest.mark.parametrize("value", ["nan", ".nan", "inf", ".inf"])
+def test_what_is_no_number_is_refused(value: str) -> None:
+    assert refusal("--optimizer.clip_norm", value).startswith("--optimizer.clip_norm")
+    assert refusal("--config", job(f"optimizer: {{clip_norm: {value}}}")).startswith("--optimizer.clip_norm")
+
+
+def test_a_knob_of_a_job_file_without_a_value_is_refused() -> None:
+    assert refusal("--config", job("train:\n  patience:\n")) == "--train.patience has no value, expected one such as 0"
+    assert parsed("--config", job("run:\ntrain:\n  seed: 2\n")) == {"train.seed": 2}
+
+
+@pytest.mark.parametrize("text", ["train: [1", "- 1\n", "3\n", "\x00", ""])
+def test_a_job_file_that_is_no_list_of_knobs_is_refused(text: str) -> None:
+    message = refusal("--config", job(text))
+    assert message == "the --config file holds no knobs; write them as in job/default.yaml" or "parsing" in message
+
+
+@pytest.mark.parametrize("value", ["5", "", "[epochs]"])
+def test_a_section_without_knobs_is_refused(value: str) -> None:
+    message = refusal("--config", job(f"train: {value}\nmodel:\n  char_width: 5\n"))
+    assert message.startswith("train is ")
+    assert message.endswith(", expected knobs under it; leave it out to change none")
+
+
+def test_an_absent_job_file_is_named() -> None:
+    assert "nowhere.yaml" in refusal("--config", "nowhere.yaml")
+
+
+def test_words_that_belong_to_no_knob_are_refused() -> None:
+    assert refusal("train", "--train.epochs", "3").startswith("unknown knob 'train'")
+    assert "expected one argument" in refusal("--train.epochs")
+
+
+def test_help_names_every_knob_with_its_meaning(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        config.parse(["--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    for name in config.flat(Config()):
+        assert f"--{name} " in text
+    assert "Sentences of one step over all ranks." in text
+
+
+def test_a_configuration_comes_back_from_yaml_and_from_a_record() -> None:
+    argv = ["--run", "r", "--train.seed", "3", "--optimizer.params", "{momentum: 0.5}"]
+    found, _ = config.parse([*argv, "--loss.weighting", "given", "--loss.weights", "{Ö-rt: 2}"])
+    assert found != Config()
+    text = config.to_yaml(found)
+    assert "Ö-rt: 2.0" in text
+    assert config.from_dict(yaml.safe_load(text)) == found
+    assert config.from_dict(config.to_dict(found)) == found
+    # The resolved configuration of a run is a job file of its own.
+    assert config.parse(["--config", job(text)])[0] == found
+
+
+def test_every_knob_has_a_meaning_and_every_exception_is_a_knob() -> None:
+    knobs = config.flat(Config())
+    assert set(knobs) >= config.RESUMABLE
+    assert set(knobs) >= config._ABOVE_0
+    sections = [field.name for field in dataclasses.fields(Config) if field.name != "run"]
+    assert {name.split(".")[0] for name in knobs if "." in name} == set(sections)
+
+
+def test_what_decides_the_result_may_not_change_in_a_continuation() -> None:
+    parts = ("model.", "loss.", "optimizer.", "train.seed", "train.batch_sentences")
+    assert not [name for name in config.RESUMABLE if name.startswith(parts)]
