@@ -32,15 +32,16 @@ def section(command: str, results: list[dict[str, Any]], names: list[str]) -> st
         f"Commit {commit()}; {hardware()}; {', '.join(map(str, ranks))} ranks; {speed:,.0f} tokens/s; "
         f"{len(results)} seeds, mean ± sd. Choices were made on dev; test was read at the end.",
         "",
-        f"| | dev entity F1 | {split} entity precision | recall | F1 | {split} token F1 |",
-        "|---|---|---|---|---|---|",
+        f"| | dev entity F1 | {split} entity precision | recall | F1 | {split} token F1, BILOU | BIO |",
+        "|---|---|---|---|---|---|---|",
     ]
 
     def row(name: str, chosen: list[dict[str, Any]]) -> str:
         dev = _spread([result["dev"]["entity"]["f1"] for result in chosen])
         entity = [_spread([result[split]["entity"][key] for result in chosen]) for key in ("precision", "recall", "f1")]
-        token = _spread([result[split]["token"]["f1"] for result in chosen])
-        return f"| {name} | {dev} | {' | '.join(entity)} | {token} |"
+        token = [result[split]["token"] for result in chosen]
+        tokens = [_spread([part["f1"] for part in token]), _spread([part["bio"]["f1"] for part in token])]
+        return f"| {name} | {dev} | {' | '.join([*entity, *tokens])} |"
 
     lines.append(row("**all seeds**", results))
     lines += [

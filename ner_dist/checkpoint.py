@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def save(place: Path, checkpoint: Checkpoint, vocab_files: dict[str, bytes]) -> 
     try:
         shutil.rmtree(partial, ignore_errors=True)
         (partial / "vocab").mkdir(parents=True)
-        np.savez(partial / _ARRAYS, **checkpoint.arrays)
+        _write_arrays(partial / _ARRAYS, checkpoint.arrays)
         (partial / _CONFIG).write_text(knobs.to_yaml(checkpoint.config), encoding="utf-8")
         for name, content in vocab_files.items():
             (partial / name).write_bytes(content)
@@ -88,7 +89,7 @@ def save(place: Path, checkpoint: Checkpoint, vocab_files: dict[str, bytes]) -> 
         shutil.rmtree(previous, ignore_errors=True)
     except OSError as error:
         raise CheckpointError(
-            f"{place}: the checkpoint could not be written ({error.strerror}); the one before is intact; "
+            f"{place}: the checkpoint could not be written ({error.strerror or error}); the one before is intact; "
             "make room and continue with --train.resume true"
         ) from error
     finally:
@@ -140,6 +141,14 @@ def require_same_knobs(checkpoint: Checkpoint, config: Config, place: Path) -> N
         raise CheckpointError(
             f"{place}: the run was begun with other knobs ({shown}); continue it with those, or choose another --run"
         )
+
+
+def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """What np.savez does, which on a full disk leaves its file open and lets it fail once more, for all to see."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)  # type: ignore[no-untyped-call]
 
 
 def _sync(path: Path) -> None:

@@ -35,6 +35,7 @@ def table(scores: dict[str, Any]) -> str:
     row("boundaries", entity["boundaries"])
     row("overlap", entity["overlap"])
     row("token", scores["token"])
+    row("token, BIO", scores["token"]["bio"])
     names = list(entity["confusion"])
     cell = max(7, *(len(name) for name in names)) + 1
     lines += ["", "gold (down) predicted (across) at the same span; - is no entity there"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ner_dist.spans import Spans, split_ids, strict_spans
+from ner_dist.spans import B, Spans, U, split_ids, strict_spans
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Counts:
     # By type: predicted entities that share a token with a gold one of their type, and the other way round.
     touching_predicted: np.ndarray
     touching_gold: np.ndarray
-    # Tokens in entities: with the right BILOU tag, predicted, gold.
+    # Tokens in entities: with the right BILOU tag, with the right BIO tag, predicted, gold.
     tokens: np.ndarray
 
     @classmethod
     def zero(cls, num_types: int) -> Counts:
-        shapes = ((num_types + 1, num_types + 1), num_types, num_types, 3)
+        shapes = ((num_types + 1, num_types + 1), num_types, num_types, 4)
         return cls(*(np.zeros(shape, np.int64) for shape in shapes))
 
     def __add__(self, other: Counts) -> Counts:
@@ -51,8 +51,9 @@ class Counts:
 
 def count(gold_M: np.ndarray, predicted_M: np.ndarray, starts_M: np.ndarray, num_types: int) -> Counts:
     """Compare BILOU ids of sentences laid end to end; starts_M (bool) marks each sentence's first token."""
-    gold = strict_spans(*split_ids(gold_M), starts_M)
-    predicted = strict_spans(*split_ids(predicted_M), starts_M)
+    (gold_prefix_M, gold_type_M), (predicted_prefix_M, predicted_type_M) = split_ids(gold_M), split_ids(predicted_M)
+    gold = strict_spans(gold_prefix_M, gold_type_M, starts_M)
+    predicted = strict_spans(predicted_prefix_M, predicted_type_M, starts_M)
     spans = np.zeros((num_types + 1, num_types + 1), np.int64)
     # A span is known by its two ends; entities of one sequence never share one.
     _, of_gold, of_predicted = np.intersect1d(
@@ -61,13 +62,19 @@ def count(gold_M: np.ndarray, predicted_M: np.ndarray, starts_M: np.ndarray, num
     np.add.at(spans, (gold.type_E[of_gold], predicted.type_E[of_predicted]), 1)
     spans[:num_types, num_types] = np.bincount(np.delete(gold.type_E, of_gold), minlength=num_types)
     spans[num_types, :num_types] = np.bincount(np.delete(predicted.type_E, of_predicted), minlength=num_types)
-    right = int(((gold_M == predicted_M) & (gold_M != 0)).sum())
+    # In BIO, B and U are one tag, and so are I and L.
+    same_bio_M = (gold_type_M == predicted_type_M) & (_begins(gold_prefix_M) == _begins(predicted_prefix_M))
+    right = [(same_M & (gold_M != 0)).sum() for same_M in (gold_M == predicted_M, same_bio_M)]
     return Counts(
         spans=spans,
         touching_predicted=_touching(predicted, gold, len(gold_M), num_types),
         touching_gold=_touching(gold, predicted, len(gold_M), num_types),
-        tokens=np.array([right, (predicted_M != 0).sum(), (gold_M != 0).sum()], np.int64),
+        tokens=np.array([*right, (predicted_M != 0).sum(), (gold_M != 0).sum()], np.int64),
     )
+
+
+def _begins(prefix_M: np.ndarray) -> np.ndarray:
+    return (prefix_M == B) | (prefix_M == U)
 
 
 def _span_keys(spans: Spans, num_tokens: int) -> np.ndarray:
@@ -109,7 +116,8 @@ def scores(counts: Counts, entity_types: list[str]) -> dict[str, Any]:
     entity: micro scores over all types, with per_type, macro (mean over the types that occur in gold or
     prediction), the counts behind them, boundaries (span right, whatever the type), overlap (type right, span
     touching) and confusion (gold type -> predicted type of entities whose span is exactly right; "-" is none).
-    token: of the tokens in predicted entities, those with the right tag; of the tokens in gold entities, those found.
+    token: of the tokens in predicted entities, those with the right BILOU tag; of the tokens in gold entities, those
+    found with it; and bio, the same with BIO tags, which do not say where an entity ends.
     """
     spans = counts.spans
     right_K = np.diag(spans)[:-1]
@@ -127,6 +135,7 @@ def scores(counts: Counts, entity_types: list[str]) -> dict[str, Any]:
     overlap = _harmonic(
         _share(int(counts.touching_predicted.sum()), totals[1]), _share(int(counts.touching_gold.sum()), totals[2])
     )
+    right_tokens, right_bio_tokens, predicted_tokens, gold_tokens = counts.tokens.tolist()
     names = [*entity_types, "-"]
     return {
         "entity": {
@@ -144,7 +153,10 @@ def scores(counts: Counts, entity_types: list[str]) -> dict[str, Any]:
             },
         },
         "token": {
-            **ratios(*(int(number) for number in counts.tokens)),
-            **dict(zip(("right", "predicted", "gold"), counts.tokens.tolist())),
+            **ratios(right_tokens, predicted_tokens, gold_tokens),
+            "right": right_tokens,
+            "predicted": predicted_tokens,
+            "gold": gold_tokens,
+            "bio": ratios(right_bio_tokens, predicted_tokens, gold_tokens),
         },
     }

@@ -121,7 +121,7 @@ def test_the_end_of_the_process_at_any_moment_leaves_the_old_checkpoint_or_the_n
             write(1)
         fuse = Fuse(len(found))
         with monkeypatch.context() as patch:
-            for module, name in ((np, "savez"), (os, "replace"), (os, "fsync"), (shutil, "rmtree")):
+            for module, name in ((checkpoint, "_write_arrays"), (os, "replace"), (os, "fsync"), (shutil, "rmtree")):
                 patch.setattr(module, name, fuse.wrap(getattr(module, name)))
             try:
                 write(2)
@@ -154,7 +154,7 @@ def test_between_the_two_renames_the_previous_checkpoint_is_found(
     assert names(place) == ["last"]
 
 
-@pytest.mark.parametrize("failing", ["savez", "write_text", "write_bytes", "fsync", "replace", "second replace"])
+@pytest.mark.parametrize("failing", ["arrays", "write_text", "write_bytes", "fsync", "replace", "second replace"])
 def test_a_full_disk_keeps_the_old_checkpoint_and_leaves_no_part_of_the_new_one(
     place: Path, index: Index, write: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
@@ -173,7 +173,7 @@ def test_a_full_disk_keeps_the_old_checkpoint_and_leaves_no_part_of_the_new_one(
 
     with monkeypatch.context() as patch:
         patched: dict[str, tuple[Any, str, Callable[..., None]]] = {
-            "savez": (np, "savez", full),
+            "arrays": (checkpoint, "_write_arrays", full),
             "write_text": (Path, "write_text", full),
             "write_bytes": (Path, "write_bytes", full),
             "fsync": (os, "fsync", full),

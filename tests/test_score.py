@@ -148,18 +148,22 @@ def test_every_count_is_that_of_a_plain_loop(pair: Pair) -> None:
 @settings(max_examples=200)
 @given(predictions(broken=True))
 def test_token_scores_are_those_of_a_plain_loop(pair: Pair) -> None:
-    right = num_predicted = num_gold = 0
+    right = right_bio = num_predicted = num_gold = 0
+    bio = {"O": "O", "B": "B", "I": "I", "L": "I", "U": "B"}
     for gold, predicted in zip(*pair):
         for gold_tag, predicted_tag in zip(gold, predicted):
             num_gold += gold_tag[0] != "O"
             num_predicted += predicted_tag[0] != "O"
             right += gold_tag == predicted_tag and gold_tag[0] != "O"
+            same_bio = (bio[gold_tag[0]], gold_tag[1]) == (bio[predicted_tag[0]], predicted_tag[1])
+            right_bio += same_bio and gold_tag[0] != "O"
     token = scored(pair)["token"]
     assert (token["right"], token["predicted"], token["gold"]) == (right, num_predicted, num_gold)
-    precision = right / num_predicted if num_predicted else 0
-    recall = right / num_gold if num_gold else 0
-    f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0
-    assert_same_scores(token, (precision, recall, f1))
+    for found, part in ((right, token), (right_bio, token["bio"])):
+        precision = found / num_predicted if num_predicted else 0
+        recall = found / num_gold if num_gold else 0
+        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0
+        assert_same_scores(part, (precision, recall, f1))
 
 
 @settings(max_examples=100)

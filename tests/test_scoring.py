@@ -17,7 +17,7 @@ from ner_dist.config import Config
 from ner_dist.model import Tagger
 from ner_dist.plan import owned_shards
 from ner_dist.reader import Batch, Sentences
-from ner_dist.score import count, scores
+from ner_dist.score import Counts, count, scores
 from ner_dist.scoring import end_to_end, predictions, score_split
 from ner_dist.shard_format import Index, read_index
 from ner_dist.word_table import initial_words
@@ -72,8 +72,6 @@ def test_counts_are_those_of_all_sentences_one_by_one(settings: Config, index: I
 
 
 def test_gold_entities_are_those_of_the_index(settings: Config, index: Index, synth_shards: Path) -> None:
-    from ner_dist.score import Counts
-
     vector, _ = scored(settings, index, synth_shards, Solo(), 64)
     result = scores(Counts.from_vector(vector, len(index.entity_types)), index.entity_types)["entity"]
     assert {name: part["gold"] for name, part in result["per_type"].items()} == index.stats["test"]["entities"]

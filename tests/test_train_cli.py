@@ -195,22 +195,22 @@ TRAINING_MISTAKES = {
     "a shard that is not the index's": ("--data.shards {altered}", "{altered}/train-00003.parquet: checksum "),
     "a shard that is absent": (
         "--data.shards {lacking}",
-        "{lacking}/dev-00002.parquet: named by index.json but absent",
+        "{lacking}/dev-00002.parquet: named by index.json but",
     ),
     "no dev split": ("--data.shards {no_dev}", "{no_dev}: has no dev split, which training needs"),
     "no GPU": ("--data.shards {good} --train.device gpu", "--train.device gpu: rank 0 of this host needs GPU 0"),
     "weight of no tag": (
-        "--data.shards {good} --loss.weighting given --loss.weights {{PRE:2}}",
+        '--data.shards {good} --loss.weighting given --loss.weights {{"PRE":2}}',
         "--loss.weights: 'PRE' is neither O, a tag nor an entity type (O, B-",
     ),
     "argument of another rule": (
-        "--data.shards {good} --optimizer.params {{rho:0.9}}",
+        '--data.shards {good} --optimizer.params {{"rho":0.9}}',
         "--optimizer.params does not fit --optimizer.name adam",
     ),
     "a run that is there": ("--data.shards {good} --run {run}", "{run} already holds a run; continue it with"),
     "a run below a file": (
         "--data.shards {good} --run {file}/run",
-        "{file}/run: the run's directory cannot be written",
+        "{file}/run: the run's directory cannot be",
     ),
 }
 SCORING_MISTAKES = {
