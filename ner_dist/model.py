@@ -12,6 +12,7 @@ import mxnet as mx
 import numpy as np
 from mxnet import gluon
 
+from ner_dist.arrays import on_device
 from ner_dist.config import Model
 from ner_dist.dropout import mask, sentence_keys
 from ner_dist.reader import Batch
@@ -152,12 +153,16 @@ class SummedLoss(gluon.HybridBlock):
 def tagger_inputs(batch: Batch, rows_WD: mx.nd.NDArray, word_TB: np.ndarray) -> list[mx.nd.NDArray]:
     """The tagger's arguments on the device of rows_WD; word_TB points into rows_WD."""
     context, dtype = rows_WD.context, rows_WD.dtype
-    ids = (word_TB, batch.char_NC, batch.char_type_NC)
-    arrays = [mx.nd.array(array, ctx=context, dtype=np.int32) for array in ids]
-    arrays.append(mx.nd.array(batch.beyond_NC1, ctx=context, dtype=dtype))
-    arrays += [mx.nd.array(array, ctx=context, dtype=np.int32) for array in (batch.form_TB, batch.feature_FTB)]
-    arrays.append(mx.nd.array(batch.length_B, ctx=context, dtype=dtype))
-    return [rows_WD, *arrays]
+    return [
+        rows_WD,
+        on_device(word_TB, context),
+        on_device(batch.char_NC, context),
+        on_device(batch.char_type_NC, context),
+        on_device(batch.beyond_NC1, context, dtype),
+        on_device(batch.form_TB, context),
+        on_device(batch.feature_FTB, context),
+        on_device(batch.length_B, context, dtype),
+    ]
 
 
 def dropout_inputs(
@@ -171,7 +176,7 @@ def dropout_inputs(
     for layer, (units, rate) in enumerate(layers):
         keys = sentence_keys(seed, epoch, layer, batch.sentence_id_B)
         mask_TBX = mask(keys, batch.mask_TB.shape[0], units, rate)
-        masks.append(mx.nd.array(mask_TBX, ctx=like.context, dtype=like.dtype))
+        masks.append(on_device(mask_TBX, like.context, like.dtype))
     return masks
 
 

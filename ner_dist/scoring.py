@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import mxnet as mx
 import numpy as np
 
+from ner_dist.arrays import on_device
 from ner_dist.comm import Horovod, Solo
 from ner_dist.config import Config
 from ner_dist.model import Tagger, tagger_inputs
@@ -21,7 +21,7 @@ def predictions(
     """Each batch of this rank's sentences with its predicted tags, (T, B) int64."""
     context = next(iter(tagger.collect_params().values())).list_ctx()[0]
     for batch in sentences.scoring_batches(config.train.eval_batch_sentences):
-        rows_WD = mx.nd.array(weight_VD[batch.word_ids_W], ctx=context, dtype=weight_VD.dtype)
+        rows_WD = on_device(weight_VD[batch.word_ids_W], context)
         emission_TBK = tagger(*tagger_inputs(batch, rows_WD, batch.word_TB)).asnumpy()
         yield batch, decode(emission_TBK, batch.length_B, num_types)
 

@@ -16,6 +16,7 @@ import numpy as np
 from mxnet import autograd
 
 from ner_dist import optimizer
+from ner_dist.arrays import on_device
 from ner_dist.comm import Horovod, Solo
 from ner_dist.config import Config
 from ner_dist.errors import UserError
@@ -62,10 +63,12 @@ class Learner:
         self._loss = SummedLoss(tagger)
         self._loss.hybridize()
         self._parameters = trained_parameters(tagger)
+        # The parameters' own arrays, and the gradients' also as vectors, in the same memory.
+        self._weights = [parameter.data() for parameter in self._parameters.values()]
+        self._gradients = [parameter.grad() for parameter in self._parameters.values()]
+        self._gradient_vectors = [gradient.reshape(-1) for gradient in self._gradients]
         self._rule = optimizer.create(config.optimizer)
-        self._states = [
-            self._rule.create_state(key, parameter.data()) for key, parameter in enumerate(self._parameters.values())
-        ]
+        self._states = [self._rule.create_state(key, weight) for key, weight in enumerate(self._weights)]
         self.words = WordTable(weight_VD, self._rule, len(self._parameters))
 
     def announce(self, batches: list[Batch | None]) -> list[Shared]:
@@ -90,49 +93,46 @@ class Learner:
 
         Raises NotFinite on every rank, before anything changes, if the summed loss or gradient is not finite.
         """
-        gradients, loss = self._local_gradients(batch, shared.ids_U, epoch)
-        self._comm.sum_gradients([*gradients, loss])
+        rows_UD, loss = self._differentiate(batch, shared.ids_U, epoch)
+        self._comm.sum_gradients([*self._gradients, rows_UD, loss])
         divisor = shared.num_sentences if self._config.loss.divide_by == "sentences" else shared.num_tokens
         # One read of a few numbers; dot is many times faster than norm.
-        squares = [mx.nd.dot(flat, flat) for flat in (gradient.reshape(-1) for gradient in gradients)]
+        squares = [mx.nd.dot(vector, vector) for vector in (*self._gradient_vectors, rows_UD.reshape(-1))]
         *squares, total_loss = mx.nd.concat(*squares, loss, dim=0).asnumpy().astype(np.float64)
         norm = np.sqrt(sum(squares)) / divisor
         if not np.isfinite([total_loss, norm]).all():
             raise NotFinite(self._name_culprits(batch, epoch, step_id))
         clip_norm = self._config.optimizer.clip_norm
         clip = clip_norm / norm if clip_norm and norm > clip_norm else 1.0
-        self._update(gradients, shared.ids_U, epoch, clip / divisor)
+        self._update(rows_UD, shared.ids_U, epoch, clip / divisor)
         return StepResult(float(total_loss), float(norm), shared.num_sentences, shared.num_tokens, shared.num_slots)
 
-    def _local_gradients(
-        self, batch: Batch | None, ids_U: np.ndarray, epoch: int
-    ) -> tuple[list[mx.nd.NDArray], mx.nd.NDArray]:
-        """This rank's summed gradients, of the dense parameters and last of the rows (U, D); and its loss, (1,)."""
-        device = next(iter(self._parameters.values())).data()
+    def _differentiate(self, batch: Batch | None, ids_U: np.ndarray, epoch: int) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
+        """Fill the gradients with this rank's sums; returns those of the rows, (U, D), and its loss, (1,)."""
+        device = self._weights[0]
         rows_UD = self.words.rows(ids_U, device.context)
         if batch is None:
-            shapes = [*(parameter.shape for parameter in self._parameters.values()), rows_UD.shape, (1,)]
-            *zeros, loss = [mx.nd.zeros(shape, ctx=device.context, dtype=device.dtype) for shape in shapes]
-            return zeros, loss
+            for gradient in self._gradients:
+                gradient[:] = 0
+            return mx.nd.zeros_like(rows_UD), mx.nd.zeros(1, ctx=device.context, dtype=device.dtype)
         rows_UD.attach_grad()
         word_TB = np.searchsorted(ids_U, batch.word_ids_W).astype(np.int32)[batch.word_TB]
         inputs = tagger_inputs(batch, rows_UD, word_TB)
         seed, sizes = self._config.train.seed, self._config.model
         inputs += dropout_inputs(batch, sizes, self.tagger.input_units, seed, epoch, rows_UD)
-        tag_TB = mx.nd.array(batch.tag_TB, ctx=device.context, dtype=np.int32)
+        tag_TB = on_device(batch.tag_TB, device.context)
         weight_TB = batch.mask_TB * self._class_weight_K[batch.tag_TB]
         with autograd.record():
-            loss = self._loss(tag_TB, mx.nd.array(weight_TB, ctx=device.context, dtype=device.dtype), *inputs)
+            loss = self._loss(tag_TB, on_device(weight_TB, device.context, device.dtype), *inputs)
         loss.backward()
-        return [*(parameter.grad() for parameter in self._parameters.values()), rows_UD.grad], loss
+        return rows_UD.grad, loss
 
-    def _update(self, gradients: list[mx.nd.NDArray], ids_U: np.ndarray, epoch: int, scale: float) -> None:
+    def _update(self, rows_UD: mx.nd.NDArray, ids_U: np.ndarray, epoch: int, scale: float) -> None:
         """Apply the rule to the summed gradients times scale."""
         self._rule.set_learning_rate(optimizer.learning_rate(self._config.optimizer, epoch))
         self._rule.rescale_grad = scale
-        *dense, rows_UD = gradients
-        for key, (parameter, gradient, state) in enumerate(zip(self._parameters.values(), dense, self._states)):
-            self._rule.update(key, parameter.data(), gradient, state)
+        for key, (weight, gradient, state) in enumerate(zip(self._weights, self._gradients, self._states)):
+            self._rule.update(key, weight, gradient, state)
         self.words.update(ids_U, rows_UD)
 
     def _name_culprits(self, batch: Batch | None, epoch: int, step_id: int) -> str:
@@ -140,8 +140,8 @@ class Learner:
         # The exchanged sum is spoilt on every rank, so each repeats its own part to see whether it was the one.
         guilty: list[int] = []
         if batch is not None:
-            gradients, loss = self._local_gradients(batch, batch.word_ids_W, epoch)
-            if not all(np.isfinite(array.asnumpy()).all() for array in [*gradients, loss]):
+            parts = (*self._differentiate(batch, batch.word_ids_W, epoch), *self._gradients)
+            if not all(np.isfinite(part.asnumpy()).all() for part in parts):
                 guilty = batch.sentence_id_B.tolist()
         named = [
             f"rank {rank}: sentences {', '.join(map(str, ids[:20]))}"
@@ -157,7 +157,7 @@ class Learner:
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything a continuation needs, as named arrays."""
-        arrays = {f"parameter/{name}": parameter.data().asnumpy() for name, parameter in self._parameters.items()}
+        arrays = {f"parameter/{name}": weight.asnumpy() for name, weight in zip(self._parameters, self._weights)}
         arrays["words"] = self.words.weight_VD
         arrays.update({f"rule/{name}": value for name, value in optimizer.scalars(self._rule).items()})
         for name, state in zip(self._parameters, self._states):

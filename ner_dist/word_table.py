@@ -11,6 +11,7 @@ from __future__ import annotations
 import mxnet as mx
 import numpy as np
 
+from ner_dist.arrays import on_device
 from ner_dist.optimizer import leaves, refill
 
 
@@ -25,13 +26,13 @@ class WordTable:
 
     def rows(self, ids_W: np.ndarray, context: mx.Context) -> mx.nd.NDArray:
         """The embeddings of the words, (W, D), on the device."""
-        return mx.nd.array(self.weight_VD[ids_W], ctx=context, dtype=self.weight_VD.dtype)
+        return on_device(self.weight_VD[ids_W], context)
 
     def update(self, ids_W: np.ndarray, gradient_WD: mx.nd.NDArray) -> None:
         """Apply the rule to these rows and to their state; ids must be distinct."""
         context = gradient_WD.context
         weight_WD = self.rows(ids_W, context)
-        states_WD = [mx.nd.array(state[ids_W], ctx=context, dtype=state.dtype) for state in self.states_VD]
+        states_WD = [on_device(state[ids_W], context) for state in self.states_VD]
         self._rule.update(self._key, weight_WD, gradient_WD, refill(self._state, iter(states_WD)))
         self.weight_VD[ids_W] = weight_WD.asnumpy()
         for state_VD, state_WD in zip(self.states_VD, states_WD):
