@@ -32,8 +32,8 @@ class Intake(NamedTuple):
     tag_table: tags.TagTable
     # Counts of tag pairs, for telling the scheme; see tags.count_pairs.
     pairs: np.ndarray
-    # Keyed 64-bit hash of each sentence's tokens, in corpus order, source after source.
-    hash_N: np.ndarray
+    # File of a keyed 64-bit hash (uint64) of each sentence's tokens, in corpus order, source after source.
+    hash_path: Path
     sentences_by_source: list[int]
 
 
@@ -161,10 +161,7 @@ def take_in(
             sentences_by_source.append(num_sentences)
             with_pos.append(has_pos)
     _check_sources(sources, with_pos, table, problems)
-    # All that grows with the corpus: 8 bytes a sentence.
-    hash_N = np.fromfile(hash_path, np.uint64)
-    hash_path.unlink()
-    return Intake(spill_path, list(tokens.numbering), list(pos_names), table, pairs, hash_N, sentences_by_source)
+    return Intake(spill_path, list(tokens.numbering), list(pos_names), table, pairs, hash_path, sentences_by_source)
 
 
 def _check_sources(sources: list[Path], with_pos: list[bool], table: tags.TagTable, problems: Problems) -> None:

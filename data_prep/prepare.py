@@ -36,10 +36,11 @@ def prepare(
     """Read the files of each split (or the one file to be split). None if errors leave nothing to go on with."""
     paths = list(sources.values())
     intake = take_in(paths, settings, spill / "intake", problems, progress)
-    if not len(intake.hash_N):
+    if not sum(intake.sentences_by_source):
         return None
     resolved = resolve(intake, paths, split_names(sources, settings), settings, spill / "resolved", problems)
-    (spill / "intake").unlink()
+    intake.path.unlink()
+    intake.hash_path.unlink()
     report_odd_text(intake.token_V, resolved.token_SV.sum(0), str(paths[0]), problems)
     edges = optimal_edges(resolved.length_SL.sum(0), settings.num_buckets)
     return Prepared(sources, intake, resolved, fit_encoding(intake, resolved, settings), edges)

@@ -16,33 +16,32 @@ class SplitChooser:
     """Which split each sentence belongs to: its file, or its hash if there is one file."""
 
     def __init__(self, intake: Intake, settings: Settings):
-        self.hash_N = intake.hash_N
-        self.sentences_by_source = intake.sentences_by_source
+        self.hash_path = intake.hash_path
         self.single = len(intake.sentences_by_source) == 1
-        if self.single and len(self.hash_N):
-            # Cuts at quantiles of the hashes: exact fractions, and copies of a sentence stay together.
-            order = np.sort(self.hash_N)
-            cuts = np.round(np.cumsum(settings.split)[:-1] * len(order)).astype(int)
-            self.thresholds = order[np.minimum(cuts, len(order) - 1)]
         self.num_seen = 0
+        # All that grows with the corpus: 8 bytes a sentence, as long as this object lives.
+        hash_N = np.fromfile(intake.hash_path, np.uint64)
+        if self.single:
+            # Cuts at quantiles of the hashes: exact fractions, and copies of a sentence stay together.
+            hash_N.sort()
+            cuts = np.round(np.cumsum(settings.split)[:-1] * len(hash_N)).astype(int)
+            self.thresholds = hash_N[np.minimum(cuts, len(hash_N) - 1)]
+            bounds = np.searchsorted(hash_N, self.thresholds, side="left")
+        else:
+            bounds = np.cumsum(intake.sentences_by_source)[:-1]
+        # Hashes of the sentences of each split, rising.
+        self.hashes = np.split(hash_N, bounds)
+        if not self.single:
+            for part in self.hashes:
+                part.sort()
 
     def next_ids(self, num_sentences: int, source_id: int) -> np.ndarray:
         """Split ids of the next sentences in corpus order."""
         if not self.single:
             return np.full(num_sentences, source_id)
-        hash_N = self.hash_N[self.num_seen : self.num_seen + num_sentences]
+        hash_N = np.fromfile(self.hash_path, np.uint64, num_sentences, offset=8 * self.num_seen)
         self.num_seen += num_sentences
         return np.searchsorted(self.thresholds, hash_N, side="right")
-
-    def sorted_hashes(self) -> list[np.ndarray]:
-        """Hashes of the sentences of each split, rising; one copy of them all, because they grow with the corpus."""
-        if self.single:
-            order = np.sort(self.hash_N)
-            return np.split(order, np.searchsorted(order, self.thresholds, side="left"))
-        parts = np.split(self.hash_N.copy(), np.cumsum(self.sentences_by_source)[:-1])
-        for part in parts:
-            part.sort()
-        return parts
 
 
 def split_names(sources: dict[str, Path], settings: Settings) -> list[str]:
@@ -59,14 +58,13 @@ def _num_found(hash_N: np.ndarray, sorted_hashes: np.ndarray) -> int:
 def count_duplicates(chooser: SplitChooser, splits: list[str], problems: Problems) -> None:
     """Warn of copies within a split, and of sentences of dev and test that train holds too. None is removed."""
     total = 0
-    hashes = chooser.sorted_hashes()
-    for split, hash_N in zip(splits, hashes):
+    for split, hash_N in zip(splits, chooser.hashes):
         copies = int((hash_N[1:] == hash_N[:-1]).sum())
         total += copies
         if copies:
             what = f"{copies:,} of {len(hash_N):,} sentences are copies of another one"
             problems.warn(f"duplicates_within_{split}", split, what, copies)
-        overlap = 0 if split == "train" else _num_found(hash_N, hashes[0])
+        overlap = 0 if split == "train" else _num_found(hash_N, chooser.hashes[0])
         if overlap:
             what = f"{overlap:,} of {len(hash_N):,} sentences also occur in train"
             problems.warn(f"{split}_sentences_in_train", split, what, overlap)

@@ -6,6 +6,7 @@ positions, E character units, F features, X units of whatever a layer yields.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import mxnet as mx
@@ -224,6 +225,8 @@ def _initial_lstm(rng: np.random.Generator, units: int, size: int) -> np.ndarray
 
 def build(sizes: Model, index: Index, context: mx.Context) -> Tagger:
     """A tagger on the device, its parameters still to be set (set_parameters)."""
+    # A part of size 0 leaves inputs unused, which the user has asked for.
+    warnings.filterwarnings("ignore", "The .* input to HybridBlock is not used by any computation")
     tagger = Tagger(sizes, index)
     tagger.initialize(mx.init.Zero(), ctx=context)
     tagger.hybridize()

@@ -44,8 +44,8 @@ def leaves(state: Any) -> list[mx.nd.NDArray]:
     return [state]
 
 
-def refill(state: Any, arrays: Iterator[mx.nd.NDArray]) -> Any:
-    """A state of the same shape with other arrays as its leaves."""
+def refill(state: Any, arrays: Iterator[Any]) -> Any:
+    """A state of the same shape with other leaves."""
     if isinstance(state, (tuple, list)):
         return tuple(refill(part, arrays) for part in state)
     return None if state is None else next(arrays)

@@ -8,6 +8,8 @@ Axes: V vocabulary, D units, W words of a step.
 
 from __future__ import annotations
 
+import itertools
+
 import mxnet as mx
 import numpy as np
 
@@ -21,8 +23,10 @@ class WordTable:
         self.weight_VD = weight_VD
         self._rule = rule
         self._key = key
-        self._state = rule.create_state(key, mx.nd.array(weight_VD, dtype=weight_VD.dtype))
-        self.states_VD = [leaf.asnumpy() for leaf in leaves(self._state)]
+        state = rule.create_state(key, mx.nd.array(weight_VD, dtype=weight_VD.dtype))
+        self.states_VD = [leaf.asnumpy() for leaf in leaves(state)]
+        # The state's shape without its arrays, which would take as much memory again.
+        self._layout = refill(state, itertools.repeat(True))
 
     def rows(self, ids_W: np.ndarray, context: mx.Context) -> mx.nd.NDArray:
         """The embeddings of the words, (W, D), on the device."""
@@ -33,7 +37,7 @@ class WordTable:
         context = gradient_WD.context
         weight_WD = self.rows(ids_W, context)
         states_WD = [on_device(state[ids_W], context) for state in self.states_VD]
-        self._rule.update(self._key, weight_WD, gradient_WD, refill(self._state, iter(states_WD)))
+        self._rule.update(self._key, weight_WD, gradient_WD, refill(self._layout, iter(states_WD)))
         self.weight_VD[ids_W] = weight_WD.asnumpy()
         for state_VD, state_WD in zip(self.states_VD, states_WD):
             state_VD[ids_W] = state_WD.asnumpy()

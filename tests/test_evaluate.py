@@ -66,12 +66,8 @@ def _columns(block: str) -> list[tuple[str, str, str]]:
 
 def printed(out: str) -> dict[str, list[float]]:
     """Numbers of each line of the table by its name, down to the confusion."""
-    found = {}
-    for line in out.split("gold (down)")[0].splitlines():
-        name, *numbers = line.split() or [""]
-        if numbers and all(re.fullmatch(r"[\d.]+", number) for number in numbers):
-            found[name] = [float(number) for number in numbers]
-    return found
+    lines = re.findall(r"^(\S.*?) +([\d.]+(?: +[\d.]+)+)$", out.split("gold (down)")[0], re.M)
+    return {name: [float(number) for number in numbers.split()] for name, numbers in lines}
 
 
 def test_the_file_holds_the_split_in_its_order_with_its_own_tags(
@@ -130,6 +126,8 @@ def test_the_table_shows_every_score() -> None:
     assert numbers["boundaries"] == [50.0, 66.67, 57.14]
     assert numbers["overlap"] == [50.0, 66.67, 57.14]
     assert numbers["token"] == [50.0, 50.0, 50.0, 6, 6, 3]
+    # No token here is wrong only in where its entity ends.
+    assert numbers["token, BIO"] == [50.0, 50.0, 50.0]
     confusion = text[text.index("gold (down)") :].splitlines()[1:]
     assert [line.split() for line in confusion] == [
         ["X", "Y", "Z", "-"],

@@ -271,7 +271,7 @@ def test_initial_parameters_are_what_the_docstring_says() -> None:
     assert all(value.dtype == np.float32 for value in values.values())
 
 
-@pytest.mark.filterwarnings("ignore:.*not used by any computation")
+@pytest.mark.filterwarnings("error::UserWarning")
 @pytest.mark.parametrize(
     ("knob", "absent"),
     [("char_filters", "char_cnn"), ("feature_units", "feature_"), ("char_type_units", "char_cnn.char_type")],
@@ -291,6 +291,14 @@ def test_a_part_of_size_0_is_left_out(knob: str, absent: str) -> None:
     else:
         return
     np.testing.assert_array_equal(emissions(tagger, [changed], sizes)[0], base)
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_shards_without_token_features_are_tagged() -> None:
+    tagger = model.build(SIZES, small_index(features=[]), mx.cpu())
+    model.set_parameters(tagger, model.initial_parameters(tagger, SIZES, 1))
+    batch = batch_of(random_sentences([2, 3]), num_features=0)
+    assert tagger(*inputs_of(tagger, batch)).shape == (3, 2, 9)
 
 
 def test_features_no_larger_than_their_vocabulary_are_embedded() -> None:

@@ -322,14 +322,15 @@ def test_a_signal_to_horovodrun_ends_all_ranks_and_the_last_checkpoint_loads(
     assert half_written(tmp_path) == []
 
 
-def test_a_rank_that_waits_for_another_ends_on_sigterm(knobs: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_a_rank_that_waits_for_another_ends_it(knobs: list[str], tmp_path: Path, number: int) -> None:
     train = [TRAIN, "hang", 1, 20, *endless(knobs), "--train.hang_seconds", 0]
     with Job(on_ranks(2, *train), tmp_path) as job:
         job.wait_until((tmp_path / "hanging").exists)
         # Until rank 0 has done its own part of the step, and waits inside MXNet.
         time.sleep(2)
         rank_0 = job.rank(0)
-        rank_0.send_signal(signal.SIGTERM)
+        rank_0.send_signal(number)
         rank_0.wait(timeout=30)
         finished = job.wait()
     assert finished.code not in (0, 124, 137)

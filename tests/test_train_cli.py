@@ -264,7 +264,7 @@ def test_a_split_that_the_shards_lack_is_one_clear_sentence(
     assert_refused(finished, f"{places['no_test']}: has no test split, only train, dev", tmp_path / "empty")
 
 
-def test_a_loss_that_is_not_finite_is_one_clear_sentence_and_changes_nothing(
+def test_a_loss_that_is_not_finite_is_one_clear_sentence_and_the_last_checkpoint_is_the_step_before(
     synth_shards: Path, tiny_knobs: list[str], tmp_path: Path
 ) -> None:
     settings = "--optimizer.name sgd --optimizer.learning_rate 1e30 --optimizer.clip_norm 0 --train.checkpoint_steps 1"
