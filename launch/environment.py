@@ -1,6 +1,6 @@
-"""The environment of one rank: its threads, and the device it computes on. The only place that decides either.
+"""The environment of one rank: its threads, caches, and the device it computes on. The only place that decides them.
 
-`set_threads` must run before MXNet is imported, because MXNet reads the variables once, while loading.
+`prepare` must run before MXNet is imported, because MXNet reads the variables once, while loading.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class DeviceError(UserError):
     """The device that was asked for is not there."""
 
 
-def set_threads() -> int:
+def prepare() -> int:
     """Give each rank of this host its share of the cores, unless the user set OMP_NUM_THREADS. Returns the count.
 
     More threads than cores is ruinous: the ranks' OpenMP teams then wait for each other in every operator.
@@ -25,6 +25,8 @@ def set_threads() -> int:
     local_ranks = int(os.environ.get("HOROVOD_LOCAL_SIZE", "1"))
     threads = os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // local_ranks)))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # oneDNN keeps what it compiles for each shape, by default for ever; batches come in ever new shapes.
+    os.environ.setdefault("MXNET_MKLDNN_CACHE_NUM", "1000")
     # OpenMP takes a list, too: one number a level of nesting.
     return int(threads.split(",")[0])
 
@@ -42,7 +44,7 @@ def choose_device(wanted: str) -> Any:
         return mx.gpu(local_rank)
     if wanted == "gpu":
         raise DeviceError(
-            f"--train.device gpu: rank {local_rank} of this host needs GPU {local_rank}, MXNet sees {num_gpus}; "
+            f"a GPU was asked for: rank {local_rank} of this host needs GPU {local_rank}, MXNet sees {num_gpus}; "
             "start fewer ranks a host, or install the GPU build of MXNet (README, GPU)"
         )
     return mx.cpu()

@@ -30,7 +30,7 @@ log.propagate = False
 
 def run_rank(action: Callable[[Any], None]) -> None:
     """Connect this rank and do `action(comm)`; ends the process with a sentence and a code other than 0 on failure."""
-    environment.set_threads()
+    environment.prepare()
     _watch_signals()
     # Only now, because importing it imports MXNet, which reads the number of threads while loading.
     from ner_dist import comm as exchange
@@ -41,6 +41,10 @@ def run_rank(action: Callable[[Any], None]) -> None:
         _leave(1, str(error))
     except KeyboardInterrupt:
         _leave(130, "interrupted")
+    except OSError as error:
+        # A disk that is full, a file system that is gone.
+        log.exception("rank %d died", _rank())
+        _leave(1, str(error), everyone=True)
     except exchange.RankLost as error:
         _leave(1, str(error), everyone=True)
     except Exception as error:

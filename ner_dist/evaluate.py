@@ -122,17 +122,18 @@ def _evaluate(arguments: argparse.Namespace, comm: Any) -> None:
     saved = exchange.on_rank_0(comm, lambda: checkpoint.load(place))
     shards = arguments.shards or Path(saved.config.data.shards)
 
-    def open_split() -> tuple[Index, Sentences]:
+    def open_split() -> tuple[Index, Sentences, model.Tagger]:
         index = read_index(shards)
         checkpoint.require_same_data(saved, index, shards, place)
         if arguments.split not in index.splits:
             raise UserError(f"{shards}: has no {arguments.split} split, only {', '.join(index.splits)}")
         owned = owned_shards(len(index.splits[arguments.split]), comm.num_ranks, comm.rank)
-        return index, Sentences(shards, index, arguments.split, owned, saved.config.model.char_width // 2)
+        sentences = Sentences(shards, index, arguments.split, owned, saved.config.model.char_width // 2)
+        tagger = model.build(saved.config.model, index, choose_device(arguments.device))
+        model.set_parameters(tagger, saved.parameters())
+        return index, sentences, tagger
 
-    index, sentences = exchange.on_every_rank(comm, open_split)
-    tagger = model.build(saved.config.model, index, choose_device(arguments.device))
-    model.set_parameters(tagger, saved.parameters())
+    index, sentences, tagger = exchange.on_every_rank(comm, open_split)
     columns = ConllColumns()
     counts = scoring.score_split(
         tagger,

@@ -51,7 +51,7 @@ class Recorder:
         kept = []
         if self._path.exists():
             kept = [line for line in self._path.read_text().splitlines() if _steps(line) <= total_steps]
-        self._path.write_text("".join(line + "\n" for line in kept))
+        _replace(self._path, "".join(line + "\n" for line in kept))
         # TensorBoard hides the points of this step and of later ones, as the lines above are taken out.
         self._events = SummaryWriter(str(path / "events"), purge_step=total_steps + 1)
 
@@ -77,9 +77,17 @@ def _steps(line: str) -> float:
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:
-    partial = path / (_RESULT + ".partial")
-    partial.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, path / _RESULT)
+    _replace(path / _RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file as a whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def versions() -> dict[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import mxnet as mx
 import pytest
 
-from launch.environment import DeviceError, choose_device, set_threads
+from launch.environment import DeviceError, choose_device, prepare
 from ner_dist.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def cores(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Set how many cores there are; no thread variable is set yet."""
     for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "HOROVOD_LOCAL_SIZE", "HOROVOD_LOCAL_RANK"):
-        # Set first, so that what set_threads sets is taken back after the test.
+        # Set first, so that what prepare sets is taken back after the test.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     return lambda number: monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(number)))
@@ -41,7 +41,7 @@ def test_ranks_share_the_cores_of_their_host(
     cores(num_cores)
     if local_ranks is not None:
         monkeypatch.setenv("HOROVOD_LOCAL_SIZE", str(local_ranks))
-    assert set_threads() == expected
+    assert prepare() == expected
     assert os.environ["OMP_NUM_THREADS"] == str(expected)
     assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
 
@@ -54,7 +54,7 @@ def test_what_the_user_set_prevails(
     monkeypatch.setenv("HOROVOD_LOCAL_SIZE", "2")
     monkeypatch.setenv("OMP_NUM_THREADS", given)
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    assert set_threads() == expected
+    assert prepare() == expected
     assert (os.environ["OMP_NUM_THREADS"], os.environ["OMP_WAIT_POLICY"]) == (given, "ACTIVE")
 
 
