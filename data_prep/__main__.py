@@ -6,6 +6,7 @@ build: files -> numbers (intake) -> BILOU and splits (resolve) -> ids (encode) -
 from __future__ import annotations
 
 import argparse
+import ctypes
 import errno
 import gc
 import signal
@@ -13,7 +14,6 @@ import sys
 import time
 from pathlib import Path
 
-import pyarrow as pa
 from tqdm import tqdm
 
 from data_prep import settings as knobs
@@ -35,6 +35,20 @@ EPILOG = """examples:
   python -m data_prep inspect shards/gmb --split dev --grep Washington --limit 5"""
 
 UNTOUCHED = "nothing was left behind, older files are untouched"
+
+
+# Of malloc.h; and the size from which glibc maps a block of memory by itself.
+M_MMAP_THRESHOLD = -3
+MMAP_THRESHOLD_BYTES = 1 << 18
+
+
+def _save_memory() -> None:
+    """Give freed memory back, so that the peak does not grow with the corpus; __init__.py sees to Arrow's."""
+    # glibc raises this size with what is freed, up to 32 MB; its heap then holds ever more gaps. A C library
+    # without mallopt has no such habit.
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES)
 
 
 def _bar(total: int | None, unit: str, what: str) -> tqdm:
@@ -178,6 +192,5 @@ def main(arguments: list[str] | None = None) -> int:
 if __name__ == "__main__":
     # Blocks hold tens of thousands of lists and no cycles: the collector would only walk them over and over.
     gc.disable()
-    # Arrow's default pool keeps what it frees: ten times the memory that is in use.
-    pa.set_memory_pool(pa.system_memory_pool())
+    _save_memory()
     sys.exit(main())

@@ -73,8 +73,7 @@ def deal(resolved: Resolved, directory: Path, edges: list[int], num_shards: int)
     """Sort the resolved sentences into their cells, in corpus order within each."""
     num_splits = len(resolved.splits)
     bucket_L = bucket_ids(np.arange(resolved.length_SL.shape[1]), edges)
-    rows_SB = np.zeros((num_splits, len(edges)), np.int64)
-    np.add.at(rows_SB, (slice(None), np.minimum(bucket_L, len(edges) - 1)), resolved.length_SL)
+    rows_SB = np.stack([np.bincount(bucket_L, rows_L, len(edges)) for rows_L in resolved.length_SL]).astype(np.int64)
 
     # Twice over the corpus: once for the sizes of the cells, once to put each sentence in its place.
     dealer = _Dealer(rows_SB, edges, num_shards)

@@ -13,7 +13,7 @@ from typing import IO
 
 from data_prep.problems import CorpusError
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 18
 # Text of a corpus has line ends; a binary file may have none, and must not fill the memory.
 MAX_LINE_CHARS = 1 << 25
 BYTE_ORDER_MARKS = (

@@ -20,7 +20,7 @@ from data_prep.staging import check_output, staged
 from ner_dist.shard_format import Index, ShardFile, file_sha256, write_index
 
 # Tokens that are encoded at once, the most that a row group holds.
-MAX_PIECE_TOKENS = 1 << 15
+MAX_PIECE_TOKENS = 1 << 14
 
 
 def _write_shard(

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def on_device(array: np.ndarray, context: mx.Context, dtype: Any = None) -> mx.nd.NDArray:
-    """The array on the device, of its own type or another. The caller must not go on using the array.
+    """The array on the device, of its own type or another. The caller must not write to the array from then on.
 
     On CPU the memory is shared where it can be: mx.nd.array takes several times as long, and a step needs many.
     """

@@ -316,7 +316,9 @@ def test_a_signal_to_horovodrun_ends_all_ranks_and_the_last_checkpoint_loads(
         job.wait_until((tmp_path / "run" / "checkpoints" / "best").is_dir)
         job.signal(number)
         finished = job.wait()
-    assert finished.code not in (0, 124, 137)
+    # Horovodrun itself may end with 0 here: two of its threads wait for a rank, and the later one takes it for well.
+    assert finished.code not in (124, 137)
+    assert not (tmp_path / "run" / "result.json").exists()
     assert finished.left == []
     assert trained_steps(tmp_path / "run") > 0
     assert half_written(tmp_path) == []

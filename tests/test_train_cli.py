@@ -198,7 +198,7 @@ TRAINING_MISTAKES = {
         "{lacking}/dev-00002.parquet: named by index.json but",
     ),
     "no dev split": ("--data.shards {no_dev}", "{no_dev}: has no dev split, which training needs"),
-    "no GPU": ("--data.shards {good} --train.device gpu", "--train.device gpu: rank 0 of this host needs GPU 0"),
+    "no GPU": ("--data.shards {good} --train.device gpu", "a GPU was asked for: rank 0 of this host needs GPU 0"),
     "weight of no tag": (
         '--data.shards {good} --loss.weighting given --loss.weights {{"PRE":2}}',
         "--loss.weights: 'PRE' is neither O, a tag nor an entity type (O, B-",

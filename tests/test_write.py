@@ -472,17 +472,18 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
     tenfold.write_bytes(once.read_bytes() * 10)
     peaks = []
     for path in (once, tenfold):
+        # Not ru_maxrss: a child's begins at the memory of the process that started it, here the tests'.
         code = (
-            "import resource, runpy, sys\n"
+            "import runpy\n"
             "try: runpy.run_module('data_prep', run_name='__main__')\n"
             "except SystemExit as stop: assert not stop.code\n"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+            "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM:')))"
         )
         command = [sys.executable, "-c", code, "build", "--train", str(path), "--out", str(tmp_path / "out")]
-        finished = subprocess.run([*command, "--num-shards", "1"], cwd=ROOT, capture_output=True, text=True, check=True)
+        finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         peaks.append(int(finished.stdout.split()[-1]))
-    # 8 bytes a sentence, twice for sorting, and buffers that only a larger corpus fills.
-    assert peaks[1] < 1.15 * peaks[0], peaks
+    # 8 bytes a sentence while it is split, and row groups that only a larger corpus fills.
+    assert peaks[1] < 1.06 * peaks[0], peaks
 
 
 @pytest.mark.skipif("NER_CORPORA" not in os.environ, reason="NER_CORPORA names no directory of real corpora")
