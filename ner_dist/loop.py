@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
+import platform
 import time
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,11 @@ def train(config: Config, job: str, comm: Solo | Horovod) -> None:
     # All that can be wrong with the job has been looked at; from here on it leaves traces.
     on_rank_0(comm, lambda: run_directory.create(path, config))
     log_to(path / f"rank-{comm.rank}.log")
+    log.info(
+        "rank %d of %d: process %d on %s, OMP_NUM_THREADS %s, device %s",
+        *(comm.rank, comm.num_ranks, os.getpid(), platform.node(), os.environ["OMP_NUM_THREADS"]),
+        learner.context,
+    )
     progress = Progress()
     if saved is not None:
         learner.set_state(saved.arrays)
@@ -140,13 +147,14 @@ def _finish_epoch(run: Run, progress: Progress) -> None:
         "scoring_seconds": time.perf_counter() - began_s,
     }
     _record(run, "epoch", progress, values)
+    line = (
+        f"epoch {progress.epoch + 1}/{run.config.train.epochs}  loss {progress.loss / progress.num_sentences:.4f}"
+        f"  dev F1 {100 * f1:.2f}{' *' if better else ''}"
+        f"  {progress.trained_tokens / progress.trained_seconds:,.0f} tokens/s"
+    )
+    log.info(line)
     if run.comm.rank == 0:
-        mean = progress.loss / progress.num_sentences
-        print(
-            f"epoch {progress.epoch + 1}/{run.config.train.epochs}  loss {mean:.4f}  dev F1 {100 * f1:.2f}"
-            f"{' *' if better else ''}  {progress.trained_tokens / progress.trained_seconds:,.0f} tokens/s",
-            flush=True,
-        )
+        print(line, flush=True)
     progress.epoch += 1
     progress.step = progress.num_sentences = progress.num_tokens = progress.num_slots = 0
     progress.loss = 0.0
@@ -219,4 +227,6 @@ def _write_result(run: Run, progress: Progress) -> None:
         },
     )
     shown = "  ".join(f"{split} entity F1 {100 * part['entity']['f1']:.2f}" for split, part in result.items())
-    print(f"{shown}  run {run.path}", flush=True)
+    line = f"{shown}  run {run.path}"
+    log.info(line)
+    print(line, flush=True)

@@ -64,6 +64,7 @@ class Learner:
         self._loss.hybridize()
         self._parameters = trained_parameters(tagger)
         # The parameters' own arrays, and the gradients' also as vectors, in the same memory.
+        self.context = next(iter(self._parameters.values())).list_ctx()[0]
         self._weights = [parameter.data() for parameter in self._parameters.values()]
         self._gradients = [parameter.grad() for parameter in self._parameters.values()]
         self._gradient_vectors = [gradient.reshape(-1) for gradient in self._gradients]
@@ -109,21 +110,21 @@ class Learner:
 
     def _differentiate(self, batch: Batch | None, ids_U: np.ndarray, epoch: int) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
         """Fill the gradients with this rank's sums; returns those of the rows, (U, D), and its loss, (1,)."""
-        device = self._weights[0]
-        rows_UD = self.words.rows(ids_U, device.context)
+        context, dtype = self.context, self._weights[0].dtype
+        rows_UD = self.words.rows(ids_U, context)
         if batch is None:
             for gradient in self._gradients:
                 gradient[:] = 0
-            return mx.nd.zeros_like(rows_UD), mx.nd.zeros(1, ctx=device.context, dtype=device.dtype)
+            return mx.nd.zeros_like(rows_UD), mx.nd.zeros(1, ctx=context, dtype=dtype)
         rows_UD.attach_grad()
         word_TB = np.searchsorted(ids_U, batch.word_ids_W).astype(np.int32)[batch.word_TB]
         inputs = tagger_inputs(batch, rows_UD, word_TB)
         seed, sizes = self._config.train.seed, self._config.model
         inputs += dropout_inputs(batch, sizes, self.tagger.input_units, seed, epoch, rows_UD)
-        tag_TB = on_device(batch.tag_TB, device.context)
+        tag_TB = on_device(batch.tag_TB, context)
         weight_TB = batch.mask_TB * self._class_weight_K[batch.tag_TB]
         with autograd.record():
-            loss = self._loss(tag_TB, on_device(weight_TB, device.context, device.dtype), *inputs)
+            loss = self._loss(tag_TB, on_device(weight_TB, context, dtype), *inputs)
         loss.backward()
         return rows_UD.grad, loss
 
