@@ -98,6 +98,7 @@ def _watch_signals() -> None:
         signal.sigwait(signals)
         _thread.interrupt_main()
         time.sleep(_CLEAN_UP_S)
+        log.error("interrupted while waiting for other ranks")
         os._exit(130)
 
     threading.Thread(target=watch, name="signals", daemon=True).start()
