@@ -28,11 +28,13 @@ from ner_dist.spans import Spans, bilou_tags, spans_to_bilou
 RESULTS = Path("bench/results.json")
 
 
-def _steps(ranks: int, threads: int, shards: str, batch_sentences: int) -> dict[str, float]:
-    """tokens/s and padding of training steps on so many ranks of this machine."""
-    command = ["horovodrun", "-np", str(ranks), sys.executable, "-m", "bench.steps", "--data.shards", shards]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+def _steps(ranks: int, shards: str, batch_sentences: int) -> dict[str, float]:
+    """tokens/s and padding of training steps on so many ranks of this machine, a thread and a core each."""
+    # One rank would otherwise use a second core for Python.
+    start = ["horovodrun", "-np", str(ranks)] if ranks > 1 else ["taskset", "-c", "0"]
+    command = [*start, sys.executable, "-m", "bench.steps", "--data.shards", shards]
     command += ["--train.batch_sentences", str(batch_sentences)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     line = next(line for line in output.splitlines() if '"tokens_per_second"' in line)
     measured: dict[str, float] = json.loads(line[line.index("{") :])
@@ -40,14 +42,14 @@ def _steps(ranks: int, threads: int, shards: str, batch_sentences: int) -> dict[
 
 
 def scaling(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """2 ranks against 1 at one thread each: the same global batch, and the same batch a rank."""
+    """2 ranks on 2 cores against 1 rank on 1: the same global batch, and the same batch a rank."""
     rows = []
     for batch in (32, 128):
         runs: dict[str, list[float]] = {"one": [], "two": [], "two_doubled": []}
         for _ in range(options.repeats):
-            runs["one"].append(_steps(1, 1, options.shards, batch)["tokens_per_second"])
-            runs["two"].append(_steps(2, 1, options.shards, batch)["tokens_per_second"])
-            runs["two_doubled"].append(_steps(2, 1, options.shards, 2 * batch)["tokens_per_second"])
+            runs["one"].append(_steps(1, options.shards, batch)["tokens_per_second"])
+            runs["two"].append(_steps(2, options.shards, batch)["tokens_per_second"])
+            runs["two_doubled"].append(_steps(2, options.shards, 2 * batch)["tokens_per_second"])
         one, two, doubled = (statistics.median(values) for values in runs.values())
         rows.append(_row(f"2 ranks / 1 rank, {batch} sentences a step in both", two / one, two, one, "tokens/s"))
         rows.append(_row(f"2 ranks / 1 rank, {batch} sentences a rank", doubled / one, doubled, one, "tokens/s"))
@@ -56,7 +58,7 @@ def scaling(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def padding(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Share of token slots that hold no token, with the default batch."""
-    share = _steps(1, 1, options.shards, 32)["padding"]
+    share = _steps(1, options.shards, 32)["padding"]
     return [_row("padding, share of all slots", share, share, 1, "")]
 
 
