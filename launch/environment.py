@@ -26,7 +26,7 @@ def prepare() -> int:
     threads = os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // local_ranks)))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # oneDNN keeps what it compiles for each shape, by default for ever; batches come in ever new shapes.
-    os.environ.setdefault("MXNET_MKLDNN_CACHE_NUM", "1000")
+    os.environ.setdefault("MXNET_MKLDNN_CACHE_NUM", "200")
     # OpenMP takes a list, too: one number a level of nesting.
     return int(threads.split(",")[0])
 

@@ -19,8 +19,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture
 def cores(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Set how many cores there are; no thread variable is set yet."""
-    for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "HOROVOD_LOCAL_SIZE", "HOROVOD_LOCAL_RANK"):
+    """Set how many cores there are; no variable that prepare looks at is set yet."""
+    threads = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "HOROVOD_LOCAL_SIZE", "HOROVOD_LOCAL_RANK")
+    for name in (*threads, "MXNET_MKLDNN_CACHE_NUM"):
         # Set first, so that what prepare sets is taken back after the test.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -44,6 +45,7 @@ def test_ranks_share_the_cores_of_their_host(
     assert prepare() == expected
     assert os.environ["OMP_NUM_THREADS"] == str(expected)
     assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert int(os.environ["MXNET_MKLDNN_CACHE_NUM"]) > 0
 
 
 @pytest.mark.parametrize(("given", "expected"), [("3", 3), ("4,2", 4)])
@@ -54,8 +56,10 @@ def test_what_the_user_set_prevails(
     monkeypatch.setenv("HOROVOD_LOCAL_SIZE", "2")
     monkeypatch.setenv("OMP_NUM_THREADS", given)
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    monkeypatch.setenv("MXNET_MKLDNN_CACHE_NUM", "-1")
     assert prepare() == expected
     assert (os.environ["OMP_NUM_THREADS"], os.environ["OMP_WAIT_POLICY"]) == (given, "ACTIVE")
+    assert os.environ["MXNET_MKLDNN_CACHE_NUM"] == "-1"
 
 
 @pytest.mark.parametrize("module", ["launch.environment", "ner_dist.entry", "ner_dist.train", "ner_dist.evaluate"])
