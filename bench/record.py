@@ -30,7 +30,7 @@ def section(command: str, results: list[dict[str, Any]], names: list[str]) -> st
         f"### `{command}`, {datetime.date.today()}",
         "",
         f"Commit {commit()}; {hardware()}; {', '.join(map(str, ranks))} ranks; {speed:,.0f} tokens/s; "
-        f"{len(results)} seeds, mean ± sd. Choices were made on dev; test was read at the end.",
+        f"{len(results)} seeds, mean ± sd.",
         "",
         f"| | dev entity F1 | {split} entity precision | recall | F1 | {split} token F1, BILOU | BIO |",
         "|---|---|---|---|---|---|---|",

@@ -63,8 +63,8 @@ class Learner:
         self._loss = SummedLoss(tagger)
         self._loss.hybridize()
         self._parameters = trained_parameters(tagger)
-        # The parameters' own arrays, and the gradients' also as vectors, in the same memory.
         self.context = next(iter(self._parameters.values())).list_ctx()[0]
+        # The parameters' own arrays, and the gradients' also as vectors, in the same memory.
         self._weights = [parameter.data() for parameter in self._parameters.values()]
         self._gradients = [parameter.grad() for parameter in self._parameters.values()]
         self._gradient_vectors = [gradient.reshape(-1) for gradient in self._gradients]
