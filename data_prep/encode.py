@@ -41,7 +41,7 @@ class Encoding(NamedTuple):
 def fit_encoding(intake: Intake, resolved: Resolved, settings: Settings) -> Encoding:
     """Vocabularies and features of the training split (split 0)."""
     count_V = resolved.token_SV[0]
-    features = fit_features(Corpus(intake.token_V, count_V, intake.pos, resolved.pos_SP[0]))
+    features = fit_features(Corpus(intake.token_V, count_V, intake.pos, resolved.pos_SP[0]), settings)
     num_tags = 1 + 4 * len(resolved.entity_types)
     schema = shard_schema(num_tags, [Feature(name, len(fitted.vocab.values)) for name, fitted in features.items()])
     return Encoding(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data_prep.settings import Settings
 from data_prep.vocab import PAD, UNK, Vocab, fit_values
 
 CAPS = ("allCaps", "upperInitial", "lowercase", "mixedCaps", "noinfo")
@@ -79,7 +80,7 @@ FEATURES = (
 )
 
 
-def fit_features(corpus: Corpus) -> dict[str, Fitted]:
+def fit_features(corpus: Corpus, settings: Settings) -> dict[str, Fitted]:
     """The features that this corpus can have, by name, in the order of FEATURES."""
     fitted = {spec.name: spec.fit(corpus) for spec in FEATURES}
     return {name: feature for name, feature in fitted.items() if feature is not None}

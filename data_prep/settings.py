@@ -89,6 +89,22 @@ class Settings:
     keep_digits: bool = _knob(False, "do not replace each run of digits by one 0 in words", action="store_true")
     min_count: int = _knob(2, "rarer words of train share the id <unk>", type=int)
     min_char_count: int = _knob(1, "rarer characters of train share the <unk-...> of their type", type=int)
+    vectors: str | None = _knob(
+        None,
+        "pretrained word vectors: text (a word and its numbers a line), or .npy with the words beside it; .gz and .zip",
+        metavar="FILE",
+    )
+    vector_words: str = _knob(
+        "all",
+        "all: words that only the vectors have get ids too, so that unseen text profits; "
+        "corpus: only words of train, dev or test",
+        choices=("all", "corpus"),
+    )
+    lexicon: str | None = _knob(
+        None,
+        "folder of entity lists, one TYPE.txt a type with an entry a line; a match feature a type is added",
+        metavar="DIR",
+    )
     num_buckets: int = _knob(32, "length buckets; more means less padding and smaller buckets", type=int)
     num_shards: int = _knob(8, "shards a split: the largest number of ranks that can train on them", type=int)
 
@@ -122,7 +138,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
         if argument.get("action") is None and default is not None:
             argument["help"] += f" (default {default})"
-        if "choices" not in argument and argument.get("action") is None:
+        if argument.keys().isdisjoint(("choices", "action", "metavar")):
             argument["metavar"] = field.name.rsplit("_", 1)[-1].upper()
         parser.add_argument(_option(field.name), dest=field.name, default=field.default, **argument)
 

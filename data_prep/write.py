@@ -91,11 +91,13 @@ def build(
         problems.raise_errors()
         assert prepared is not None
         splits = write_shards(prepared, settings, directory, spill, write_progress)
+        resources = {"vectors": settings.vectors, "lexicon": settings.lexicon}
         index = Index(
             entity_types=prepared.resolved.entity_types,
             bucket_edges=prepared.edges,
             features=prepared.encoding.shard_features(),
             vocab=write_vocabs(directory, prepared.encoding.vocabs()),
+            vectors=None,
             splits=splits,
             stats={split: split_stats(prepared, split_id) for split_id, split in enumerate(prepared.resolved.splits)},
             sources=[
@@ -105,6 +107,8 @@ def build(
             settings={
                 **dataclasses.asdict(settings),
                 "split": list(settings.split),
+                # Names alone: the same input gives the same bytes wherever it lies.
+                **{name: value and Path(value).name for name, value in resources.items()},
                 "scheme_found": prepared.resolved.scheme.name,
             },
             warnings=dict(sorted(problems.warnings.items())),

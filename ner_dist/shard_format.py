@@ -1,9 +1,9 @@
 """The contract between data_prep, which writes shards, and ner_dist, which reads them.
 
 A shard set is a directory: `index.json` (written last, its presence means complete), `vocab/*.json`,
-and one Parquet file a shard, `<split>-<shard>.parquet`. Rows are sentences ordered by length bucket;
-a row group never mixes buckets. All shards of a split have the same number of sentences in each bucket,
-give or take one.
+`vectors.npy` if there are pretrained word vectors, and one Parquet file a shard, `<split>-<shard>.parquet`.
+Rows are sentences ordered by length bucket; a row group never mixes buckets. All shards of a split have the
+same number of sentences in each bucket, give or take one.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ import pyarrow as pa
 from ner_dist.errors import UserError
 
 FORMAT = "ner-shards"
-VERSION = 1
+VERSION = 2
 INDEX_NAME = "index.json"
+VECTORS_NAME = "vectors.npy"
 SPLITS = ("train", "dev", "test")
 
 # Ids fixed in every vocabulary. An unknown character keeps its class: one UNK a character type.
@@ -72,6 +73,18 @@ class VocabFile:
 
 
 @dataclasses.dataclass(frozen=True)
+class VectorsFile:
+    """Pretrained word vectors: float32 .npy (V, D), a row for each word id, all NaN where a word has none."""
+
+    path: str
+    num_bytes: int
+    sha256: str
+    num_units: int
+    # Word ids from here on come from the vectors alone; no sentence of train holds them.
+    first_unseen: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Index:
     """Everything a reader needs to know about a shard set before it opens a shard."""
 
@@ -81,6 +94,7 @@ class Index:
     features: list[Feature]
     # "word", "char" and one per feature.
     vocab: dict[str, VocabFile]
+    vectors: VectorsFile | None
     splits: dict[str, list[ShardFile]]
     # Entities by type, tokens by tag and other facts of each split, for reports and loss weights.
     stats: dict[str, Any]
@@ -105,7 +119,8 @@ class Index:
 
     def fingerprint(self) -> str:
         """Identifies the data by content: the same vocabularies and the same shards, wherever they lie."""
-        files: list[VocabFile | ShardFile] = [*self.vocab.values()]
+        files: list[VocabFile | VectorsFile | ShardFile] = [*self.vocab.values()]
+        files += [self.vectors] if self.vectors else []
         files += [shard for shards in self.splits.values() for shard in shards]
         return hashlib.sha256("".join(f.path + f.sha256 for f in files).encode()).hexdigest()
 
@@ -169,6 +184,7 @@ def read_index(directory: str | os.PathLike[str]) -> Index:
     try:
         record["features"] = [Feature(**feature) for feature in record["features"]]
         record["vocab"] = {name: VocabFile(**entry) for name, entry in record["vocab"].items()}
+        record["vectors"] = VectorsFile(**record["vectors"]) if record["vectors"] else None
         record["splits"] = {
             split: [ShardFile(**shard) for shard in shards] for split, shards in record["splits"].items()
         }
@@ -187,7 +203,7 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
-def verify_file(directory: str | os.PathLike[str], entry: ShardFile | VocabFile) -> Path:
+def verify_file(directory: str | os.PathLike[str], entry: ShardFile | VocabFile | VectorsFile) -> Path:
     """The path of a file the index names, after its size and checksum have been compared.
 
     Raises ShardError naming the file and what differs.
@@ -209,6 +225,20 @@ def verify_file(directory: str | os.PathLike[str], entry: ShardFile | VocabFile)
 def vocab_files(directory: str | os.PathLike[str], index: Index) -> dict[str, bytes]:
     """The contents of all vocabulary files by their path in the set, verified: what a checkpoint takes along."""
     return {entry.path: verify_file(directory, entry).read_bytes() for entry in index.vocab.values()}
+
+
+def read_vectors(directory: str | os.PathLike[str], index: Index) -> np.ndarray:
+    """The pretrained vectors, verified: float32 (V, D), NaN where a word has none. The index must name them."""
+    assert index.vectors is not None
+    path = verify_file(directory, index.vectors)
+    vectors_VD: np.ndarray = np.load(path, allow_pickle=False)
+    expected = (index.vocab["word"].num_values, index.vectors.num_units)
+    if vectors_VD.shape != expected or vectors_VD.dtype != np.float32:
+        raise ShardError(
+            f"{path}: {vectors_VD.dtype} of shape {vectors_VD.shape}, {INDEX_NAME} says float32 of {expected}; "
+            "rebuild the shards"
+        )
+    return vectors_VD
 
 
 def read_vocab(directory: str | os.PathLike[str], index: Index, name: str) -> dict[str, list[Any]]:

@@ -33,6 +33,7 @@ def small_index(features: list[Feature] | None = None) -> Index:
         bucket_edges=[100],
         features=features,
         vocab={name: VocabFile(name, 0, "", size) for name, size in sizes.items()},
+        vectors=None,
         splits={},
         stats={"train": {"tags": {"O": 90, "B-X": 4, "L-X": 4, "U-Y": 2}}},
         sources=[],

@@ -43,15 +43,15 @@ def corpus(pos: list[str]) -> Corpus:
 
 
 def test_capitalisation_has_the_same_ids_in_every_corpus() -> None:
-    fitted = fit_features(corpus([]))["caps"]
+    fitted = fit_features(corpus([]), Settings())["caps"]
     assert fitted.vocab.values == [PAD, UNK, *CAPS]
     assert fitted.vocab.counts == [0, 0, 0, 3, 1, 0, 0]
     assert fitted.encode(Tokens(np.array([1, 0, 0]), np.array([]), np.array([3]))).tolist() == [4, 3, 3]
 
 
 def test_part_of_speech_comes_from_train_and_only_if_there_is_one() -> None:
-    assert list(fit_features(corpus([]))) == ["caps"]
-    fitted = fit_features(corpus(["NNP", "VBZ"]))["pos"]
+    assert list(fit_features(corpus([]), Settings())) == ["caps"]
+    fitted = fit_features(corpus(["NNP", "VBZ"]), Settings())["pos"]
     assert fitted.vocab.values == [PAD, UNK, "NNP"]
     assert fitted.encode(Tokens(np.array([0, 1]), np.array([1, 0]), np.array([2]))).tolist() == [UNK_ID, 2]
 
