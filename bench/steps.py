@@ -23,12 +23,14 @@ def _time_steps(settings: config.Config, comm: Any) -> None:
 
     index, splits = assemble.open_shards(settings, comm)
     learner = assemble.new_learner(settings, index, comm)
-    steps = assemble.train_steps(settings, index, splits["train"], learner, comm, epoch=0, first_step=0)
+    hiding = assemble.new_hiding(settings, index)
+    sentences = splits[settings.data.train_on]
+    steps = assemble.train_steps(settings, index, sentences, hiding, learner, comm, epoch=0, first_step=0)
 
     def run(num_steps: int) -> tuple[int, int]:
         tokens = slots = 0
         for step, batch, shared in itertools.islice(steps, num_steps):
-            result = learner.step(batch, shared, 0, step.step_id)
+            result = learner.step(batch, shared, 0, step.step_id, settings.optimizer.learning_rate)
             tokens, slots = tokens + result.num_tokens, slots + result.num_slots
         return tokens, slots
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -15,52 +16,78 @@ from ner_dist.errors import UserError
 from ner_dist.loss_weights import class_weights
 from ner_dist.plan import Step, epoch_steps, owned_shards
 from ner_dist.reader import Batch, Sentences
-from ner_dist.shard_format import Index, read_index
+from ner_dist.shard_format import Index, read_index, read_vectors, read_vocab
 from ner_dist.step import Learner, Shared
-from ner_dist.word_table import initial_words
+from ner_dist.unknown import Hiding
+from ner_dist.word_table import InitialWords, initial_words
 
 # Steps whose words the ranks announce to each other in one exchange.
 _STEPS_AHEAD = 16
 
 
 def open_shards(config: Config, comm: Solo | Horovod) -> tuple[Index, dict[str, Sentences]]:
-    """The index and this rank's sentences of every split. Every rank must call it; JobError if any could not."""
+    """The index and this rank's sentences of every split, and of train+dev if that is what is trained on.
+
+    Every rank must call it; JobError if any could not.
+    """
 
     def read() -> tuple[Index, dict[str, Sentences]]:
         index = read_index(config.data.shards)
         for split in ("train", "dev"):
             if split not in index.splits:
                 raise UserError(f"{config.data.shards}: has no {split} split, which training needs; rebuild the shards")
+        owned = owned_shards(len(index.splits["train"]), comm.num_ranks, comm.rank)
         splits = {}
-        for split, shards in index.splits.items():
-            owned = owned_shards(len(shards), comm.num_ranks, comm.rank)
-            splits[split] = Sentences(config.data.shards, index, split, owned, config.model.char_width // 2)
+        for split in {config.data.train_on: None, "dev": None, **dict.fromkeys(index.splits)}:
+            if split == "test" and not config.train.score_test:
+                continue
+            splits[split] = open_split(config, index, split, owned, config.data.shards)
         return index, splits
 
     return on_every_rank(comm, read)
+
+
+def open_split(config: Config, index: Index, split: str, owned: list[int], shards: str | Path) -> Sentences:
+    return Sentences(shards, index, split, owned, config.model.char_width // 2, model.num_words(config.model, index))
+
+
+def new_hiding(config: Config, index: Index) -> Hiding:
+    """What training takes for unknown."""
+    counts = read_vocab(config.data.shards, index, "word")["counts"]
+    return Hiding(config.model, config.train.seed, np.array(counts, np.int64))
+
+
+def first_words(config: Config, index: Index, directory: str | Path) -> InitialWords:
+    """The word embeddings before training. directory: of the shards, or of a checkpoint, which has the vectors, too."""
+    vectors_VD = read_vectors(directory, index) if model.uses_vectors(config.model, index) else None
+    num_words, units = model.num_words(config.model, index), model.word_units(config.model, index)
+    num_learnt = num_words if index.vectors is None else index.vectors.first_unseen
+    return initial_words(num_words, units, config.train.seed, vectors_VD, num_learnt)
 
 
 def new_learner(config: Config, index: Index, comm: Solo | Horovod) -> Learner:
     """A learner at the start of training, the same on every rank. Every rank must call it."""
 
     def build() -> Learner:
-        tagger = model.build(config.model, index, choose_device(config.train.device))
+        tagger = model.build(config, index, choose_device(config.train.device))
         model.set_parameters(tagger, model.initial_parameters(tagger, config.model, config.train.seed))
-        words_VD = initial_words(index.vocab["word"].num_values, config.model.word_units, config.train.seed)
-        return Learner(tagger, words_VD, config, class_weights(config.loss, index), comm)
+        words = first_words(config, index, config.data.shards)
+        return Learner(tagger, words, config, class_weights(config.loss, index), comm)
 
     return on_every_rank(comm, build)
 
 
-def train_rows(index: Index) -> np.ndarray:
+def train_rows(config: Config, index: Index) -> np.ndarray:
     """Sentences of each training shard in each bucket, (S, B): the geometry that the plan works on."""
-    return np.array([shard.rows for shard in index.splits["train"]], np.int64)
+    parts = [index.splits[split] for split in config.data.train_on.split("+")]
+    return sum(np.array([shard.rows for shard in shards], np.int64) for shards in parts)  # type: ignore[return-value]
 
 
 def train_steps(
     config: Config,
     index: Index,
     sentences: Sentences,
+    hiding: Hiding,
     learner: Learner,
     comm: Solo | Horovod,
     epoch: int,
@@ -69,8 +96,9 @@ def train_steps(
     """The epoch's steps from first_step on: this rank's batch, and what the ranks have told each other of the step."""
     train = config.train
     steps = epoch_steps(
-        train_rows(index), train.batch_sentences, train.seed, epoch, comm.num_ranks, comm.rank, first_step
+        train_rows(config, index), train.batch_sentences, train.seed, epoch, comm.num_ranks, comm.rank, first_step
     )
     while ahead := list(itertools.islice(steps, _STEPS_AHEAD)):
         batches = [sentences.step_batch(step) for step in ahead]
+        batches = [batch and hiding.hide(batch, epoch, step.step_id) for step, batch in zip(ahead, batches)]
         yield from zip(ahead, batches, learner.announce(batches))

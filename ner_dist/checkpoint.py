@@ -19,7 +19,7 @@ import yaml
 from ner_dist import config as knobs
 from ner_dist.config import Config
 from ner_dist.errors import UserError
-from ner_dist.shard_format import Index, file_sha256, read_index, write_index
+from ner_dist.shard_format import VECTORS_NAME, Index, file_sha256, read_index, write_index
 
 _ARRAYS, _CONFIG, _STATE = "arrays.npz", "config.yaml", "state.json"
 _PARTIAL, _PREVIOUS = ".partial", ".previous"
@@ -45,6 +45,9 @@ class Progress:
     best_f1: float = -1.0
     best_epoch: int = -1
     epochs_since_best: int = 0
+    # Epochs without a better one since the learning rate was last reduced, and how often it was.
+    epochs_on_plateau: int = 0
+    reductions: int = 0
     # Tokens and seconds of all steps, for the throughput.
     trained_tokens: int = 0
     trained_seconds: float = 0.0
@@ -58,9 +61,13 @@ class Checkpoint:
     index: Index
 
     def parameters(self) -> dict[str, np.ndarray]:
-        """The tagger's parameters by structural name; the word embeddings are arrays["words"]."""
-        prefix = "parameter/"
+        """The tagger's parameters to predict with, by structural name: their average, if one was kept."""
+        prefix = "average/" if "average_words" in self.arrays else "parameter/"
         return {name[len(prefix) :]: array for name, array in self.arrays.items() if name.startswith(prefix)}
+
+    def words(self) -> np.ndarray:
+        """The learnt word embeddings to predict with, (L, D); those of later ids are the pretrained vectors."""
+        return self.arrays.get("average_words", self.arrays["words"])
 
 
 def save(place: Path, checkpoint: Checkpoint, vocab_files: dict[str, bytes]) -> None:
@@ -76,6 +83,8 @@ def save(place: Path, checkpoint: Checkpoint, vocab_files: dict[str, bytes]) -> 
         (partial / _CONFIG).write_text(knobs.to_yaml(checkpoint.config), encoding="utf-8")
         for name, content in vocab_files.items():
             (partial / name).write_bytes(content)
+        if (place.parent / VECTORS_NAME).exists():
+            _link(place.parent / VECTORS_NAME, partial / VECTORS_NAME)
         write_index(partial, checkpoint.index)
         state = {"progress": dataclasses.asdict(checkpoint.progress), "arrays_sha256": file_sha256(partial / _ARRAYS)}
         (partial / _STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
@@ -96,16 +105,45 @@ def save(place: Path, checkpoint: Checkpoint, vocab_files: dict[str, bytes]) -> 
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def take_along(shards: Path, checkpoints: Path) -> None:
+    """Keep the pretrained vectors of the shards with the checkpoints, each of which links to them."""
+    try:
+        if not (checkpoints / VECTORS_NAME).exists():
+            _link(shards / VECTORS_NAME, checkpoints / VECTORS_NAME)
+    except OSError as error:
+        raise CheckpointError(
+            f"{checkpoints / VECTORS_NAME}: the word vectors could not be written ({error.strerror}); make room"
+        ) from error
+
+
+def _link(source: Path, target: Path) -> None:
+    """A second name for a file that nobody changes; a copy where the file system knows no such thing."""
+    partial = target.with_name(target.name + _PARTIAL)
+    try:
+        try:
+            os.link(source, partial)
+        except OSError:
+            shutil.copyfile(source, partial)
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def exists(place: Path) -> bool:
     return place.is_dir() or place.with_name(place.name + _PREVIOUS).is_dir()
 
 
+def find(place: Path) -> Path:
+    """Where the checkpoint of this place lies. Raises CheckpointError if there is none."""
+    for path in (place, place.with_name(place.name + _PREVIOUS)):
+        if path.is_dir():
+            return path
+    raise CheckpointError(f"{place}: no checkpoint there; is this the directory of a run?")
+
+
 def load(place: Path) -> Checkpoint:
     """Read and verify the checkpoint at place. Raises CheckpointError naming what is wrong."""
-    if not place.is_dir():
-        place = place.with_name(place.name + _PREVIOUS)
-    if not place.is_dir():
-        raise CheckpointError(f"{place.with_suffix('')}: no checkpoint there; is this the directory of a run?")
+    place = find(place)
     try:
         state = json.loads((place / _STATE).read_text(encoding="utf-8"))
         found = file_sha256(place / _ARRAYS)
@@ -135,7 +173,11 @@ def require_same_data(checkpoint: Checkpoint, index: Index, shards: Path, place:
 def require_same_knobs(checkpoint: Checkpoint, config: Config, place: Path) -> None:
     """Raises CheckpointError if a knob that decides the result was changed for a continuation."""
     old, new = knobs.flat(checkpoint.config), knobs.flat(config)
-    changed = [name for name in new if name not in knobs.RESUMABLE and old[name] != new[name]]
+    fixed = set(new) - knobs.RESUMABLE
+    if config.optimizer.schedule == "cosine":
+        # The rate of every step follows from the number of epochs.
+        fixed.add("train.epochs")
+    changed = [name for name in new if name in fixed and old[name] != new[name]]
     if changed:
         shown = ", ".join(f"{name} {old[name]} -> {new[name]}" for name in changed)
         raise CheckpointError(

@@ -7,7 +7,7 @@ import dataclasses
 import difflib
 import re
 from pathlib import Path
-from typing import Any, Dict, Literal, Optional
+from typing import Any, Dict, List, Literal, Optional
 
 import yaml
 from jsonargparse import ArgumentParser, set_parsing_settings
@@ -34,14 +34,18 @@ class Data:
 
     shards: str = "data/shards"
     """Directory of shards that `make shards` or `python -m data_prep build` has written."""
+    train_on: Literal["train", "train+dev"] = "train"
+    """What to train on; train+dev is for a final model whose epochs were found on dev, with train.keep last."""
 
 
 @dataclasses.dataclass
 class Model:
     """Sizes of the CNN-BiLSTM (Chiu & Nichols 2016)."""
 
+    vectors: Literal["auto", "require", "ignore"] = "auto"
+    """Begin with the pretrained word vectors of the shards: auto if there are any; ignore learns words from nothing."""
     word_units: int = 100
-    """Size of a word embedding."""
+    """Size of a word embedding; pretrained vectors bring their own."""
     char_units: int = 25
     """Size of a character embedding."""
     char_type_units: int = 4
@@ -51,7 +55,9 @@ class Model:
     char_width: int = 3
     """Characters a filter sees; odd."""
     feature_units: int = 16
-    """Size of the embedding of each token feature (capitalisation, POS, ...); 0 leaves the features out."""
+    """Largest size of the embedding of a token feature (capitalisation, POS, ...)."""
+    features: Optional[List[str]] = None
+    """Token features to use, such as [caps, lexicon], lexicon standing for all of its types; null: all there are."""
     lstm_units: int = 200
     """State size of the LSTM, a direction."""
     lstm_layers: int = 1
@@ -60,12 +66,24 @@ class Model:
     """Share of the LSTM's inputs set to 0 in training, in steps of 1/256."""
     dropout_output: float = 0.5
     """Share of each LSTM layer's outputs set to 0 in training, in steps of 1/256."""
+    dropout_locked: bool = False
+    """Drop the same units at all tokens of a sentence (variational dropout), not others at each token."""
+    dropout_words: float = 0.0
+    """Share of the tokens whose word is taken for unknown in training."""
+    dropout_singletons: float = 0.0
+    """The same for words that occur once in train, which is how the unknown word is learnt (Lample 2016: 0.5)."""
+    dropout_chars: float = 0.0
+    """Share of the characters taken for unknown ones of their type in training."""
 
 
 @dataclasses.dataclass
 class Loss:
-    """Token-level negative log-likelihood, summed and divided once by a global count."""
+    """Negative log-likelihood, summed and divided once by a global count."""
 
+    likelihood: Literal["token", "sentence"] = "token"
+    """token: each tag by itself (softmax); sentence: the whole tag sequence, with transitions (CRF)."""
+    forbid: bool = True
+    """sentence: what BILOU forbids takes no part in training, either; it is never predicted anyway."""
     weighting: Literal["none", "frequency", "given"] = "none"
     """Class weights of tags: none, from the training split's tag frequencies, or as given in loss.weights."""
     frequency_power: float = 0.5
@@ -84,10 +102,22 @@ class Optimizer:
     """Update rule."""
     learning_rate: float = 0.002
     """Learning rate of the first epoch."""
+    schedule: Literal["inverse", "cosine", "plateau"] = "inverse"
+    """Course of the learning rate: inverse by decay; cosine down to 0 at the last step; plateau by dev F1."""
     decay: float = 0.0
-    """Learning rate of epoch e (from 0) is learning_rate / (1 + decay * e)."""
+    """inverse: the rate of epoch e (from 0) is learning_rate / (1 + decay * e)."""
+    plateau_epochs: int = 2
+    """plateau: multiply the rate by plateau_factor after so many epochs without a better dev F1."""
+    plateau_factor: float = 0.5
+    """plateau: what the rate is multiplied by; below 1."""
+    warmup_steps: int = 0
+    """Steps at first in which the rate rises linearly to what the schedule says."""
     weight_decay: float = 0.0
     """L2 penalty on every parameter; on word embeddings only in the steps that use the word."""
+    decoupled_decay: float = 0.0
+    """Shrink each weight by this times the learning rate in each step that updates it; adam with this is AdamW."""
+    frozen_epochs: int = 0
+    """Epochs at first in which pretrained word vectors stay as they are; as many as train.epochs for good."""
     clip_norm: float = 5.0
     """Largest norm of the whole global gradient; larger ones are scaled down to it. 0 never clips."""
     params: Dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -104,6 +134,12 @@ class Train:
     """Decides initial parameters, order and dropout; the number of ranks does not."""
     batch_sentences: int = 32
     """Sentences of one step over all ranks."""
+    average: float = 0.0
+    """Score and keep an exponential moving average of the parameters with this decay a step; 0: the parameters."""
+    keep: Literal["best", "last"] = "best"
+    """Whose parameters are the result: those of the epoch with the best dev F1, or of the last epoch."""
+    score_test: bool = True
+    """Score the test split at the end; say false while knobs are being chosen."""
     patience: int = 0
     """Stop after this many epochs without a better dev F1; 0 never stops early."""
     eval_batch_sentences: int = 128
@@ -138,6 +174,7 @@ RESUMABLE = {
     "run",
     "data.shards",
     "train.epochs",
+    "train.score_test",
     "train.patience",
     "train.eval_batch_sentences",
     "train.checkpoint_steps",
@@ -230,12 +267,19 @@ _ABOVE_0 = {
     "model.char_width",
     "model.lstm_units",
     "model.lstm_layers",
+    "model.feature_units",
     "optimizer.learning_rate",
+    "optimizer.plateau_epochs",
+    "optimizer.plateau_factor",
     "train.epochs",
     "train.batch_sentences",
     "train.eval_batch_sentences",
     "train.log_steps",
 }
+
+
+_SHARES_TO_1 = {"model.dropout_singletons"}
+_BELOW_1 = {"train.average", "optimizer.plateau_factor"}
 
 
 def _check(config: Config) -> None:
@@ -246,14 +290,30 @@ def _check(config: Config) -> None:
             raise ConfigError(f"--{name} has no value, expected one such as {defaults[name]}")
         if name in _ABOVE_0 and not value > 0:
             raise ConfigError(f"--{name} is {value}, expected a number above 0")
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and not 0 <= value < float("inf"):
+        if isinstance(value, bool):
+            continue
+        if isinstance(value, (int, float)) and not 0 <= value < float("inf"):
             raise ConfigError(f"--{name} is {value}, expected a finite number of 0 or more")
-        if name.startswith("model.dropout") and value > 0.95:
+        if name.startswith("model.dropout") and name not in _SHARES_TO_1 and value > 0.95:
             raise ConfigError(f"--{name} is {value}, expected 0 to 0.95")
+        if name in _SHARES_TO_1 and value > 1:
+            raise ConfigError(f"--{name} is {value}, expected 0 to 1")
+        if name in _BELOW_1 and value >= 1:
+            raise ConfigError(f"--{name} is {value}, expected a number below 1")
     if config.model.char_width % 2 == 0:
         raise ConfigError(f"--model.char_width is {config.model.char_width}, expected an odd number")
     if (config.loss.weighting == "given") != (config.loss.weights is not None):
         raise ConfigError("--loss.weights and --loss.weighting given belong together; one of them is missing")
+    if config.loss.likelihood == "sentence" and config.loss.weighting != "none":
+        raise ConfigError(
+            f"--loss.weighting {config.loss.weighting} weighs single tags, which --loss.likelihood sentence does not "
+            "have; use one of the two"
+        )
+    if config.data.train_on == "train+dev" and config.train.keep == "best":
+        raise ConfigError(
+            "--data.train_on train+dev leaves no dev to choose the best epoch by; say --train.keep last and set "
+            "--train.epochs as found on train alone"
+        )
     for name, weight in (config.loss.weights or {}).items():
         if not 0 <= weight < float("inf"):
             raise ConfigError(f"--loss.weights: {name} is {weight}, expected a finite number of 0 or more")

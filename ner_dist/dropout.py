@@ -16,13 +16,13 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
-def sentence_keys(seed: int, epoch: int, layer: int, sentence_id_B: np.ndarray) -> np.ndarray:
-    """One uint64 key a sentence, (B,); layers of one network must not share masks."""
+def keys(*parts: int | np.ndarray) -> np.ndarray:
+    """A uint64 key for (seed, epoch, layer, sentence) or other numbers of 0 or more; arrays give an array of keys."""
     # An array of one: numpy warns of overflow, which is meant here, only for scalars.
     key = np.zeros(1, np.uint64)
-    for part in (seed, epoch, layer):
-        key = _mix(key * _GAMMA + np.uint64(part))
-    return _mix(sentence_id_B.astype(np.uint64) * _GAMMA + key)
+    for part in parts:
+        key = _mix(key * _GAMMA + np.asarray(part).astype(np.uint64))
+    return key
 
 
 def mask(key_B: np.ndarray, num_tokens: int, num_units: int, rate: float) -> np.ndarray:
@@ -31,11 +31,15 @@ def mask(key_B: np.ndarray, num_tokens: int, num_units: int, rate: float) -> np.
     The mask at token t does not depend on num_tokens, so padding changes nothing.
     """
     num_dropped = drop_level(rate)
+    scale = np.float32(256 / (256 - num_dropped))
+    return np.where(random_bytes(key_B, num_tokens, num_units) >= num_dropped, scale, np.float32(0))
+
+
+def random_bytes(key_B: np.ndarray, num_tokens: int, num_units: int) -> np.ndarray:
+    """uint8 (T, B, X), a pure function of the key, the token's place and the unit."""
     words = -(-num_units // 8)
     counter = np.arange(num_tokens * words, dtype=np.uint64).reshape(num_tokens, 1, words) * _GAMMA
-    random = _mix(key_B[None, :, None] + counter).view(np.uint8)[:, :, :num_units]
-    scale = np.float32(256 / (256 - num_dropped))
-    return np.where(random >= num_dropped, scale, np.float32(0))
+    return _mix(key_B[None, :, None] + counter).view(np.uint8)[:, :, :num_units]
 
 
 def drop_level(rate: float) -> int:

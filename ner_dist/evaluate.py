@@ -112,7 +112,7 @@ def main(argv: list[str] | None = None) -> None:
 def _evaluate(arguments: argparse.Namespace, comm: Any) -> None:
     """Every rank: load the checkpoint, score its shards, and let rank 0 print and write."""
     from launch.environment import choose_device
-    from ner_dist import checkpoint, model, scoring
+    from ner_dist import assemble, checkpoint, model, scoring
     from ner_dist import comm as exchange
     from ner_dist.plan import owned_shards
     from ner_dist.reader import Sentences
@@ -122,22 +122,24 @@ def _evaluate(arguments: argparse.Namespace, comm: Any) -> None:
     saved = exchange.on_rank_0(comm, lambda: checkpoint.load(place))
     shards = arguments.shards or Path(saved.config.data.shards)
 
-    def open_split() -> tuple[Index, Sentences, model.Tagger]:
+    def open_split() -> tuple[Index, Sentences, model.Tagger, np.ndarray]:
         index = read_index(shards)
         checkpoint.require_same_data(saved, index, shards, place)
         if arguments.split not in index.splits:
             raise UserError(f"{shards}: has no {arguments.split} split, only {', '.join(index.splits)}")
         owned = owned_shards(len(index.splits[arguments.split]), comm.num_ranks, comm.rank)
-        sentences = Sentences(shards, index, arguments.split, owned, saved.config.model.char_width // 2)
-        tagger = model.build(saved.config.model, index, choose_device(arguments.device))
+        sentences = assemble.open_split(saved.config, index, arguments.split, owned, shards)
+        tagger = model.build(saved.config, index, choose_device(arguments.device))
         model.set_parameters(tagger, saved.parameters())
-        return index, sentences, tagger
+        weight_VD = assemble.first_words(saved.config, index, checkpoint.find(place)).weight_VD
+        weight_VD[: len(saved.words())] = saved.words()
+        return index, sentences, tagger, weight_VD
 
-    index, sentences, tagger = exchange.on_every_rank(comm, open_split)
+    index, sentences, tagger, weight_VD = exchange.on_every_rank(comm, open_split)
     columns = ConllColumns()
     counts = scoring.score_split(
         tagger,
-        saved.arrays["words"],
+        weight_VD,
         sentences,
         saved.config,
         len(index.entity_types),

@@ -17,13 +17,14 @@ from ner_dist.checkpoint import Progress
 from ner_dist.comm import Horovod, Solo, on_rank_0
 from ner_dist.config import Config
 from ner_dist.entry import log_to
-from ner_dist.optimizer import learning_rate
 from ner_dist.plan import steps_per_epoch
 from ner_dist.reader import Sentences
+from ner_dist.schedule import learning_rate
 from ner_dist.score import scores
 from ner_dist.scoring import score_split
 from ner_dist.shard_format import Index, vocab_files
 from ner_dist.step import Learner, StepResult
+from ner_dist.unknown import Hiding
 from ner_dist.watchdog import Watchdog
 
 log = logging.getLogger("ner_dist")
@@ -39,6 +40,7 @@ class Run:
     index: Index
     vocab_files: dict[str, bytes]
     splits: dict[str, Sentences]
+    hiding: Hiding
     learner: Learner
     recorder: run_directory.Recorder | None
     watchdog: Watchdog
@@ -52,8 +54,11 @@ def train(config: Config, job: str, comm: Solo | Horovod) -> None:
     vocab = on_rank_0(comm, lambda: vocab_files(config.data.shards, index))
     saved = on_rank_0(comm, lambda: _saved_run(config, index, path))
     learner = assemble.new_learner(config, index, comm)
+    hiding = assemble.new_hiding(config, index)
     # All that can be wrong with the job has been looked at; from here on it leaves traces.
     on_rank_0(comm, lambda: run_directory.create(path, config))
+    if model.uses_vectors(config.model, index):
+        on_rank_0(comm, lambda: checkpoint.take_along(Path(config.data.shards), path / "checkpoints"))
     log_to(path / f"rank-{comm.rank}.log")
     log.info(
         "rank %d of %d: process %d on %s, OMP_NUM_THREADS %s, device %s",
@@ -67,7 +72,7 @@ def train(config: Config, job: str, comm: Solo | Horovod) -> None:
         log.info("continuing after %d steps, in epoch %d", progress.total_steps, progress.epoch + 1)
     recorder = run_directory.Recorder(path, progress.total_steps) if comm.rank == 0 else None
     with Watchdog(comm, config.train.hang_seconds, path / f"rank-{comm.rank}.log") as watchdog:
-        run = Run(config, path, comm, index, vocab, splits, learner, recorder, watchdog)
+        run = Run(config, path, comm, index, vocab, splits, hiding, learner, recorder, watchdog)
         while progress.epoch < config.train.epochs and not _out_of_patience(config, progress):
             _train_epoch(run, progress)
             _finish_epoch(run, progress)
@@ -88,9 +93,10 @@ def _saved_run(config: Config, index: Index, path: Path) -> checkpoint.Checkpoin
 def _train_epoch(run: Run, progress: Progress) -> None:
     """The remaining steps of the epoch that progress stands in."""
     train = run.config.train
-    num_steps = steps_per_epoch(assemble.train_rows(run.index), train.batch_sentences)
+    num_steps = steps_per_epoch(assemble.train_rows(run.config, run.index), train.batch_sentences)
+    sentences = run.splits[run.config.data.train_on]
     steps = assemble.train_steps(
-        run.config, run.index, run.splits["train"], run.learner, run.comm, progress.epoch, progress.step
+        run.config, run.index, sentences, run.hiding, run.learner, run.comm, progress.epoch, progress.step
     )
     bar = tqdm(
         desc=f"epoch {progress.epoch + 1}/{train.epochs}",
@@ -103,13 +109,14 @@ def _train_epoch(run: Run, progress: Progress) -> None:
     )
     began_s = time.perf_counter()
     for step, batch, shared in steps:
-        result = run.learner.step(batch, shared, progress.epoch, step.step_id)
+        rate = learning_rate(run.config, progress.epoch, step.step_id, num_steps, progress.reductions)
+        result = run.learner.step(batch, shared, progress.epoch, step.step_id, rate)
         _add(progress, result, time.perf_counter() - began_s)
         bar.update()
         run.watchdog.beat()
         if progress.total_steps % train.log_steps == 0:
             bar.set_postfix(loss=f"{progress.loss / progress.num_sentences:.3f}")
-            _record(run, "steps", progress, {"gradient_norm": result.gradient_norm})
+            _record(run, "steps", progress, {"gradient_norm": result.gradient_norm, "learning_rate": rate})
         # The end of the epoch saves one anyway, after scoring.
         if train.checkpoint_steps and progress.total_steps % train.checkpoint_steps == 0 and progress.step < num_steps:
             _save(run, progress, "last")
@@ -135,10 +142,7 @@ def _finish_epoch(run: Run, progress: Progress) -> None:
     # Rank 0 decides, so that no rank can come to another conclusion.
     f1 = run.comm.broadcast(dev["entity"]["f1"])
     better = f1 > progress.best_f1
-    if better:
-        progress.best_f1, progress.best_epoch, progress.epochs_since_best = f1, progress.epoch, 0
-    else:
-        progress.epochs_since_best += 1
+    _note_progress(run.config, progress, f1)
     values = {
         "dev_precision": dev["entity"]["precision"],
         "dev_recall": dev["entity"]["recall"],
@@ -158,21 +162,35 @@ def _finish_epoch(run: Run, progress: Progress) -> None:
     progress.epoch += 1
     progress.step = progress.num_sentences = progress.num_tokens = progress.num_slots = 0
     progress.loss = 0.0
-    if better:
+    if better or run.config.train.keep == "last":
         _save(run, progress, "best")
     _save(run, progress, "last")
 
 
+def _note_progress(config: Config, progress: Progress, f1: float) -> None:
+    """What the epoch's dev F1 means for patience and for the learning rate."""
+    if f1 > progress.best_f1:
+        progress.best_f1, progress.best_epoch = f1, progress.epoch
+        progress.epochs_since_best = progress.epochs_on_plateau = 0
+        return
+    progress.epochs_since_best += 1
+    progress.epochs_on_plateau += 1
+    if progress.epochs_on_plateau == config.optimizer.plateau_epochs:
+        progress.reductions += 1
+        progress.epochs_on_plateau = 0
+
+
 def _score(run: Run, split: str) -> dict[str, Any]:
-    counts = score_split(
-        run.learner.tagger,
-        run.learner.words.weight_VD,
-        run.splits[split],
-        run.config,
-        len(run.index.entity_types),
-        run.comm,
-        lambda batch, predicted_TB: run.watchdog.beat(),
-    )
+    with run.learner.averaged():
+        counts = score_split(
+            run.learner.tagger,
+            run.learner.words.weight_VD,
+            run.splits[split],
+            run.config,
+            len(run.index.entity_types),
+            run.comm,
+            lambda batch, predicted_TB: run.watchdog.beat(),
+        )
     return scores(counts, run.index.entity_types)
 
 
@@ -180,7 +198,6 @@ def _record(run: Run, kind: str, progress: Progress, values: dict[str, Any]) -> 
     if run.recorder is not None:
         shared = {
             "epoch": progress.epoch + 1,
-            "learning_rate": learning_rate(run.config.optimizer, progress.epoch),
             "loss": progress.loss / progress.num_sentences,
             "padding": 1 - progress.num_tokens / progress.num_slots,
             "tokens_per_second": progress.trained_tokens / progress.trained_seconds,
@@ -206,8 +223,7 @@ def _out_of_patience(config: Config, progress: Progress) -> bool:
 def _write_result(run: Run, progress: Progress) -> None:
     """Score the best checkpoint on dev and test; write result.json and say where it is."""
     best = on_rank_0(run.comm, lambda: checkpoint.load(run.path / "checkpoints" / "best"))
-    model.set_parameters(run.learner.tagger, best.parameters())
-    run.learner.words.weight_VD[:] = best.arrays["words"]
+    run.learner.set_scored(best.parameters(), best.words())
     result: dict[str, Any] = {split: _score(run, split) for split in ("dev", "test") if split in run.splits}
     if run.recorder is None:
         return
@@ -220,7 +236,7 @@ def _write_result(run: Run, progress: Progress) -> None:
             "num_ranks": run.comm.num_ranks,
             "steps": progress.total_steps,
             "epochs": progress.epoch,
-            "best_epoch": progress.best_epoch + 1,
+            "best_epoch": best.progress.epoch,
             "seed": run.config.train.seed,
             "shards": run.index.fingerprint(),
             "versions": run_directory.versions(),

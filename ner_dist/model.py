@@ -14,10 +14,11 @@ import numpy as np
 from mxnet import gluon
 
 from ner_dist.arrays import on_device
-from ner_dist.config import Model
-from ner_dist.dropout import mask, sentence_keys
+from ner_dist.config import Config, ConfigError, Model
+from ner_dist.crf import Scores, neutral
+from ner_dist.dropout import keys, mask
 from ner_dist.reader import Batch
-from ner_dist.shard_format import CHAR_TYPES, Index
+from ner_dist.shard_format import CHAR_TYPES, Feature, Index
 
 # Far below any convolution's output, and far from overflow in float32.
 _NEVER_MAX = -1e9
@@ -89,17 +90,33 @@ class CharCNN(gluon.HybridBlock):
         return F.flatten(F.Pooling(windows_NXP, kernel=(1,), global_pool=True, pool_type="max"))
 
 
+class Transitions(gluon.HybridBlock):
+    """Holds what a tag sequence earns beside its emissions. No operator uses it: see crf.py."""
+
+    def __init__(self, num_tags: int) -> None:
+        super().__init__()
+        with self.name_scope():
+            self.start = self.params.get("start", shape=(num_tags,))
+            self.between = self.params.get("between", shape=(num_tags, num_tags))
+            self.end = self.params.get("end", shape=(num_tags,))
+
+    @property
+    def parameters(self) -> list[gluon.Parameter]:
+        return [self.start, self.between, self.end]
+
+
 class Tagger(gluon.HybridBlock):
     """Emissions (T, B, K) of a batch. The word embeddings come in as the rows the batch uses (see WordTable)."""
 
-    def __init__(self, sizes: Model, index: Index) -> None:
+    def __init__(self, sizes: Model, index: Index, sentence_level: bool) -> None:
         super().__init__()
-        self._features = index.features if sizes.feature_units else []
-        units = sizes.word_units + sizes.char_filters
+        self._features = used_features(sizes, index)
+        self.num_tags = index.num_tags
+        units = word_units(sizes, index) + sizes.char_filters
         with self.name_scope():
             if sizes.char_filters:
                 self.char_cnn = CharCNN(sizes, index.vocab["char"].num_values)
-            for feature in self._features:
+            for _, feature in self._features:
                 size = min(sizes.feature_units, feature.num_values)
                 units += size
                 setattr(self, f"feature_{feature.name}", gluon.nn.Embedding(feature.num_values, size))
@@ -109,6 +126,7 @@ class Tagger(gluon.HybridBlock):
                 self.lstm.add(BiLSTM(sizes.lstm_units, units))
                 units = 2 * sizes.lstm_units
             self.emission = gluon.nn.Dense(index.num_tags, flatten=False, in_units=units)
+            self.transitions = Transitions(index.num_tags) if sentence_level else None
 
     def hybrid_forward(
         self,
@@ -123,11 +141,11 @@ class Tagger(gluon.HybridBlock):
         length_B: Any,
         *dropout_TBX: Any,
     ) -> Any:
-        """dropout_TBX: none, or a mask for the LSTM's input and one for each layer's output."""
+        """dropout_TBX: none, or a mask for the LSTM's input and one for each layer's output; T is 1 for locked ones."""
         parts_TBX = [F.take(rows_WD, word_TB)]
         if hasattr(self, "char_cnn"):
             parts_TBX.append(F.take(self.char_cnn(char_NC, char_type_NC, beyond_NC1), form_TB))
-        for position, feature in enumerate(self._features):
+        for position, feature in self._features:
             ids_TB = F.squeeze(F.slice_axis(feature_FTB, axis=0, begin=position, end=position + 1), axis=0)
             parts_TBX.append(getattr(self, f"feature_{feature.name}")(ids_TB))
         x_TBX = F.concat(*parts_TBX, dim=2)
@@ -135,8 +153,61 @@ class Tagger(gluon.HybridBlock):
             if layer is not None:
                 x_TBX = layer(x_TBX, length_B)
             if dropout_TBX:
-                x_TBX = x_TBX * dropout_TBX[position]
+                x_TBX = F.broadcast_mul(x_TBX, dropout_TBX[position])
         return self.emission(x_TBX)
+
+    def scores(self) -> Scores:
+        """What sequences earn beside their emissions; nothing if tags are judged one by one."""
+        if self.transitions is None:
+            return neutral(self.num_tags)
+        return Scores(*(parameter.data().asnumpy() for parameter in self.transitions.parameters))
+
+
+def uses_vectors(sizes: Model, index: Index) -> bool:
+    """Whether words begin with pretrained vectors. Raises ConfigError if they should and the shards have none."""
+    if sizes.vectors == "require" and index.vectors is None:
+        raise ConfigError(
+            "--model.vectors require, but the shards were built without any; build them with --vectors FILE "
+            "(python -m data_prep fetch glove-6b-50d brings one), or say --model.vectors auto"
+        )
+    return sizes.vectors != "ignore" and index.vectors is not None
+
+
+def word_units(sizes: Model, index: Index) -> int:
+    return index.vectors.num_units if index.vectors and uses_vectors(sizes, index) else sizes.word_units
+
+
+def num_words(sizes: Model, index: Index) -> int:
+    """Word ids from here on are read as unknown: without the vectors, words that train lacks mean nothing."""
+    known_by_vectors = index.vectors is not None and not uses_vectors(sizes, index)
+    return index.vectors.first_unseen if known_by_vectors and index.vectors else index.vocab["word"].num_values
+
+
+def used_features(sizes: Model, index: Index) -> list[tuple[int, Feature]]:
+    """The token features that the model looks at, with their place in a batch. Raises ConfigError for unknown names."""
+    if sizes.features is None:
+        return list(enumerate(index.features))
+    # lexicon names the features lexicon_PER, lexicon_LOC, ...
+    names = {name for feature in index.features for name in (feature.name, feature.name.split("_")[0])}
+    for name in sizes.features:
+        if name not in names:
+            raise ConfigError(
+                f"--model.features names {name!r}, which the shards do not have, only {', '.join(sorted(names))}; "
+                "leave it out or build the shards with it"
+            )
+    wanted = set(sizes.features)
+    return [(i, f) for i, f in enumerate(index.features) if not wanted.isdisjoint((f.name, f.name.split("_")[0]))]
+
+
+class TrainingEmissions(gluon.HybridBlock):
+    """The tagger with dropout masks. A block of its own, as MXNet compiles a block for one list of arguments only."""
+
+    def __init__(self, tagger: Tagger) -> None:
+        super().__init__()
+        self.tagger = tagger
+
+    def hybrid_forward(self, F: Any, *inputs: Any) -> Any:
+        return self.tagger(*inputs)
 
 
 class SummedLoss(gluon.HybridBlock):
@@ -175,8 +246,8 @@ def dropout_inputs(
     layers = [(input_units, sizes.dropout_input)] + [(2 * sizes.lstm_units, sizes.dropout_output)] * sizes.lstm_layers
     masks = []
     for layer, (units, rate) in enumerate(layers):
-        keys = sentence_keys(seed, epoch, layer, batch.sentence_id_B)
-        mask_TBX = mask(keys, batch.mask_TB.shape[0], units, rate)
+        key_B = keys(seed, epoch, layer, batch.sentence_id_B)
+        mask_TBX = mask(key_B, 1 if sizes.dropout_locked else batch.mask_TB.shape[0], units, rate)
         masks.append(on_device(mask_TBX, like.context, like.dtype))
     return masks
 
@@ -197,7 +268,7 @@ def initial_parameters(tagger: Tagger, sizes: Model, seed: int) -> dict[str, np.
     values = {}
     for name, parameter in sorted(trained_parameters(tagger).items()):
         shape = parameter.shape
-        if name.endswith("bias"):
+        if name.endswith("bias") or name.startswith("transitions"):
             value = np.zeros(shape)
         elif name.endswith("_lstm"):
             value = _initial_lstm(rng, sizes.lstm_units, shape[0])
@@ -223,11 +294,12 @@ def _initial_lstm(rng: np.random.Generator, units: int, size: int) -> np.ndarray
     return np.concatenate([*matrices, bias.ravel()])
 
 
-def build(sizes: Model, index: Index, context: mx.Context) -> Tagger:
+def build(config: Config, index: Index, context: mx.Context) -> Tagger:
     """A tagger on the device, its parameters still to be set (set_parameters)."""
-    # A part of size 0 leaves inputs unused, which the user has asked for.
+    # A part of size 0 leaves inputs unused, which the user has asked for; transitions are used in numpy.
     warnings.filterwarnings("ignore", "The .* input to HybridBlock is not used by any computation")
-    tagger = Tagger(sizes, index)
+    warnings.filterwarnings("ignore", "Parameter .*transitions.* is not used by any computation")
+    tagger = Tagger(config.model, index, config.loss.likelihood == "sentence")
     tagger.initialize(mx.init.Zero(), ctx=context)
     tagger.hybridize()
     return tagger

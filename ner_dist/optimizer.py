@@ -32,10 +32,6 @@ def create(settings: Optimizer) -> mx.optimizer.Optimizer:
         raise ConfigError(f"--optimizer.params does not fit --optimizer.name {settings.name} ({reason})") from error
 
 
-def learning_rate(settings: Optimizer, epoch: int) -> float:
-    return settings.learning_rate / (1 + settings.decay * epoch)
-
-
 def leaves(state: Any) -> list[mx.nd.NDArray]:
     if state is None:
         return []

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ner_dist.plan import Step
-from ner_dist.shard_format import PAD_ID, Index, ShardError, ShardFile, read_vocab, shard_schema, verify_file
+from ner_dist.shard_format import PAD_ID, UNK_ID, Index, ShardError, ShardFile, read_vocab, shard_schema, verify_file
 
 
 class Batch(NamedTuple):
@@ -47,13 +47,20 @@ class Sentences:
     """The sentences of one rank's shards of one split, flat in memory, and the batches made of them."""
 
     def __init__(
-        self, directory: str | os.PathLike[str], index: Index, split: str, shards: list[int], char_padding: int
+        self,
+        directory: str | os.PathLike[str],
+        index: Index,
+        split: str,
+        shards: list[int],
+        char_padding: int,
+        num_words: int | None = None,
     ) -> None:
         """Read and check the shards; char_padding padding characters will go on both sides of a form.
 
-        Raises ShardError naming the file and what is wrong with it.
+        split: one, or train+dev, whose shards of the same number are taken together. num_words: word ids from there
+        on are read as unknown ones. Raises ShardError naming the file and what is wrong with it.
         """
-        entries = [index.splits[split][shard] for shard in shards]
+        entries = [index.splits[part][shard] for shard in shards for part in split.split("+")]
         tables = [_read_shard(Path(directory), index, entry) for entry in entries]
         table = pa.concat_tables(tables).combine_chunks() if tables else pa.table({})
         self._char_types = np.asarray(read_vocab(directory, index, "char")["types"], np.int32)
@@ -61,17 +68,21 @@ class Sentences:
         self._length = table["length"].to_numpy().astype(np.int64)
         self._sentence_id = table["sentence_id"].to_numpy()
         self._first_token = np.cumsum(self._length) - self._length
-        self._word = _flat(table["word"])
+        word = _flat(table["word"])
+        self._word = word if num_words is None else np.where(word < num_words, word, UNK_ID)
         self._tag = _flat(table["tag"])
         self._features = [_flat(table[feature.name]) for feature in index.features]
         self._form, self._form_chars, self._form_first, self._form_length = _distinct_forms(table)
-        # Row of the first sentence of (shard, bucket) in these arrays.
-        rows = np.array([entry.rows for entry in entries], np.int64).reshape(len(entries), -1)
-        self._first_row = dict(zip(shards, (np.cumsum(rows) - rows.ravel()).reshape(rows.shape)))
+        # Rows in the order of (shard, bucket), and where each of these begins.
+        rows = np.array([entry.rows for entry in entries], np.int64).reshape(len(shards), -1, index.num_buckets)
+        cells = np.arange(len(shards) * index.num_buckets).reshape(len(shards), 1, index.num_buckets)
+        self._row = np.argsort(np.repeat(np.broadcast_to(cells, rows.shape).ravel(), rows.ravel()), kind="stable")
+        rows_SB = rows.sum(1)
+        self._first_row = dict(zip(shards, (np.cumsum(rows_SB) - rows_SB.ravel()).reshape(rows_SB.shape)))
 
     def step_batch(self, step: Step) -> Batch | None:
         """The batch of a plan's step, or None if this rank has no part in it."""
-        rows = [self._first_row[shard][step.bucket_id] + rows for shard, rows in step.parts]
+        rows = [self._row[self._first_row[shard][step.bucket_id] + rows] for shard, rows in step.parts]
         return self._batch(np.concatenate(rows)) if rows else None
 
     def scoring_batches(self, batch_sentences: int) -> Iterator[Batch]:

@@ -16,14 +16,15 @@ from ner_dist.viterbi import decode
 
 
 def predictions(
-    tagger: Tagger, weight_VD: np.ndarray, sentences: Sentences, config: Config, num_types: int
+    tagger: Tagger, weight_VD: np.ndarray, sentences: Sentences, config: Config
 ) -> Iterator[tuple[Batch, np.ndarray]]:
     """Each batch of this rank's sentences with its predicted tags, (T, B) int64."""
     context = next(iter(tagger.collect_params().values())).list_ctx()[0]
+    scores = tagger.scores()
     for batch in sentences.scoring_batches(config.train.eval_batch_sentences):
         rows_WD = on_device(weight_VD[batch.word_ids_W], context)
         emission_TBK = tagger(*tagger_inputs(batch, rows_WD, batch.word_TB)).asnumpy()
-        yield batch, decode(emission_TBK, batch.length_B, num_types)
+        yield batch, decode(emission_TBK, batch.length_B, scores)
 
 
 def score_split(
@@ -37,7 +38,7 @@ def score_split(
 ) -> Counts:
     """Counts of the whole split, over all ranks; all must call it. `observe` sees this rank's predictions."""
     counts = Counts.zero(num_types)
-    for batch, predicted_TB in predictions(tagger, weight_VD, sentences, config, num_types):
+    for batch, predicted_TB in predictions(tagger, weight_VD, sentences, config):
         if observe is not None:
             observe(batch, predicted_TB)
         gold_M, starts_M = end_to_end(batch.tag_TB, batch.length_B)

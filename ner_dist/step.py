@@ -3,26 +3,38 @@
 The ranks announce the word ids of the coming batches, so that all know the union U of each step; in the step
 they sum every dense gradient, the gradients of the union's embedding rows, and the loss, in one exchange.
 
-Axes: U words of the whole step, D word units, T tokens, B sentences, K tags,
+Axes: U words of the whole step, W those of them to be updated, D word units, T tokens, B sentences, K tags,
 S steps announced at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import mxnet as mx
 import numpy as np
 from mxnet import autograd
 
-from ner_dist import optimizer
+from ner_dist import crf, optimizer
 from ner_dist.arrays import on_device
+from ner_dist.averaging import Average
 from ner_dist.comm import Horovod, Solo
 from ner_dist.config import Config
 from ner_dist.errors import UserError
-from ner_dist.model import SummedLoss, Tagger, dropout_inputs, set_parameters, tagger_inputs, trained_parameters
+from ner_dist.model import (
+    SummedLoss,
+    Tagger,
+    TrainingEmissions,
+    Transitions,
+    dropout_inputs,
+    set_parameters,
+    tagger_inputs,
+    trained_parameters,
+)
 from ner_dist.reader import Batch
-from ner_dist.word_table import WordTable
+from ner_dist.word_table import InitialWords, WordTable
 
 
 class NotFinite(UserError):
@@ -54,14 +66,15 @@ class Learner:
     """What training changes: parameters, word table and the rule's state. The same on every rank after each step."""
 
     def __init__(
-        self, tagger: Tagger, weight_VD: np.ndarray, config: Config, class_weight_K: np.ndarray, comm: Solo | Horovod
+        self, tagger: Tagger, words: InitialWords, config: Config, class_weight_K: np.ndarray, comm: Solo | Horovod
     ) -> None:
         self.tagger = tagger
         self._config = config
         self._class_weight_K = class_weight_K
         self._comm = comm
-        self._loss = SummedLoss(tagger)
+        self._loss, self._emissions = SummedLoss(tagger), TrainingEmissions(tagger)
         self._loss.hybridize()
+        self._emissions.hybridize()
         self._parameters = trained_parameters(tagger)
         self.context = next(iter(self._parameters.values())).list_ctx()[0]
         # The parameters' own arrays, and the gradients' also as vectors, in the same memory.
@@ -70,7 +83,9 @@ class Learner:
         self._gradient_vectors = [gradient.reshape(-1) for gradient in self._gradients]
         self._rule = optimizer.create(config.optimizer)
         self._states = [self._rule.create_state(key, weight) for key, weight in enumerate(self._weights)]
-        self.words = WordTable(weight_VD, self._rule, len(self._parameters))
+        self.words = WordTable(words, self._rule, len(self._parameters))
+        decay = config.train.average
+        self._average = Average(decay, self._weights, self.words.learnt_LD) if decay else None
 
     def announce(self, batches: list[Batch | None]) -> list[Shared]:
         """Tell the other ranks which words this rank's batches of the next steps use; one exchange for all."""
@@ -89,23 +104,28 @@ class Learner:
                 ids_of_ranks.append(gathered[first:at])
         return [Shared(np.unique(np.concatenate(ids)), *counts) for ids, counts in zip(ids_S, counts_S3.tolist())]
 
-    def step(self, batch: Batch | None, shared: Shared, epoch: int, step_id: int) -> StepResult:
+    def step(self, batch: Batch | None, shared: Shared, epoch: int, step_id: int, learning_rate: float) -> StepResult:
         """Take part in one global update; batch is None if this rank has no sentences in it.
 
         Raises NotFinite on every rank, before anything changes, if the summed loss or gradient is not finite.
         """
         rows_UD, loss = self._differentiate(batch, shared.ids_U, epoch)
         self._comm.sum_gradients([*self._gradients, rows_UD, loss])
+        learnable = self.words.learnable(shared.ids_U, epoch < self._config.optimizer.frozen_epochs)
+        ids_W, rows_WD = shared.ids_U, rows_UD
+        if len(learnable) < len(ids_W):
+            ids_W = ids_W[learnable]
+            rows_WD = mx.nd.take(rows_UD, on_device(learnable, self.context)) if len(learnable) else None
         divisor = shared.num_sentences if self._config.loss.divide_by == "sentences" else shared.num_tokens
         # One read of a few numbers; dot is many times faster than norm.
-        squares = [mx.nd.dot(vector, vector) for vector in (*self._gradient_vectors, rows_UD.reshape(-1))]
-        *squares, total_loss = mx.nd.concat(*squares, loss, dim=0).asnumpy().astype(np.float64)
+        vectors = self._gradient_vectors if rows_WD is None else [*self._gradient_vectors, rows_WD.reshape(-1)]
+        *squares, total_loss = mx.nd.concat(*(mx.nd.dot(v, v) for v in vectors), loss, dim=0).asnumpy().astype(float)
         norm = np.sqrt(sum(squares)) / divisor
         if not np.isfinite([total_loss, norm]).all():
             raise NotFinite(self._name_culprits(batch, epoch, step_id))
         clip_norm = self._config.optimizer.clip_norm
         clip = clip_norm / norm if clip_norm and norm > clip_norm else 1.0
-        self._update(rows_UD, shared.ids_U, epoch, clip / divisor)
+        self._update(rows_WD, ids_W, learning_rate, clip / divisor)
         return StepResult(float(total_loss), float(norm), shared.num_sentences, shared.num_tokens, shared.num_slots)
 
     def _differentiate(self, batch: Batch | None, ids_U: np.ndarray, epoch: int) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
@@ -121,20 +141,61 @@ class Learner:
         inputs = tagger_inputs(batch, rows_UD, word_TB)
         seed, sizes = self._config.train.seed, self._config.model
         inputs += dropout_inputs(batch, sizes, self.tagger.input_units, seed, epoch, rows_UD)
-        tag_TB = on_device(batch.tag_TB, context)
-        weight_TB = batch.mask_TB * self._class_weight_K[batch.tag_TB]
-        with autograd.record():
-            loss = self._loss(tag_TB, on_device(weight_TB, context, dtype), *inputs)
-        loss.backward()
+        if self.tagger.transitions is not None:
+            loss = self._sentence_loss(self.tagger.transitions, batch, inputs)
+        else:
+            loss = self._token_loss(batch, inputs)
         return rows_UD.grad, loss
 
-    def _update(self, rows_UD: mx.nd.NDArray, ids_U: np.ndarray, epoch: int, scale: float) -> None:
-        """Apply the rule to the summed gradients times scale."""
-        self._rule.set_learning_rate(optimizer.learning_rate(self._config.optimizer, epoch))
+    def _token_loss(self, batch: Batch, inputs: list[mx.nd.NDArray]) -> mx.nd.NDArray:
+        """Differentiate the summed loss of the tags, each by itself."""
+        weight_TB = batch.mask_TB * self._class_weight_K[batch.tag_TB]
+        tag_TB = on_device(batch.tag_TB, self.context)
+        with autograd.record():
+            loss = self._loss(tag_TB, on_device(weight_TB, self.context, self._weights[0].dtype), *inputs)
+        loss.backward()
+        return loss
+
+    def _sentence_loss(self, transitions: Transitions, batch: Batch, inputs: list[mx.nd.NDArray]) -> mx.nd.NDArray:
+        """Differentiate the summed loss of the tag sequences: the network, and the transitions."""
+        with autograd.record():
+            emission_TBK = self._emissions(*inputs)
+        scores = self.tagger.scores()
+        if self._config.loss.forbid:
+            scores = scores.allowed()
+        found = crf.likelihood(emission_TBK.asnumpy(), batch.tag_TB, batch.length_B, scores)
+        emission_TBK.backward(on_device(found.emission_TBK, self.context, emission_TBK.dtype))
+        for parameter, gradient in zip(transitions.parameters, found.scores):
+            parameter.grad()[:] = mx.nd.array(gradient, ctx=self.context, dtype=parameter.dtype)
+        return mx.nd.array([found.loss], ctx=self.context, dtype=emission_TBK.dtype)
+
+    def _update(self, rows_WD: mx.nd.NDArray | None, ids_W: np.ndarray, learning_rate: float, scale: float) -> None:
+        """Apply the rule to the summed gradients times scale; rows_WD is None if no words are to be updated."""
+        self._rule.set_learning_rate(learning_rate)
         self._rule.rescale_grad = scale
+        shrink = 1 - learning_rate * self._config.optimizer.decoupled_decay
+        if shrink < 1:
+            for weight in self._weights:
+                weight *= shrink
+            self.words.weight_VD[ids_W] *= np.float32(shrink)
         for key, (weight, gradient, state) in enumerate(zip(self._weights, self._gradients, self._states)):
             self._rule.update(key, weight, gradient, state)
-        self.words.update(ids_U, rows_UD)
+        if rows_WD is not None:
+            self.words.update(ids_W, rows_WD)
+        if self._average is not None:
+            self._average.follow()
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it, the tagger and the words are the average, if one is kept: what is scored and kept as best."""
+        if self._average is None:
+            yield
+            return
+        self._average.exchange()
+        try:
+            yield
+        finally:
+            self._average.exchange()
 
     def _name_culprits(self, batch: Batch | None, epoch: int, step_id: int) -> str:
         """Which rank's sentences the numbers went wrong on; every rank calls this together."""
@@ -156,25 +217,40 @@ class Learner:
             "`python -m data_prep inspect`"
         )
 
+    def set_scored(self, parameters: dict[str, np.ndarray], words_LD: np.ndarray) -> None:
+        """Put these in the place of what is scored, once training is over."""
+        self._average = None
+        set_parameters(self.tagger, parameters)
+        self.words.learnt_LD[:] = words_LD
+
     def state(self) -> dict[str, np.ndarray]:
         """Everything a continuation needs, as named arrays."""
         arrays = {f"parameter/{name}": weight.asnumpy() for name, weight in zip(self._parameters, self._weights)}
-        arrays["words"] = self.words.weight_VD
+        arrays["words"] = self.words.learnt_LD
         arrays.update({f"rule/{name}": value for name, value in optimizer.scalars(self._rule).items()})
         for name, state in zip(self._parameters, self._states):
             arrays.update({f"state/{name}/{i}": leaf.asnumpy() for i, leaf in enumerate(optimizer.leaves(state))})
-        arrays.update({f"state/words/{i}": state for i, state in enumerate(self.words.states_VD)})
+        arrays.update({f"state/words/{i}": state for i, state in enumerate(self.words.states_LD)})
+        if self._average is not None:
+            named = zip(self._parameters, self._average.weights)
+            arrays.update({f"average/{name}": average.asnumpy() for name, average in named})
+            arrays.update(average_words=self._average.words_LD, average_steps=np.array(self._average.num_steps))
         return arrays
 
     def set_state(self, arrays: dict[str, np.ndarray]) -> None:
         """Take over what `state` gave, of a learner of the same configuration."""
         set_parameters(self.tagger, {name: arrays[f"parameter/{name}"] for name in self._parameters})
-        self.words.weight_VD[:] = arrays["words"]
+        self.words.learnt_LD[:] = arrays["words"]
         optimizer.set_scalars(
             self._rule, {name[5:]: value for name, value in arrays.items() if name.startswith("rule/")}
         )
         for name, state in zip(self._parameters, self._states):
             for i, leaf in enumerate(optimizer.leaves(state)):
                 leaf[:] = arrays[f"state/{name}/{i}"]
-        for i, state in enumerate(self.words.states_VD):
+        for i, state in enumerate(self.words.states_LD):
             state[:] = arrays[f"state/words/{i}"]
+        if self._average is not None:
+            for name, average in zip(self._parameters, self._average.weights):
+                average[:] = arrays[f"average/{name}"]
+            self._average.words_LD[:] = arrays["average_words"]
+            self._average.num_steps = int(arrays["average_steps"])

@@ -12,7 +12,7 @@ import pytest
 from thread_comm import ThreadComm, on_ranks
 
 from ner_dist import assemble, config
-from ner_dist.assemble import new_learner, open_shards, train_rows, train_steps
+from ner_dist.assemble import new_hiding, new_learner, open_shards, train_rows, train_steps
 from ner_dist.comm import JobError, Solo
 from ner_dist.config import Config
 from ner_dist.plan import steps_per_epoch
@@ -28,10 +28,10 @@ def settings(synth_shards: Path, tiny_knobs: list[str]) -> Config:
 def stream(settings: Config, comm: Any, first_step: int = 0) -> list[tuple[int, list[int], list[int], int]]:
     """(step, this rank's sentences, words of all ranks, sentences of all ranks) of each step."""
     index, splits = open_shards(settings, comm)
-    learner = new_learner(settings, index, comm)
+    learner, hiding = new_learner(settings, index, comm), new_hiding(settings, index)
     return [
         (step.step_id, batch.sentence_id_B.tolist() if batch else [], shared.ids_U.tolist(), shared.num_sentences)
-        for step, batch, shared in train_steps(settings, index, splits["train"], learner, comm, 2, first_step)
+        for step, batch, shared in train_steps(settings, index, splits["train"], hiding, learner, comm, 2, first_step)
     ]
 
 
@@ -41,7 +41,7 @@ def alone(settings: Config) -> list[tuple[int, list[int], list[int], int]]:
 
 
 def test_an_epoch_is_every_sentence_once(settings: Config, alone: list[Any], synth_shards: Path) -> None:
-    num_steps = steps_per_epoch(train_rows(read_index(synth_shards)), 10)
+    num_steps = steps_per_epoch(train_rows(settings, read_index(synth_shards)), 10)
     assert num_steps > 2 * assemble._STEPS_AHEAD
     assert [step_id for step_id, *_ in alone] == list(range(num_steps))
     assert sorted(sentence for _, mine, *_ in alone for sentence in mine) == list(range(320))

@@ -165,7 +165,7 @@ def test_a_value_out_of_range_is_refused_with_what_was_expected(knob: str, value
 
 
 def test_the_edges_of_the_ranges_are_allowed() -> None:
-    argv = "--model.dropout_input 0.95 --model.char_filters 0 --model.feature_units 0 --model.char_type_units 0"
+    argv = "--model.dropout_input 0.95 --model.char_filters 0 --model.char_type_units 0"
     argv += f" --train.seed {(1 << 64) - 1} --train.patience 0 --optimizer.clip_norm 0 --model.char_width 1"
     assert parsed(*argv.split())["train.seed"] == (1 << 64) - 1
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ner_dist.dropout import drop_level, mask, sentence_keys
+from ner_dist.dropout import drop_level, mask, keys
 
 IDS = np.array([0, 1, 7, 12_345, 2**33])
 
 
 def masks(ids: np.ndarray, num_tokens: int = 20, units: int = 37, rate: float = 0.5, **key: int) -> np.ndarray:
     parts = {"seed": 1, "epoch": 0, "layer": 0, **key}
-    return mask(sentence_keys(parts["seed"], parts["epoch"], parts["layer"], ids), num_tokens, units, rate)
+    return mask(keys(parts["seed"], parts["epoch"], parts["layer"], ids), num_tokens, units, rate)
 
 
 def test_a_sentence_has_the_same_mask_alone_in_a_batch_and_under_padding() -> None:
@@ -79,9 +79,8 @@ def test_masks_are_those_of_splitmix64_in_plain_integers() -> None:
     found = masks(IDS, num_tokens, units, 0.25, seed=seed, epoch=epoch, layer=layer)
     for column, sentence in enumerate(IDS.tolist()):
         key = 0
-        for part in (seed, epoch, layer):
+        for part in (seed, epoch, layer, sentence):
             key = mix((key * gamma + part) & bits)
-        key = mix((sentence * gamma + key) & bits)
         for token in range(num_tokens):
             # Two words of eight random bytes a token, of which 13 are used.
             words = [mix((key + (2 * token + word) * gamma) & bits).to_bytes(8, "little") for word in range(2)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import mxnet as mx
 import numpy as np
@@ -11,8 +12,8 @@ from made_batches import NUM_WORDS, Sentence, batch_of, char_type, random_senten
 from mxnet import autograd
 
 from ner_dist import model
-from ner_dist.config import Model
-from ner_dist.dropout import mask, sentence_keys
+from ner_dist.config import Config, Model
+from ner_dist.dropout import keys, mask
 from ner_dist.model import SummedLoss, Tagger
 from ner_dist.reader import Batch
 
@@ -33,7 +34,7 @@ WORDS_VD = np.random.default_rng(5).normal(0, 1, (NUM_WORDS, SIZES.word_units))
 
 def tagger_of(sizes: Model = SIZES, seed: int = 3, dtype: str = "float32") -> Tagger:
     """A tagger with random parameters everywhere, biases too."""
-    tagger = model.build(sizes, small_index(), mx.cpu())
+    tagger = model.build(Config(model=sizes), small_index(), mx.cpu())
     tagger.cast(dtype)
     values = model.initial_parameters(tagger, sizes, seed)
     rng = np.random.default_rng(seed)
@@ -237,12 +238,12 @@ def test_gradients_of_every_parameter_are_central_differences_of_the_loss() -> N
 
 def test_initial_parameters_depend_on_the_seed_alone() -> None:
     index = small_index()
-    first = model.build(SIZES, index, mx.cpu())
+    first = model.build(Config(model=SIZES), index, mx.cpu())
     values = model.initial_parameters(first, SIZES, 7)
     # MXNet numbers its blocks by what the process has built, and has a generator of its own.
     mx.random.seed(99)
     mx.gluon.nn.Dense(3)
-    again = model.build(SIZES, index, mx.cpu())
+    again = model.build(Config(model=SIZES), index, mx.cpu())
     assert first.prefix != again.prefix
     for name, value in model.initial_parameters(again, SIZES, 7).items():
         np.testing.assert_array_equal(value, values[name])
@@ -254,7 +255,7 @@ def test_initial_parameters_depend_on_the_seed_alone() -> None:
 
 def test_initial_parameters_are_what_the_docstring_says() -> None:
     sizes = Model(lstm_units=50)
-    values = model.initial_parameters(model.build(sizes, small_index(), mx.cpu()), sizes, 1)
+    values = model.initial_parameters(model.build(Config(model=sizes), small_index(), mx.cpu()), sizes, 1)
     for direction in ("forward", "backward"):
         biases = values[f"lstm.0.{direction}_lstm"][-8 * 50 :].reshape(2, 4, 50)
         expected = np.zeros((2, 4, 50))
@@ -273,11 +274,15 @@ def test_initial_parameters_are_what_the_docstring_says() -> None:
 
 @pytest.mark.filterwarnings("error::UserWarning")
 @pytest.mark.parametrize(
-    ("knob", "absent"),
-    [("char_filters", "char_cnn"), ("feature_units", "feature_"), ("char_type_units", "char_cnn.char_type")],
+    ("knob", "nothing", "absent"),
+    [
+        ("char_filters", 0, "char_cnn"),
+        ("features", [], "feature_"),
+        ("char_type_units", 0, "char_cnn.char_type"),
+    ],
 )
-def test_a_part_of_size_0_is_left_out(knob: str, absent: str) -> None:
-    sizes = dataclasses.replace(SIZES, **{knob: 0})
+def test_a_part_of_size_0_is_left_out(knob: str, nothing: Any, absent: str) -> None:
+    sizes = dataclasses.replace(SIZES, **{knob: nothing})
     tagger = tagger_of(sizes)
     assert not any(name.startswith(absent) for name in model.trained_parameters(tagger))
     assert any(name.startswith(absent) for name in model.trained_parameters(tagger_of()))
@@ -286,7 +291,7 @@ def test_a_part_of_size_0_is_left_out(knob: str, absent: str) -> None:
     assert base.shape == (4, 9)
     if knob == "char_filters":
         changed = s._replace(chars=[[5, 5]] * 4)
-    elif knob == "feature_units":
+    elif knob == "features":
         changed = s._replace(features=[[1] * 4, [1] * 4])
     else:
         return
@@ -295,7 +300,7 @@ def test_a_part_of_size_0_is_left_out(knob: str, absent: str) -> None:
 
 @pytest.mark.filterwarnings("error::UserWarning")
 def test_shards_without_token_features_are_tagged() -> None:
-    tagger = model.build(SIZES, small_index(features=[]), mx.cpu())
+    tagger = model.build(Config(model=SIZES), small_index(features=[]), mx.cpu())
     model.set_parameters(tagger, model.initial_parameters(tagger, SIZES, 1))
     batch = batch_of(random_sentences([2, 3]), num_features=0)
     assert tagger(*inputs_of(tagger, batch)).shape == (3, 2, 9)
@@ -328,8 +333,8 @@ def test_dropout_masks_are_those_of_the_sentences_one_for_each_place() -> None:
     masks = model.dropout_inputs(batch, SIZES, 11, 4, 2, like)
     assert [found.shape for found in masks] == [(5, 2, 11), (5, 2, 8), (5, 2, 8)]
     for layer, (found, rate) in enumerate(zip(masks, (0.25, 0.5, 0.5))):
-        keys = sentence_keys(4, 2, layer, batch.sentence_id_B)
-        np.testing.assert_array_equal(found.asnumpy(), mask(keys, 5, found.shape[2], rate))
+        key_B = keys(4, 2, layer, batch.sentence_id_B)
+        np.testing.assert_array_equal(found.asnumpy(), mask(key_B, 5, found.shape[2], rate))
     nothing = dataclasses.replace(SIZES, dropout_input=0.0, dropout_output=0.0)
     assert model.dropout_inputs(batch, nothing, 11, 4, 2, like) == []
     only_output = dataclasses.replace(SIZES, dropout_input=0.0)

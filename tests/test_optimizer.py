@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ner_dist.config import ConfigError, Optimizer, OptimizerName
-from ner_dist.optimizer import create, learning_rate, leaves, refill, scalars, set_scalars
+from ner_dist.optimizer import create, leaves, refill, scalars, set_scalars
 
 NAMES = get_args(OptimizerName)
 # Rules with an option that gives them more to remember.
@@ -133,11 +133,6 @@ def test_a_gradient_that_is_always_0_harms_nothing(settings: Optimizer) -> None:
         rule.update(0, weight, mx.nd.array([0.0, 1.0]), state)
     assert all(np.isfinite(array.asnumpy()).all() for array in [weight, *leaves(state)])
     assert weight[1].asscalar() != 2
-
-
-def test_the_learning_rate_falls_as_said() -> None:
-    settings = Optimizer(learning_rate=0.5, decay=0.25)
-    assert [learning_rate(settings, epoch) for epoch in (0, 1, 4)] == [0.5, 0.4, 0.25]
 
 
 def test_a_state_keeps_its_shape_with_other_leaves() -> None:

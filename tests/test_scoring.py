@@ -35,9 +35,10 @@ def index(synth_shards: Path) -> Index:
 
 def untrained(settings: Config, index: Index) -> tuple[Tagger, np.ndarray]:
     """A tagger of random parameters, whose predictions are anything but O, and its word table."""
-    tagger = model.build(settings.model, index, mx.cpu())
+    tagger = model.build(settings, index, mx.cpu())
     model.set_parameters(tagger, model.initial_parameters(tagger, settings.model, 1))
-    return tagger, initial_words(index.vocab["word"].num_values, settings.model.word_units, 1)
+    num_words = index.vocab["word"].num_values
+    return tagger, initial_words(num_words, settings.model.word_units, 1, None, num_words).weight_VD
 
 
 def scored(
@@ -64,7 +65,7 @@ def test_counts_are_those_of_all_sentences_one_by_one(settings: Config, index: I
     sentences = Sentences(synth_shards, index, "test", list(range(8)), 1)
     one_by_one = dataclasses.replace(settings, train=dataclasses.replace(settings.train, eval_batch_sentences=1))
     total = np.zeros_like(vector)
-    for batch, predicted_TB in predictions(*untrained(settings, index), sentences, one_by_one, num_types):
+    for batch, predicted_TB in predictions(*untrained(settings, index), sentences, one_by_one):
         gold, predicted = batch.tag_TB[:, 0].astype(np.int64), predicted_TB[:, 0]
         total += count(gold, predicted, np.arange(len(gold)) == 0, num_types).to_vector()
     np.testing.assert_array_equal(vector, total)

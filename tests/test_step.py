@@ -17,6 +17,7 @@ from ner_dist.comm import Solo
 from ner_dist.config import Config, Loss, Model, Optimizer, OptimizerName, Train
 from ner_dist.model import SummedLoss
 from ner_dist.step import Learner, NotFinite, StepResult
+from ner_dist.word_table import InitialWords
 
 SIZES = Model(
     word_units=4,
@@ -39,11 +40,11 @@ def config_of(optimizer: Optimizer = SGD, **loss: Any) -> Config:
 
 def learner_of(config: Config, comm: Solo | ThreadComm | None = None, dtype: str = "float64") -> Learner:
     """In float64, so that sums in another order agree to many digits; MXNet's rules take their scalars in float32."""
-    tagger = model.build(SIZES, small_index(), mx.cpu())
+    tagger = model.build(config, small_index(), mx.cpu())
     tagger.cast(dtype)
     model.set_parameters(tagger, model.initial_parameters(tagger, SIZES, 2))
     words_VD = np.random.default_rng(1).normal(0, 1, (NUM_WORDS, SIZES.word_units)).astype(dtype)
-    return Learner(tagger, words_VD, config, WEIGHT_K, comm or Solo())  # type: ignore[arg-type]
+    return Learner(tagger, InitialWords(words_VD, np.zeros(NUM_WORDS, bool)), config, WEIGHT_K, comm or Solo())  # type: ignore[arg-type]
 
 
 def sentences_of(lengths: list[int], first_id: int = 0) -> list[Sentence]:
@@ -59,7 +60,7 @@ YOURS = [sentences_of([7], 30), [], sentences_of([2, 9, 1], 40)]
 def take_steps(learner: Learner, parts: list[list[Sentence]], epoch: int = 0) -> list[StepResult]:
     batches = [batch_of(part) if part else None for part in parts]
     return [
-        learner.step(batch, shared, epoch, step_id)
+        learner.step(batch, shared, epoch, step_id, learner._config.optimizer.learning_rate)
         for step_id, (batch, shared) in enumerate(zip(batches, learner.announce(batches)))
     ]
 
@@ -194,18 +195,15 @@ def test_the_loss_is_divided_by_sentences_or_by_tokens() -> None:
         np.testing.assert_allclose(change, of_tokens[name] * 4, rtol=1e-6, atol=1e-12)
 
 
-def test_the_learning_rate_is_that_of_the_epoch() -> None:
-    first, later = (learner_of(config_of(dataclasses.replace(SGD, decay=0.5))) for _ in range(2))
-    for learner in (first, later):
-        learner._config = dataclasses.replace(
-            learner._config, model=dataclasses.replace(SIZES, dropout_input=0.0, dropout_output=0.0)
-        )
-    before = copied(first)
-    take_steps(first, [MINE[0]], epoch=0)
-    take_steps(later, [MINE[0]], epoch=2)
-    falling = changes(later, before)
-    for name, change in changes(first, before).items():
-        np.testing.assert_allclose(change, falling[name] * 2, rtol=1e-6, atol=1e-12)
+def test_the_learning_rate_is_the_one_given() -> None:
+    whole, half = learner_of(config_of()), learner_of(config_of())
+    before = copied(whole)
+    for learner, rate in ((whole, 0.5), (half, 0.25)):
+        batch = batch_of(MINE[0])
+        learner.step(batch, *learner.announce([batch]), 0, 0, rate)
+    slower = changes(half, before)
+    for name, change in changes(whole, before).items():
+        np.testing.assert_allclose(change, slower[name] * 2, rtol=1e-6, atol=1e-12)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -222,7 +220,7 @@ def test_a_step_that_is_not_finite_stops_all_ranks_before_anything_changes(value
         batch = batch_of((mine, yours)[comm.rank])
         (shared,) = learner.announce([batch])
         with pytest.raises(NotFinite) as caught:
-            learner.step(batch, shared, epoch=4, step_id=17)
+            learner.step(batch, shared, epoch=4, step_id=17, learning_rate=0.5)
         for name, array in copied(learner).items():
             np.testing.assert_array_equal(array, before[name], err_msg=name)
         return str(caught.value)
@@ -257,8 +255,8 @@ def test_a_rank_without_sentences_adds_nothing() -> None:
     learner = learner_of(config_of(), Watching())
     batch = batch_of(MINE[0])
     (shared,) = learner.announce([batch])
-    learner.step(batch, shared, 0, 0)
-    learner.step(None, shared, 0, 1)
+    learner.step(batch, shared, 0, 0, 0.5)
+    learner.step(None, shared, 0, 1, 0.5)
     some, none = seen
     assert [array.shape for array in none] == [array.shape for array in some]
     assert not any(array.any() for array in none)

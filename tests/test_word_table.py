@@ -9,12 +9,16 @@ from test_optimizer import SETTINGS, described
 
 from ner_dist import optimizer
 from ner_dist.config import Optimizer
-from ner_dist.word_table import WordTable, initial_words
+from ner_dist.word_table import InitialWords, WordTable, initial_words
 
 V, D = 20, 3
 START_VD = np.random.default_rng(0).normal(0, 1, (V, D)).astype(np.float32)
 # The rows of each step: overlapping, some never touched.
 STEPS = [[1, 4, 9], [0, 4], [9, 19, 1, 3], [4], [1, 2, 3, 4, 5]]
+
+
+def all_learnt() -> InitialWords:
+    return InitialWords(START_VD.copy(), np.zeros(V, bool))
 
 
 def gradient(step: int) -> np.ndarray:
@@ -27,7 +31,7 @@ def scale(rule: mx.optimizer.Optimizer, step: int) -> None:
 
 def table_after(settings: Optimizer, num_steps: int = len(STEPS)) -> WordTable:
     rule = optimizer.create(settings)
-    table = WordTable(START_VD.copy(), rule, key=3)
+    table = WordTable(all_learnt(), rule, key=3)
     for step in range(num_steps):
         scale(rule, step)
         table.update(np.array(STEPS[step]), mx.nd.array(gradient(step)))
@@ -68,7 +72,7 @@ def test_rows_move_as_in_mxnets_lazy_updates(settings: Optimizer) -> None:
         rule.update(0, weight, rows, state)
     table = table_after(settings)
     np.testing.assert_allclose(table.weight_VD, weight.asnumpy(), rtol=1e-6, atol=1e-7)
-    for mine, theirs in zip(table.states_VD, optimizer.leaves(state)):
+    for mine, theirs in zip(table.states_LD, optimizer.leaves(state)):
         np.testing.assert_allclose(mine, theirs.asnumpy(), rtol=1e-6, atol=1e-7)
     assert abs(table.weight_VD - START_VD).max() > 1e-3
 
@@ -79,7 +83,7 @@ def test_rows_that_no_step_uses_keep_their_values_and_their_state(settings: Opti
     used = sorted({row for ids in STEPS for row in ids})
     others = [row for row in range(V) if row not in used]
     np.testing.assert_array_equal(table.weight_VD[others], START_VD[others])
-    for state, before in zip(table.states_VD, fresh.states_VD):
+    for state, before in zip(table.states_LD, fresh.states_LD):
         np.testing.assert_array_equal(state[others], before[others])
     assert (table.weight_VD[used] != START_VD[used]).any(axis=1).all()
 
@@ -88,7 +92,7 @@ def test_rows_that_no_step_uses_keep_their_values_and_their_state(settings: Opti
 def test_rows_used_in_every_step_move_as_a_parameter_of_their_own(settings: Optimizer) -> None:
     rows = np.array([2, 11, 5])
     rule, alone = optimizer.create(settings), optimizer.create(settings)
-    table = WordTable(START_VD.copy(), rule, key=0)
+    table = WordTable(all_learnt(), rule, key=0)
     weight = mx.nd.array(START_VD[rows])
     state = alone.create_state(0, weight)
     for step in range(4):
@@ -99,7 +103,7 @@ def test_rows_used_in_every_step_move_as_a_parameter_of_their_own(settings: Opti
         table.update(rows, change)
         alone.update(0, weight, again, state)
     np.testing.assert_array_equal(table.weight_VD[rows], weight.asnumpy())
-    for mine, theirs in zip(table.states_VD, optimizer.leaves(state)):
+    for mine, theirs in zip(table.states_LD, optimizer.leaves(state)):
         np.testing.assert_array_equal(mine[rows], theirs.asnumpy())
 
 
@@ -115,9 +119,11 @@ def test_rows_come_in_the_order_asked_for_twice_if_asked_twice() -> None:
 
 
 def test_initial_words_depend_on_the_seed_alone_with_padding_0() -> None:
-    words = initial_words(5000, 50, 3)
-    np.testing.assert_array_equal(words, initial_words(5000, 50, 3))
-    assert not np.array_equal(words, initial_words(5000, 50, 4))
+    words, pretrained = initial_words(5000, 50, 3, None, 5000)
+    np.testing.assert_array_equal(words, initial_words(5000, 50, 3, None, 5000).weight_VD)
+    assert not np.array_equal(words, initial_words(5000, 50, 4, None, 5000).weight_VD)
+    assert not pretrained.any()
+    assert len(pretrained) == 5000
     assert (words.shape, words.dtype) == ((5000, 50), np.float32)
     assert not words[0].any()
     assert words[1:].var() == pytest.approx(1 / 50, rel=0.01)
