@@ -117,12 +117,50 @@ def score(options: argparse.Namespace) -> list[dict[str, Any]]:
     return [_row("score / seqeval strict", mine / yours, mine, yours, "tokens/s")]
 
 
+def crf(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Loss and gradient of the CRF: our closed form against MXNet's autograd through the recursion."""
+    # MXNet reads it when it is imported.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    return [_crf_of_size(10 * options.repeats, *size) for size in ((32, 15, 17), (32, 40, 17), (64, 22, 33))]
+
+
+def _crf_of_size(repeats: int, num_sentences: int, num_tokens: int, num_tags: int) -> dict[str, Any]:
+    from bench.crf_autograd import AutogradCrf
+    from ner_dist.crf import Scores, likelihood
+
+    rng = np.random.default_rng(0)
+    tag_TB = rng.integers(0, num_tags, (num_tokens, num_sentences))
+    emission_TBK = rng.normal(size=(*tag_TB.shape, num_tags)).astype(np.float32)
+    length_B = rng.integers(num_tokens // 2, num_tokens + 1, num_sentences)
+    shapes = (num_tags, (num_tags, num_tags), num_tags)
+    scores = Scores(*(rng.normal(size=shape).astype(np.float32) for shape in shapes))
+    autograd = AutogradCrf(scores)
+
+    def ours() -> float:
+        return likelihood(emission_TBK, tag_TB, length_B, scores).loss
+
+    def theirs() -> float:
+        return autograd.loss_and_gradient(emission_TBK, tag_TB, length_B)
+
+    assert np.isclose(ours(), theirs(), rtol=1e-5)
+    times = [(_seconds(ours), _seconds(theirs)) for _ in range(repeats)]
+    mine, yours = (1e3 * statistics.median(column) for column in zip(*times))
+    name = f"CRF, autograd / closed form, {num_sentences} x {num_tokens} tokens, {num_tags} tags"
+    return _row(name, yours / mine, yours, mine, "ms")
+
+
+def _seconds(action: Callable[[], Any]) -> float:
+    began_s = time.perf_counter()
+    action()
+    return time.perf_counter() - began_s
+
+
 def _row(name: str, ratio: float, value: float, against: float, unit: str) -> dict[str, Any]:
     print(f"{name:60} {ratio:8.3f}   {value:,.4g} / {against:,.4g} {unit}", flush=True)
     return {"name": name, "ratio": ratio, "value": value, "against": against, "unit": unit}
 
 
-BENCHMARKS = {"scaling": scaling, "padding": padding, "preparation": preparation, "score": score}
+BENCHMARKS = {"scaling": scaling, "padding": padding, "preparation": preparation, "score": score, "crf": crf}
 
 
 def main() -> None:
@@ -138,16 +176,18 @@ def main() -> None:
     unknown = set(options.names) - set(BENCHMARKS)
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
-    rows = {name: BENCHMARKS[name](options) for name in options.names or BENCHMARKS}
-    record = {
-        "date": str(datetime.date.today()),
-        "commit": commit(),
-        "hardware": hardware(),
-        "shards": options.shards,
-        "versions": {name: version(name) for name in ("mxnet", "horovod", "numpy", "pyarrow")},
-        "rows": rows,
-    }
-    RESULTS.write_text(json.dumps(record, indent=1) + "\n")
+    record = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for name in options.names or BENCHMARKS:
+        # Each benchmark says when and where it was run: some may be newer than others.
+        record[name] = {
+            "date": str(datetime.date.today()),
+            "commit": commit(),
+            "hardware": hardware(),
+            "shards": options.shards,
+            "versions": {package: version(package) for package in ("mxnet", "horovod", "numpy", "pyarrow")},
+            "rows": BENCHMARKS[name](options),
+        }
+        RESULTS.write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

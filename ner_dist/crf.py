@@ -89,6 +89,11 @@ def likelihood(emission_TBK: np.ndarray, tag_TB: np.ndarray, length_B: np.ndarra
     return Likelihood(lattice.log_partition_B.sum() - gold, emission, Scores(start, transition, end))
 
 
+def log_partition(emission_TBK: np.ndarray, length_B: np.ndarray, scores: Scores) -> np.ndarray:
+    """Logarithm of the sum over all sequences of exp(score): float64 (B,)."""
+    return _lattice(emission_TBK, length_B, scores).log_partition_B
+
+
 def marginals(emission_TBK: np.ndarray, length_B: np.ndarray, scores: Scores) -> np.ndarray:
     """Probability of each tag at each token, given the sentence: float64 (T, B, K), 0 for padding."""
     lattice = _lattice(emission_TBK, length_B, scores)

@@ -1,19 +1,17 @@
-"""Score a finished or running training: python -m ner_dist.evaluate RUN --split test [--conll FILE]."""
+"""Score a finished or running training: python -m ner_dist.evaluate RUN --split test [--conll FILE] [--json FILE]."""
 
 from __future__ import annotations
 
 import argparse
-import os
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
-from ner_dist import spans
 from ner_dist.entry import run_rank
 from ner_dist.errors import UserError
-from ner_dist.shard_format import Index, read_index, verify_file
+from ner_dist.shard_format import Index, read_index
 
 
 def table(scores: dict[str, Any]) -> str:
@@ -46,50 +44,6 @@ def table(scores: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-class ConllColumns:
-    """Collects predictions and writes them as `token gold predicted` lines in BIO, a blank line after a sentence."""
-
-    def __init__(self) -> None:
-        self._tags: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-
-    def observe(self, batch: Any, predicted_TB: np.ndarray) -> None:
-        for column, (sentence_id, length) in enumerate(zip(batch.sentence_id_B.tolist(), batch.length_B.tolist())):
-            self._tags[sentence_id] = batch.tag_TB[:length, column], predicted_TB[:length, column]
-
-    def write(self, path: Path, parts: list[ConllColumns], shards: Path, index: Index, split: str) -> None:
-        """Write the predictions of all ranks in the split's order; texts come from the shards."""
-        tags = {sentence_id: pair for part in parts for sentence_id, pair in part._tags.items()}
-        texts: dict[int, list[str]] = {}
-        for entry in index.splits[split]:
-            columns = pq.read_table(verify_file(shards, entry), columns=["sentence_id", "text"])
-            texts.update(zip(columns["sentence_id"].to_pylist(), columns["text"].to_pylist()))
-        partial = path.with_name(path.name + ".partial")
-        try:
-            with partial.open("w", encoding="utf-8") as file:
-                for sentence_id in sorted(tags):
-                    _write_sentence(file, texts[sentence_id], *tags[sentence_id], index.entity_types)
-            os.replace(partial, path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise UserError(f"--conll {path} could not be written ({error.strerror})") from error
-
-
-def _write_sentence(
-    file: TextIO, tokens: list[str], gold_T: np.ndarray, predicted_T: np.ndarray, types: list[str]
-) -> None:
-    columns = zip(tokens, _bio(gold_T, types), _bio(predicted_T, types))
-    # A token with a space in it would look like two columns.
-    file.writelines(f"{'_'.join(token.split())} {gold} {predicted}\n" for token, gold, predicted in columns)
-    file.write("\n")
-
-
-def _bio(tag_T: np.ndarray, types: list[str]) -> list[str]:
-    """BIO names of valid BILOU ids: L continues, U begins."""
-    names = {spans.O: "", spans.B: "B-", spans.U: "B-", spans.I: "I-", spans.L: "I-"}
-    prefix_T, type_T = spans.split_ids(tag_T)
-    return [names[prefix] + types[kind] if kind >= 0 else "O" for prefix, kind in zip(prefix_T, type_T)]
-
-
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m ner_dist.evaluate",
@@ -104,7 +58,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--conll", type=Path, metavar="FILE", help="write `token gold predicted` columns in BIO for another scorer"
     )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write a JSON line a sentence: tokens, entities, their confidence"
+    )
+    parser.add_argument(
+        "--n-best", type=int, default=0, metavar="N", help="with --json, also the N best readings of each sentence"
+    )
     arguments = parser.parse_args(argv)
+    if arguments.n_best < 0 or (arguments.n_best and not arguments.json):
+        parser.error("--n-best takes a number of 0 or more, and needs --json FILE")
 
     run_rank(lambda comm: _evaluate(arguments, comm))
 
@@ -115,6 +77,7 @@ def _evaluate(arguments: argparse.Namespace, comm: Any) -> None:
     from ner_dist import assemble, checkpoint, model, scoring
     from ner_dist import comm as exchange
     from ner_dist.plan import owned_shards
+    from ner_dist.prediction_files import ConllColumns, JsonLines, write
     from ner_dist.reader import Sentences
     from ner_dist.score import scores
 
@@ -136,19 +99,20 @@ def _evaluate(arguments: argparse.Namespace, comm: Any) -> None:
         return index, sentences, tagger, weight_VD
 
     index, sentences, tagger, weight_VD = exchange.on_every_rank(comm, open_split)
-    columns = ConllColumns()
-    counts = scoring.score_split(
-        tagger,
-        weight_VD,
-        sentences,
-        saved.config,
-        len(index.entity_types),
-        comm,
-        columns.observe if arguments.conll else None,
-    )
+    files: dict[Path, ConllColumns | JsonLines] = {}
     if arguments.conll:
-        parts = comm.gather_objects(columns)
-        exchange.on_rank_0(comm, lambda: columns.write(arguments.conll, parts, shards, index, arguments.split))
+        files[arguments.conll] = ConllColumns(index)
+    if arguments.json:
+        files[arguments.json] = JsonLines(index, arguments.n_best)
+
+    def observe(predicted: scoring.Predicted) -> None:
+        for file in files.values():
+            file.observe(predicted)
+
+    counts = scoring.score_split(tagger, weight_VD, sentences, saved.config, len(index.entity_types), comm, observe)
+    for path, file in files.items():
+        parts = comm.gather_objects(file.lines)
+        exchange.on_rank_0(comm, partial(write, path, file, parts, shards, arguments.split))
     if comm.rank == 0:
         print(f"{arguments.run} {arguments.split} ({arguments.checkpoint} checkpoint, epoch {saved.progress.epoch})")
         print(table(scores(counts, index.entity_types)))

@@ -189,7 +189,7 @@ def _score(run: Run, split: str) -> dict[str, Any]:
             run.config,
             len(run.index.entity_types),
             run.comm,
-            lambda batch, predicted_TB: run.watchdog.beat(),
+            lambda predicted: run.watchdog.beat(),
         )
     return scores(counts, run.index.entity_types)
 

@@ -174,13 +174,13 @@ def uses_vectors(sizes: Model, index: Index) -> bool:
 
 
 def word_units(sizes: Model, index: Index) -> int:
-    return index.vectors.num_units if index.vectors and uses_vectors(sizes, index) else sizes.word_units
+    return index.vectors.num_units if uses_vectors(sizes, index) and index.vectors else sizes.word_units
 
 
 def num_words(sizes: Model, index: Index) -> int:
     """Word ids from here on are read as unknown: without the vectors, words that train lacks mean nothing."""
-    known_by_vectors = index.vectors is not None and not uses_vectors(sizes, index)
-    return index.vectors.first_unseen if known_by_vectors and index.vectors else index.vocab["word"].num_values
+    ignored = index.vectors if not uses_vectors(sizes, index) else None
+    return ignored.first_unseen if ignored else index.vocab["word"].num_values
 
 
 def used_features(sizes: Model, index: Index) -> list[tuple[int, Feature]]:

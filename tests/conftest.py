@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -35,6 +36,63 @@ def synth_shards(synth_corpus: dict[str, Path], tmp_path_factory: pytest.TempPat
     out = tmp_path_factory.mktemp("synth-shards") / "shards"
     build(synth_corpus, Settings(num_shards=NUM_SYNTH_SHARDS, num_buckets=4), out, Problems())
     return out
+
+
+@pytest.fixture(scope="session")
+def rich_settings(synth_corpus: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Preparation with pretrained vectors of 5 units for half of the words, words of their own, and a lexicon."""
+    folder = tmp_path_factory.mktemp("rich")
+    lines = synth_corpus["train"].read_text(encoding="utf-8").split("\n")
+    words = sorted({line.split()[0].lower() for line in lines if line.strip()})
+    rng = np.random.default_rng(0)
+    with (folder / "vectors.txt").open("w", encoding="utf-8") as file:
+        for word in [*words[::2], *(f"only-in-vectors-{i}" for i in range(20))]:
+            file.write(" ".join([word, *(f"{value:.4f}" for value in rng.normal(0, 0.5, 5))]) + "\n")
+    (folder / "lexicon").mkdir()
+    for number, name in enumerate(("LOC", "PER")):
+        (folder / "lexicon" / f"{name}.txt").write_text("\n".join(words[number::7]) + "\n", encoding="utf-8")
+    return Settings(
+        num_shards=NUM_SYNTH_SHARDS,
+        num_buckets=4,
+        min_count=1,
+        vectors=str(folder / "vectors.txt"),
+        lexicon=str(folder / "lexicon"),
+    )
+
+
+@pytest.fixture(scope="session")
+def rich_shards(
+    synth_corpus: dict[str, Path], rich_settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """As synth_shards, with pretrained vectors and lexicon features."""
+    out = tmp_path_factory.mktemp("rich-shards") / "shards"
+    build(synth_corpus, rich_settings, out, Problems())
+    return out
+
+
+@pytest.fixture(scope="session")
+def everything_on() -> list[str]:
+    """Command-line knobs that switch on every part of training that is off by default."""
+    values = {
+        "model.vectors": "require",
+        "model.dropout_locked": "true",
+        "model.dropout_words": 0.1,
+        "model.dropout_singletons": 0.5,
+        "model.dropout_chars": 0.1,
+        "model.lstm_layers": 2,
+        "loss.likelihood": "sentence",
+        "optimizer.name": "nadam",
+        "optimizer.schedule": "plateau",
+        "optimizer.plateau_epochs": 1,
+        "optimizer.warmup_steps": 10,
+        "optimizer.decoupled_decay": 0.01,
+        "optimizer.frozen_epochs": 1,
+        "optimizer.clip_norm": 1.0,
+        "train.average": 0.9,
+        "data.train_on": "train+dev",
+        "train.keep": "last",
+    }
+    return [word for name, value in values.items() for word in (f"--{name}", str(value))]
 
 
 @pytest.fixture(scope="session")

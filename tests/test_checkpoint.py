@@ -16,7 +16,7 @@ import pytest
 from ner_dist import checkpoint
 from ner_dist.checkpoint import Checkpoint, CheckpointError, Progress, load, require_same_data, require_same_knobs, save
 from ner_dist.config import Config, Data, Model, Optimizer, Train
-from ner_dist.shard_format import Index, read_index, vocab_files
+from ner_dist.shard_format import Index, read_index, read_vectors, vocab_files
 
 
 @pytest.fixture
@@ -268,3 +268,55 @@ def test_knobs_of_where_how_long_and_how_often_may_change(place: Path, index: In
         saved.config.train, epochs=99, patience=3, resume=True, checkpoint_steps=5, log_steps=1, hang_seconds=0.0
     )
     require_same_knobs(saved, dataclasses.replace(saved.config, run="moved", data=Data("moved"), train=train), place)
+
+
+# --- What was averaged, and the pretrained vectors
+
+
+def test_the_average_is_what_predictions_are_made_with_if_one_was_kept(index: Index) -> None:
+    plain = made(index, 3)
+    np.testing.assert_array_equal(plain.words(), plain.arrays["words"])
+    average = {"average/lstm.0.forward_lstm": np.full(7, 9, np.float32), "average_words": np.ones((4, 2), np.float32)}
+    averaged = dataclasses.replace(plain, arrays={**plain.arrays, **average})
+    assert averaged.parameters()["lstm.0.forward_lstm"].tolist() == [9] * 7
+    assert (averaged.words() == 1).all()
+
+
+def test_checkpoints_share_the_pretrained_vectors_and_outlive_the_shards(
+    place: Path, rich_shards: Path, tmp_path: Path
+) -> None:
+    shards = Path(shutil.copytree(rich_shards, tmp_path / "shards"))
+    index = read_index(shards)
+    content = (shards / "vectors.npy").read_bytes()
+    checkpoint.take_along(shards, place.parent)
+    for number in (1, 2):
+        save(place, made(index, number), vocab_files(shards, index))
+    checkpoint.take_along(shards, place.parent)
+    shutil.rmtree(shards)
+    assert (place / "vectors.npy").read_bytes() == content
+    assert (place / "vectors.npy").stat().st_ino == (place.parent / "vectors.npy").stat().st_ino
+    assert read_vectors(place, load(place).index).shape[1] == 5
+    assert names(place) == ["last", "vectors.npy"]
+
+
+def test_where_there_are_no_links_the_vectors_are_copied(
+    place: Path, rich_shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    checkpoint.take_along(rich_shards, place.parent)
+    assert (place.parent / "vectors.npy").read_bytes() == (rich_shards / "vectors.npy").read_bytes()
+
+
+def test_a_cosine_schedule_cannot_be_prolonged(place: Path, index: Index) -> None:
+    for schedule, refused in (("cosine", True), ("inverse", False)):
+        begun = Config(optimizer=Optimizer(schedule=schedule), train=Train(epochs=3))  # type: ignore[arg-type]
+        longer = dataclasses.replace(begun, train=Train(epochs=5))
+        saved = Checkpoint({}, Progress(), begun, index)
+        if refused:
+            with pytest.raises(CheckpointError, match=r"train.epochs 3 -> 5"):
+                require_same_knobs(saved, longer, place)
+        else:
+            require_same_knobs(saved, longer, place)

@@ -247,3 +247,26 @@ def test_every_knob_has_a_meaning_and_every_exception_is_a_knob() -> None:
 def test_what_decides_the_result_may_not_change_in_a_continuation() -> None:
     parts = ("model.", "loss.", "optimizer.", "train.seed", "train.batch_sentences")
     assert not [name for name in config.RESUMABLE if name.startswith(parts)]
+
+
+@pytest.mark.parametrize(
+    ("argv", "part"),
+    [
+        ("--loss.likelihood sentence --loss.weighting frequency", "which --loss.likelihood sentence does not have"),
+        ("--data.train_on train+dev", "say --train.keep last"),
+        ("--train.average 1", "--train.average is 1.0, expected a number below 1"),
+        ("--optimizer.plateau_factor 1.5", "--optimizer.plateau_factor is 1.5, expected a number below 1"),
+        ("--model.dropout_singletons 1.5", "--model.dropout_singletons is 1.5, expected 0 to 1"),
+        ("--model.dropout_words 0.99", "--model.dropout_words is 0.99, expected 0 to 0.95"),
+        ("--model.features 3", "--model.features"),
+        ("--model.feature_units 0", "--model.feature_units is 0, expected a number above 0"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(argv: str, part: str) -> None:
+    assert part in refusal(*argv.split())
+
+
+def test_features_are_a_list_of_names_or_nothing() -> None:
+    assert parsed("--model.features", "[caps,lexicon]")["model.features"] == ["caps", "lexicon"]
+    assert parsed("--model.features", "[]")["model.features"] == []
+    assert parsed("--model.features", "null") == {}

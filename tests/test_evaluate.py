@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -14,15 +15,12 @@ from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
 from seqeval.scheme import IOB2, Entities
 from tag_sequences import TYPES, ids, starts
 
-from data_prep.problems import Problems
-from data_prep.settings import Settings
-from data_prep.write import build
 from ner_dist import assemble, checkpoint, config
 from ner_dist.checkpoint import Checkpoint, Progress
 from ner_dist.comm import Solo
-from ner_dist.evaluate import ConllColumns, table
+from ner_dist.evaluate import table
 from ner_dist.score import count, scores
-from ner_dist.shard_format import read_index, vocab_files
+from ner_dist.shard_format import vocab_files
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -31,6 +29,8 @@ class Evaluation(NamedTuple):
     out: str
     # Of the --conll file: sentences of (token, gold, predicted).
     sentences: list[list[tuple[str, str, str]]]
+    # Of the --json file.
+    records: list[dict[str, Any]]
 
 
 def train(run: Path, shards: Path, knobs: list[str]) -> None:
@@ -38,10 +38,12 @@ def train(run: Path, shards: Path, knobs: list[str]) -> None:
     settings, _ = config.parse(["--data.shards", str(shards), *knobs, "--optimizer.learning_rate", "0.02"])
     comm = Solo()
     index, splits = assemble.open_shards(settings, comm)
-    learner = assemble.new_learner(settings, index, comm)
+    learner, hiding = assemble.new_learner(settings, index, comm), assemble.new_hiding(settings, index)
     for epoch in range(4):
-        for step, batch, shared in assemble.train_steps(settings, index, splits["train"], learner, comm, epoch, 0):
-            learner.step(batch, shared, epoch, step.step_id)
+        for step, batch, shared in assemble.train_steps(
+            settings, index, splits["train"], hiding, learner, comm, epoch, 0
+        ):
+            learner.step(batch, shared, epoch, step.step_id, 0.02)
     (run / "checkpoints").mkdir(parents=True)
     saved = Checkpoint(learner.state(), Progress(epoch=4), settings, index)
     checkpoint.save(run / "checkpoints" / "best", saved, vocab_files(shards, index))
@@ -52,12 +54,14 @@ def evaluation(synth_shards: Path, tiny_knobs: list[str], tmp_path_factory: pyte
     folder = tmp_path_factory.mktemp("evaluate")
     train(folder / "run", synth_shards, tiny_knobs)
     command = [sys.executable, "-m", "ner_dist.evaluate", str(folder / "run"), "--conll", str(folder / "test.conll")]
+    command += ["--json", str(folder / "test.json"), "--n-best", "3"]
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (finished.returncode, finished.stderr) == (0, "")
-    assert sorted(path.name for path in folder.iterdir()) == ["run", "test.conll"]
+    assert sorted(path.name for path in folder.iterdir()) == ["run", "test.conll", "test.json"]
     blocks = (folder / "test.conll").read_text(encoding="utf-8").split("\n\n")
     assert blocks.pop() == ""
-    return Evaluation(finished.stdout, [_columns(block) for block in blocks])
+    records = [json.loads(line) for line in (folder / "test.json").read_text(encoding="utf-8").splitlines()]
+    return Evaluation(finished.stdout, [_columns(block) for block in blocks], records)
 
 
 def _columns(block: str) -> list[tuple[str, str, str]]:
@@ -106,6 +110,48 @@ def test_seqeval_finds_in_the_file_the_scores_that_were_printed(evaluation: Eval
     assert 5 < numbers["micro"][2] < 95
 
 
+def bio(length: int, entities: list[dict[str, Any]]) -> list[str]:
+    tags = ["O"] * length
+    for entity in entities:
+        tags[entity["start"] : entity["end"]] = [f"I-{entity['type']}"] * (entity["end"] - entity["start"])
+        tags[entity["start"]] = f"B-{entity['type']}"
+    return tags
+
+
+def test_the_json_lines_say_what_the_columns_say(evaluation: Evaluation) -> None:
+    assert [record["id"] for record in evaluation.records] == list(range(len(evaluation.sentences)))
+    for record, sentence in zip(evaluation.records, evaluation.sentences):
+        tokens, gold, predicted = zip(*sentence)
+        assert tuple(record["tokens"]) == tokens
+        assert tuple(bio(len(tokens), record["gold"])) == gold
+        assert tuple(bio(len(tokens), record["entities"])) == predicted
+        for entity in record["gold"] + record["entities"]:
+            assert entity["text"] == " ".join(tokens[entity["start"] : entity["end"]])
+
+
+def test_the_first_reading_is_the_prediction_and_probabilities_are_those_of_a_distribution(
+    evaluation: Evaluation,
+) -> None:
+    for record in evaluation.records:
+        first, *others = record["n_best"]
+        assert bio(len(record["tokens"]), first["entities"]) == bio(len(record["tokens"]), record["entities"])
+        probabilities = [first["probability"], *(other["probability"] for other in others)]
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert 0 <= sum(probabilities) <= 1 + 1e-5
+        for entity in record["entities"]:
+            # The readings that hold the entity are a part of those that make its probability.
+            place = {key: entity[key] for key in ("start", "end", "type")}
+            held = sum(reading["probability"] for reading in record["n_best"] if place in reading["entities"])
+            assert held - 1e-5 <= entity["confidence"] <= 1
+
+
+def test_n_best_needs_the_file_it_goes_to(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ner_dist.evaluate", str(tmp_path), "--n-best", "3"]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert finished.returncode == 2
+    assert "--n-best takes a number of 0 or more, and needs --json FILE" in finished.stderr
+
+
 def test_the_head_says_what_was_scored(evaluation: Evaluation) -> None:
     assert re.match(r".*/run test \(best checkpoint, epoch 4\)\n", evaluation.out)
 
@@ -144,37 +190,3 @@ def test_the_columns_of_the_table_line_up_whatever_the_names() -> None:
     head, *_, totals = table(result).split("\n\n")[0].splitlines()
     assert totals.startswith(name)
     assert len(head) == len(totals)
-
-
-class Predicted(NamedTuple):
-    """As much of a batch as the columns look at."""
-
-    sentence_id_B: np.ndarray
-    length_B: np.ndarray
-    tag_TB: np.ndarray
-
-
-def test_parts_of_ranks_are_put_together_in_the_order_of_the_split(synth_shards: Path, tmp_path: Path) -> None:
-    index = read_index(synth_shards)
-    parts = [ConllColumns(), ConllColumns()]
-    # Sentence ids 5 and 0 by one rank, 3 by the other; tags U and O of the first type.
-    parts[0].observe(Predicted(np.array([5, 0]), np.array([2, 1]), np.full((3, 2), 4)), np.zeros((3, 2), np.int64))
-    parts[1].observe(Predicted(np.array([3]), np.array([3]), np.zeros((3, 1))), np.array([[1], [2], [3]]))
-    parts[0].write(tmp_path / "out", parts, synth_shards, index, "test")
-    blocks = (tmp_path / "out").read_text().split("\n\n")
-    name = index.entity_types[0]
-    assert [[line.split()[1:] for line in block.split("\n")] for block in blocks[:-1]] == [
-        [[f"B-{name}", "O"]],
-        [["O", f"B-{name}"], ["O", f"I-{name}"], ["O", f"I-{name}"]],
-        [[f"B-{name}", "O"], [f"B-{name}", "O"]],
-    ]
-
-
-def test_a_token_with_white_space_stays_one_column(tmp_path: Path) -> None:
-    (tmp_path / "train.jsonl").write_text('{"tokens": ["New\\u00a0York", "x"], "tags": ["B-LOC", "O"]}\n' * 2)
-    source = tmp_path / "train.jsonl"
-    index = build({"train": source, "dev": source}, Settings(num_shards=1), tmp_path / "shards", Problems())
-    columns = ConllColumns()
-    columns.observe(Predicted(np.array([0]), np.array([2]), np.array([[4], [0]])), np.array([[4], [0]]))
-    columns.write(tmp_path / "out", [columns], tmp_path / "shards", index, "dev")
-    assert (tmp_path / "out").read_text() == "New_York B-LOC B-LOC\nx O O\n\n"

@@ -59,13 +59,16 @@ def knobs(few_shards: Path, tiny_knobs: list[str]) -> list[str]:
 @pytest.fixture(scope="module")
 def runs(knobs: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     """Run directories of one training by the number of ranks; 0 is a plain process."""
-    folder = tmp_path_factory.mktemp("runs")
-    for num_ranks in (0, 1, 2, 4):
+    return trained(knobs, (0, 1, 2, 4), tmp_path_factory.mktemp("runs"))
+
+
+def trained(knobs: list[str], numbers: tuple[int, ...], folder: Path) -> dict[int, Path]:
+    for num_ranks in numbers:
         train = ["ner_dist.train", *knobs, "--run", folder / str(num_ranks)]
         finished = run(on_ranks(num_ranks, *train) if num_ranks else alone(*train), folder)
         assert finished.code == 0, finished.err
         assert finished.left == []
-    return {num_ranks: folder / str(num_ranks) for num_ranks in (0, 1, 2, 4)}
+    return {num_ranks: folder / str(num_ranks) for num_ranks in numbers}
 
 
 def metrics(path: Path, kind: str) -> list[dict[str, Any]]:
@@ -115,6 +118,38 @@ def test_ranks_score_as_one_process_does(runs: dict[int, Path], num_ranks: int) 
     names = [f"dev_{name}" for name in ("precision", "recall", "f1", "token_f1")]
     of_epochs = [[[line[name] for name in names] for line in metrics(runs[n], "epoch")] for n in (0, num_ranks)]
     assert of_epochs[0] == of_epochs[1]
+
+
+@pytest.fixture(scope="module")
+def everything(
+    rich_shards: Path, tiny_knobs: list[str], everything_on: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[int, Path]:
+    """The same with all that training can do switched on: CRF, vectors, lexicon, dropout of every kind, averaging."""
+    values = {
+        "data.shards": rich_shards,
+        "optimizer.learning_rate": 0.02,
+        "train.epochs": 4,
+        "train.log_steps": 1,
+        "train.device": "cpu",
+    }
+    more = [word for name, value in values.items() for word in (f"--{name}", str(value))]
+    return trained([*tiny_knobs, *everything_on, *more], (0, 2, 4), tmp_path_factory.mktemp("everything"))
+
+
+@pytest.mark.parametrize("num_ranks", [2, 4])
+def test_ranks_equal_one_process_with_everything_on(everything: dict[int, Path], num_ranks: int) -> None:
+    curves = [metrics(everything[n], "steps") for n in (0, num_ranks)]
+    for name in ("steps", "loss", "gradient_norm", "learning_rate"):
+        expected, found = ([line[name] for line in curve] for curve in curves)
+        np.testing.assert_allclose(found, expected, rtol=1e-3)
+    alone, together = (checkpoint.load(everything[n] / "checkpoints" / "last").arrays for n in (0, num_ranks))
+    assert alone.keys() == together.keys()
+    for name, array in alone.items():
+        np.testing.assert_allclose(together[name], array, rtol=1e-2, atol=2e-4, err_msg=name)
+    scored = [result(everything[n]) for n in (0, num_ranks)]
+    assert scored[0]["test"]["entity"]["right"] > 0
+    for name in ("dev", "test", "steps", "best_epoch"):
+        assert scored[0][name] == scored[1][name]
 
 
 def test_every_rank_keeps_a_log(runs: dict[int, Path]) -> None:

@@ -18,7 +18,7 @@ import pytest
 from data_prep.features import capitalisation
 from data_prep.problems import Problems
 from data_prep.settings import Settings
-from data_prep.vocab import char_type, normalise
+from data_prep.vocab import char_type
 from data_prep.write import build
 from ner_dist.plan import Step, epoch_steps, owned_shards
 from ner_dist.reader import Batch, Sentences
@@ -34,6 +34,7 @@ from ner_dist.shard_format import (
     read_vocab,
 )
 from ner_dist.spans import bilou_tags
+from ner_dist.words import normalise
 
 ALL = list(range(8))
 
@@ -363,3 +364,41 @@ def test_a_flipped_bit_never_changes_what_is_read(shards: Path) -> None:
             for mine, yours in zip(one, other):
                 np.testing.assert_array_equal(mine, yours)
     assert num_refused > 20
+
+
+# --- Two splits together, and words that mean nothing without their vectors
+
+
+@pytest.mark.parametrize("num_ranks", [1, 3, 8])
+def test_train_and_dev_together_are_each_sentence_of_both_once(synth_shards: Path, num_ranks: int) -> None:
+    index = read_index(synth_shards)
+    rows_SB = sum(np.array([shard.rows for shard in index.splits[split]]) for split in ("train", "dev"))
+    apart = {split: Sentences(synth_shards, index, split, ALL, 1) for split in ("train", "dev")}
+    contents = sorted(_contents(batch) for sentences in apart.values() for batch in sentences.scoring_batches(1))
+    found = []
+    for rank in range(num_ranks):
+        owned = owned_shards(8, num_ranks, rank)
+        together = Sentences(synth_shards, index, "train+dev", owned, 1)
+        for step in epoch_steps(rows_SB, 7, 1, 0, num_ranks, rank):
+            batch = together.step_batch(step)
+            for column in range(0 if batch is None else len(batch.length_B)):
+                assert batch.length_B[column] <= index.bucket_edges[step.bucket_id]
+                found.append(_contents(batch, column))
+    assert sorted(found) == contents
+    assert len(contents) == 360
+
+
+def _contents(batch: Batch, column: int = 0) -> tuple[Any, ...]:
+    length = batch.length_B[column]
+    words, tags = batch.word_ids_W[batch.word_TB[:length, column]], batch.tag_TB[:length, column]
+    return int(batch.sentence_id_B[column]), words.tolist(), tags.tolist()
+
+
+def test_words_from_a_number_on_are_read_as_unknown(synth_shards: Path) -> None:
+    index = read_index(synth_shards)
+    whole, part = (Sentences(synth_shards, index, "dev", ALL, 1, limit) for limit in (None, 20))
+    for one, other in zip(whole.scoring_batches(40), part.scoring_batches(40)):
+        words, known = (batch.word_ids_W[batch.word_TB] for batch in (one, other))
+        assert (words >= 20).any()
+        real = one.mask_TB > 0
+        np.testing.assert_array_equal(known[real], np.where(words < 20, words, UNK_ID)[real])

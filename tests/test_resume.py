@@ -34,9 +34,14 @@ TIMES = ("tokens_per_second", "scoring_seconds")
 
 
 @pytest.fixture(scope="module")
-def knobs(synth_shards: Path, tiny_knobs: list[str]) -> list[str]:
+def rules(everything_on: list[str]) -> dict[str, list[str]]:
+    return {**RULES, "everything": everything_on}
+
+
+@pytest.fixture(scope="module")
+def knobs(rich_shards: Path, tiny_knobs: list[str]) -> list[str]:
     values = {
-        "data.shards": synth_shards,
+        "data.shards": rich_shards,
         "optimizer.learning_rate": 0.02,
         "train.batch_sentences": 25,
         "train.epochs": EPOCHS,
@@ -53,20 +58,20 @@ def train(knobs: list[str], path: Path, *more: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def runs(knobs: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(knobs: list[str], rules: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of runs of each rule by one plain process: whole-RULE, and killed-RULE as the kill left it."""
     folder = tmp_path_factory.mktemp("runs")
 
     def kill(rule: str) -> None:
         path = folder / f"killed-{rule}"
-        driven = [DRIVERS / "trouble.py", "kill", 0, KILLED_IN_STEP, *knobs, *RULES[rule], "--run", path]
+        driven = [DRIVERS / "trouble.py", "kill", 0, KILLED_IN_STEP, *knobs, *rules[rule], "--run", path]
         finished = run(alone(*driven), folder)
         # The command timeout ends as its child does, or says 128 + 9.
         assert finished.code in (-9, 137), finished.err
 
     with ThreadPoolExecutor(2) as pool:
-        whole = [pool.submit(train, [*knobs, *RULES[rule]], folder / f"whole-{rule}") for rule in RULES]
-        for part in [*whole, *(pool.submit(kill, rule) for rule in RULES)]:
+        whole = [pool.submit(train, [*knobs, *rules[rule]], folder / f"whole-{rule}") for rule in rules]
+        for part in [*whole, *(pool.submit(kill, rule) for rule in rules)]:
             part.result()
     return folder
 
@@ -125,10 +130,12 @@ def test_the_kill_came_in_the_midst_of_an_epoch_and_between_checkpoints(runs: Pa
         assert not (runs / f"killed-{rule}" / "result.json").exists()
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_killed_and_resumed_equals_uninterrupted_bitwise(runs: Path, copied: Any, knobs: list[str], rule: str) -> None:
+@pytest.mark.parametrize("rule", [*RULES, "everything"])
+def test_killed_and_resumed_equals_uninterrupted_bitwise(
+    runs: Path, copied: Any, knobs: list[str], rules: dict[str, list[str]], rule: str
+) -> None:
     path = copied(f"killed-{rule}")
-    train([*knobs, *RULES[rule]], path, "--train.resume", "true")
+    train([*knobs, *rules[rule]], path, "--train.resume", "true")
     assert_bitwise_equal(runs / f"whole-{rule}", path)
     assert result(path) == result(runs / f"whole-{rule}")
     assert_no_step_twice(path)

@@ -16,9 +16,9 @@ from ner_dist.comm import Solo
 from ner_dist.config import Config
 from ner_dist.model import Tagger
 from ner_dist.plan import owned_shards
-from ner_dist.reader import Batch, Sentences
+from ner_dist.reader import Sentences
 from ner_dist.score import Counts, count, scores
-from ner_dist.scoring import end_to_end, predictions, score_split
+from ner_dist.scoring import Predicted, end_to_end, predictions, score_split
 from ner_dist.shard_format import Index, read_index
 from ner_dist.word_table import initial_words
 
@@ -49,9 +49,9 @@ def scored(
     sentences = Sentences(shards, index, split, owned_shards(8, comm.num_ranks, comm.rank), 1)
     seen: list[int] = []
 
-    def observe(batch: Batch, predicted_TB: np.ndarray) -> None:
-        assert predicted_TB.shape == batch.tag_TB.shape
-        seen.extend(batch.sentence_id_B.tolist())
+    def observe(predicted: Predicted) -> None:
+        assert predicted.tag_TB.shape == predicted.batch.tag_TB.shape
+        seen.extend(predicted.batch.sentence_id_B.tolist())
 
     num_types = len(index.entity_types)
     counts = score_split(*untrained(settings, index), sentences, settings, num_types, comm, observe)  # type: ignore[arg-type]
@@ -65,7 +65,7 @@ def test_counts_are_those_of_all_sentences_one_by_one(settings: Config, index: I
     sentences = Sentences(synth_shards, index, "test", list(range(8)), 1)
     one_by_one = dataclasses.replace(settings, train=dataclasses.replace(settings.train, eval_batch_sentences=1))
     total = np.zeros_like(vector)
-    for batch, predicted_TB in predictions(*untrained(settings, index), sentences, one_by_one):
+    for batch, _, _, predicted_TB in predictions(*untrained(settings, index), sentences, one_by_one):
         gold, predicted = batch.tag_TB[:, 0].astype(np.int64), predicted_TB[:, 0]
         total += count(gold, predicted, np.arange(len(gold)) == 0, num_types).to_vector()
     np.testing.assert_array_equal(vector, total)

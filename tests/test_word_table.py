@@ -128,3 +128,41 @@ def test_initial_words_depend_on_the_seed_alone_with_padding_0() -> None:
     assert not words[0].any()
     assert words[1:].var() == pytest.approx(1 / 50, rel=0.01)
     assert abs(words).max() <= np.sqrt(3 / 50)
+
+
+def vectors_of(rows: list[int], sd: float = 0.5, num: int = 4000) -> np.ndarray:
+    """Vectors of the words, of the others none."""
+    vectors_VD = np.full((num, 10), np.nan, np.float32)
+    vectors_VD[rows] = np.random.default_rng(0).normal(0.1, sd, (len(rows), 10))
+    return vectors_VD
+
+
+def test_words_with_a_pretrained_vector_begin_with_it_and_the_rest_spreads_as_widely() -> None:
+    known = list(range(2, 4000, 2))
+    vectors_VD = vectors_of(known)
+    words = initial_words(4000, 10, 3, vectors_VD, 3000)
+    np.testing.assert_array_equal(words.weight_VD[known], vectors_VD[known])
+    assert not words.weight_VD[0].any()
+    rest = words.weight_VD[1::2]
+    assert np.isfinite(rest).all()
+    assert rest.var() == pytest.approx(0.25, rel=0.05)
+    # Only words that training meets can be learnt.
+    assert words.pretrained_L.tolist() == [row in set(known) for row in range(3000)]
+    table = WordTable(words, optimizer.create(Optimizer()), key=0)
+    assert [state.shape for state in table.states_LD] == [(3000, 10)] * 2
+
+
+def test_words_of_the_vectors_alone_are_never_learnt_and_frozen_ones_not_yet() -> None:
+    table = WordTable(initial_words(40, 10, 3, vectors_of([3, 4, 30], num=40), 20), optimizer.create(Optimizer()), 0)
+    ids = np.array([1, 3, 4, 7, 19, 20, 30])
+    assert ids[table.learnable(ids, frozen=False)].tolist() == [1, 3, 4, 7, 19]
+    assert ids[table.learnable(ids, frozen=True)].tolist() == [1, 7, 19]
+    assert table.learnable(np.array([3, 30]), frozen=True).tolist() == []
+
+
+def test_what_is_learnt_is_the_beginning_of_the_table_in_the_same_memory() -> None:
+    table = WordTable(initial_words(40, 10, 3, None, 20), optimizer.create(Optimizer()), 0)
+    table.update(np.array([5]), mx.nd.ones((1, 10)))
+    np.testing.assert_array_equal(table.learnt_LD, table.weight_VD[:20])
+    table.learnt_LD[7] = 9
+    assert (table.weight_VD[7] == 9).all()
