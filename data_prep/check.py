@@ -12,7 +12,7 @@ from data_prep.prepare import Prepared, prepare, split_stats
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.source import Progress
-from data_prep.summary import percent, table
+from data_prep.summary import coverage_lines, percent, table
 
 RARE_ENTITIES = 50
 SINGLE_TAG_SHARE = 0.999
@@ -103,6 +103,7 @@ def report_lines(prepared: Prepared) -> list[str]:
         *table(["entities", *resolved.splits], entity_rows),
         "",
         *_length_lines(prepared),
+        *coverage_lines(dict(zip(resolved.splits, stats))),
         f"padding to the edges of {len(prepared.edges)} buckets: {percent(padding, 1)}",
     ]
 

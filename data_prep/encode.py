@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,14 +39,16 @@ class Encoding(NamedTuple):
         return [Feature(name, len(feature.vocab.values)) for name, feature in self.features.items()]
 
 
-def fit_encoding(intake: Intake, resolved: Resolved, settings: Settings) -> Encoding:
-    """Vocabularies and features of the training split (split 0)."""
+def fit_encoding(
+    intake: Intake, resolved: Resolved, settings: Settings, vector_rows: Mapping[str, int] | None = None
+) -> Encoding:
+    """Vocabularies and features of the training split (split 0), and the words that have a pretrained vector."""
     count_V = resolved.token_SV[0]
     features = fit_features(Corpus(intake.token_V, count_V, intake.pos, resolved.pos_SP[0]), settings)
     num_tags = 1 + 4 * len(resolved.entity_types)
     schema = shard_schema(num_tags, [Feature(name, len(fitted.vocab.values)) for name, fitted in features.items()])
     return Encoding(
-        fit_words(intake.token_V, count_V, settings),
+        fit_words(intake.token_V, count_V, settings, vector_rows),
         fit_chars(intake.token_V, count_V, settings),
         features,
         pa.array(intake.token_V, pa.string()),

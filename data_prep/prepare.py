@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data_prep.buckets import optimal_edges, padding_share
+from data_prep.coverage import coverage, misses
 from data_prep.encode import Encoding, fit_encoding
 from data_prep.intake import Intake, take_in
 from data_prep.odd_text import report_odd_text
@@ -16,6 +17,7 @@ from data_prep.resolve import Resolved, resolve
 from data_prep.settings import Settings
 from data_prep.source import Progress
 from data_prep.splits import split_names
+from data_prep.vectors import Vectors, read_vectors
 from ner_dist.shard_format import UNK_ID
 from ner_dist.spans import bilou_tags
 
@@ -28,6 +30,7 @@ class Prepared(NamedTuple):
     resolved: Resolved
     encoding: Encoding
     edges: list[int]
+    vectors: Vectors | None
 
 
 def prepare(
@@ -35,6 +38,9 @@ def prepare(
 ) -> Prepared | None:
     """Read the files of each split (or the one file to be split). None if errors leave nothing to go on with."""
     paths = list(sources.values())
+    vectors = None
+    if settings.vectors is not None:
+        vectors = read_vectors(Path(settings.vectors), spill / "vectors", problems, progress)
     intake = take_in(paths, settings, spill / "intake", problems, progress)
     if not sum(intake.sentences_by_source):
         return None
@@ -43,21 +49,32 @@ def prepare(
     intake.hash_path.unlink()
     report_odd_text(intake.token_V, resolved.token_SV.sum(0), str(paths[0]), problems)
     edges = optimal_edges(resolved.length_SL.sum(0), settings.num_buckets)
-    return Prepared(sources, intake, resolved, fit_encoding(intake, resolved, settings), edges)
+    encoding = fit_encoding(intake, resolved, settings, vectors and vectors.rows)
+    found = encoding.words.found
+    if found is not None and not any(found.steps):
+        problems.error(
+            str(settings.vectors), "no word of the corpus has a vector here; are these vectors of its language?"
+        )
+    return Prepared(sources, intake, resolved, encoding, edges, vectors)
 
 
 def split_stats(prepared: Prepared, split_id: int) -> dict[str, Any]:
     """Facts of one split, for reports and loss weights."""
     resolved = prepared.resolved
-    unknown_V = prepared.encoding.words.id_V == UNK_ID
     length_L, tag_K = resolved.length_SL[split_id], resolved.tag_SK[split_id]
-    return {
+    words, count_V = prepared.encoding.words, resolved.token_SV[split_id]
+    stats = {
         "num_sentences": int(length_L.sum()),
         "num_tokens": int(tag_K.sum()),
         "entities": resolved.entities(split_id),
         "tags": dict(zip(bilou_tags(resolved.entity_types), tag_K.tolist())),
-        "unknown_words": int(resolved.token_SV[split_id][unknown_V].sum()),
+        "unknown_words": int(count_V[words.id_V == UNK_ID].sum()),
         # Share of the slots if every sentence is padded to its bucket's edge; batches pad less.
         "padding_to_edge": round(padding_share(length_L, prepared.edges), 6),
         "longest": int(np.flatnonzero(length_L)[-1]) if length_L.any() else 0,
     }
+    if words.found is not None:
+        stats["with_vector"] = coverage(words, count_V)
+        if split_id == 0:
+            stats["without_vector"] = misses(words, count_V)
+    return stats

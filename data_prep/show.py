@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from data_prep.agreement import agreement_lines
 from data_prep.summary import percent, summary_lines, table
 from ner_dist.shard_format import Index, ShardError, read_index, verify_file
 from ner_dist.spans import bilou_tags
@@ -19,6 +20,8 @@ def verify(directory: Path) -> Index:
     index = read_index(directory)
     for vocab in index.vocab.values():
         verify_file(directory, vocab)
+    if index.vectors is not None:
+        verify_file(directory, index.vectors)
     for shards in index.splits.values():
         for shard in shards:
             verify_file(directory, shard)
@@ -45,7 +48,7 @@ def describe(directory: Path, index: Index) -> list[str]:
     files = [shard for shards in index.splits.values() for shard in shards]
     megabytes = sum(shard.num_bytes for shard in files) / 1e6
     lines = [f"{directory}: {len(files)} shards, {megabytes:.1f} MB, every checksum as the index says", ""]
-    lines += [*summary_lines(index), "", *_bucket_lines(index), ""]
+    lines += [*summary_lines(index), *agreement_lines(directory, index), "", *_bucket_lines(index), ""]
     lines += [
         f"source of {source['split']}: {source['name']}, {source['num_bytes']:,} bytes" for source in index.sources
     ]

@@ -26,17 +26,19 @@ BYTE_ORDER_MARKS = (
 
 # Called with the number of bytes read from disk since the last call.
 Progress = Callable[[int], object]
+# Chooses one of the files that a zip holds, or raises CorpusError.
+Pick = Callable[[Path, list[str]], str]
 
 
-def _zip_member(path: Path, archive: zipfile.ZipFile) -> IO[bytes]:
-    names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+def only_member(path: Path, names: list[str]) -> str:
+    """The one file of a zip. Raises CorpusError if it holds another number of them."""
     if len(names) != 1:
         raise CorpusError(f"{path}: the zip holds {len(names)} files, expected one; unpack it and name the file")
-    return archive.open(names[0])
+    return names[0]
 
 
 @contextmanager
-def open_bytes(path: Path, progress: Progress | None = None) -> Iterator[Iterator[bytes]]:
+def open_bytes(path: Path, progress: Progress | None = None, pick: Pick = only_member) -> Iterator[Iterator[bytes]]:
     """Blocks of a file's content, decompressed if its first bytes say gzip or zip.
 
     Raises CorpusError for an absent, empty or damaged file.
@@ -53,7 +55,7 @@ def open_bytes(path: Path, progress: Progress | None = None) -> Iterator[Iterato
                 with gzip.open(raw) as unpacked:
                     yield _blocks(unpacked, raw, progress)
             elif magic == b"PK\x03\x04":
-                with zipfile.ZipFile(raw) as archive, _zip_member(path, archive) as member:
+                with zipfile.ZipFile(raw) as archive, archive.open(pick(path, _member_names(archive))) as member:
                     yield _blocks(member, raw, progress)
             else:
                 yield _blocks(raw, raw, progress)
@@ -63,6 +65,10 @@ def open_bytes(path: Path, progress: Progress | None = None) -> Iterator[Iterato
         raise CorpusError(f"{path}: no permission to read the file") from error
     except (RuntimeError, NotImplementedError) as error:
         raise CorpusError(f"{path}: the zip cannot be read ({error}); unpack it and name the file") from error
+
+
+def _member_names(archive: zipfile.ZipFile) -> list[str]:
+    return [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
 
 
 def _blocks(stream: IO[bytes] | gzip.GzipFile, raw: IO[bytes], progress: Progress | None) -> Iterator[bytes]:
@@ -75,9 +81,9 @@ def _blocks(stream: IO[bytes] | gzip.GzipFile, raw: IO[bytes], progress: Progres
         yield block
 
 
-def head(path: Path) -> bytes:
+def head(path: Path, pick: Pick = only_member) -> bytes:
     """The first block of a file, for looking at."""
-    with open_bytes(path) as blocks:
+    with open_bytes(path, pick=pick) as blocks:
         block = next(blocks, b"")
     if not block:
         raise CorpusError(f"{path}: the file is empty")

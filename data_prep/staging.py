@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from ner_dist.shard_format import INDEX_NAME
+from ner_dist.shard_format import INDEX_NAME, VECTORS_NAME
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -30,7 +30,8 @@ def check_output(out: Path, sources: list[Path]) -> None:
     names = sorted(path.name for path in out.iterdir())
     if names and INDEX_NAME not in names:
         raise OutputError(f"--out {out} holds {names[0]} but no {INDEX_NAME}: not a shard set, so it is not replaced")
-    foreign = [name for name in names if name not in (INDEX_NAME, "vocab") and not name.endswith(".parquet")]
+    parts = (INDEX_NAME, VECTORS_NAME, "vocab")
+    foreign = [name for name in names if name not in parts and not name.endswith(".parquet")]
     if foreign:
         raise OutputError(f"--out {out} holds {foreign[0]}, which is no part of a shard set, so it is not replaced")
     for source in sources:

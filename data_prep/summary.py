@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ner_dist.shard_format import Index
+from ner_dist.words import STEPS
 
 
 def table(header: list[str], rows: list[list[str]]) -> list[str]:
@@ -18,6 +21,25 @@ def table(header: list[str], rows: list[list[str]]) -> list[str]:
 
 def percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+def coverage_lines(stats: dict[str, dict[str, Any]]) -> list[str]:
+    """From the facts of each split: which words have a pretrained vector. No lines if there are no vectors."""
+    rows = []
+    for split, facts in stats.items():
+        if "with_vector" in facts:
+            types, tokens = (facts["with_vector"][kind] for kind in ("types", "tokens"))
+            num_found = [sum(found[step] for step in STEPS) for found in (types, tokens)]
+            shares = [percent(num_found[0], types["all"]), percent(num_found[1], tokens["all"])]
+            rows.append([split, *shares, *(percent(tokens[step], tokens["all"]) for step in STEPS)])
+    if not rows:
+        return []
+    misses = next(iter(stats.values()))["without_vector"]
+    shown = ", ".join(f"{form} ({count:,})" for form, count in misses.items()) or "none"
+    return [
+        *table(["with a vector", "distinct words", "tokens", "as it is", "lower case", "digits as 0"], rows),
+        f"most frequent words of train without one: {shown}",
+    ]
 
 
 def summary_lines(index: Index) -> list[str]:
@@ -41,7 +63,13 @@ def summary_lines(index: Index) -> list[str]:
         [name, *(f"{index.stats[split]['entities'][name]:,}" for split in splits)] for name in index.entity_types
     ]
     sizes = ", ".join(f"{name} {vocab.num_values:,}" for name, vocab in index.vocab.items())
-    lines = [*table(header, rows), "", *table(["entities", *splits], entity_rows), "", f"vocabularies: {sizes}"]
+    lines = [*table(header, rows), "", *table(["entities", *splits], entity_rows), ""]
+    if index.vectors is not None:
+        lines += [*coverage_lines(index.stats), ""]
+    lines.append(f"vocabularies: {sizes}")
+    if index.vectors is not None:
+        alone = index.vocab["word"].num_values - index.vectors.first_unseen
+        lines.append(f"vectors: {index.vectors.num_units} units; {alone:,} words are not in train, but have a vector")
     lines.append(f"tags: {index.settings.get('scheme_found')}, stored as BILOU")
     lines += [f"{name.replace('_', ' ')}: {count:,}" for name, count in index.warnings.items()]
     return lines

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
+from collections.abc import Container, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -11,29 +11,47 @@ import numpy as np
 from data_prep.chunks import ragged_positions
 from data_prep.settings import Settings
 from ner_dist.shard_format import CHAR_TYPES, CHAR_UNK_IDS, NUM_CHAR_SPECIALS, PAD_ID, UNK_ID
+from ner_dist.words import word_form
 
 PAD, UNK = "<pad>", "<unk>"
-DIGITS = re.compile(r"\d+")
 # Character ids are 16 bits wide in the shards.
 MAX_CHAR_VALUES = 1 << 16
 
 
 class Vocab(NamedTuple):
-    """Values by id, how often each occurs in train, and for characters their types."""
+    """Values by id, how often each occurs in train, and for characters their types.
+
+    Words that were looked up in pretrained vectors have a list of the ids that have none.
+    """
 
     values: list[str]
     counts: list[int]
     types: list[int] | None = None
+    without_vector: list[int] | None = None
 
     def record(self) -> dict[str, list[str] | list[int]]:
-        record: dict[str, list[str] | list[int]] = {"values": self.values, "counts": self.counts}
-        return record if self.types is None else {**record, "types": self.types}
+        """What vocab/<name>.json says."""
+        return {name: values for name, values in self._asdict().items() if values is not None}
+
+
+class Found(NamedTuple):
+    """What the words found in a file of vectors; I word ids."""
+
+    # Row of each word id in the file, -1 if it has none.
+    row_I: np.ndarray
+    # Word ids from here on do not occur in train.
+    first_unseen: int
+    # How each distinct token found its vector, one of words.STEPS, if any.
+    steps: list[str | None]
 
 
 class Words(NamedTuple):
     vocab: Vocab
-    # Word id of each distinct token.
+    # The form under which each distinct token is looked up, and its word id.
+    forms: list[str]
     id_V: np.ndarray
+    # With pretrained vectors.
+    found: Found | None = None
 
 
 class Chars(NamedTuple):
@@ -44,22 +62,23 @@ class Chars(NamedTuple):
     length_V: np.ndarray
 
 
-def normalise(token: str, keep_case: bool, keep_digits: bool) -> str:
-    """The form under which a token is looked up: lower case, each run of digits one 0."""
-    token = token if keep_case else token.lower()
-    return token if keep_digits else DIGITS.sub("0", token)
-
-
-def fit_values(texts: list[str], count_V: np.ndarray, min_count: int) -> tuple[Vocab, np.ndarray]:
+def fit_values(
+    texts: list[str], count_V: np.ndarray, min_count: int, always: Container[str] = ()
+) -> tuple[Vocab, np.ndarray]:
     """Values seen min_count times or more, by falling count, then text; and the id of each text.
 
-    count_V says how often each text occurs in train; texts may repeat, their counts then add up.
+    count_V says how often each text occurs in train; texts may repeat, their counts then add up. What is in `always`
+    needs to be seen only once.
     """
     numbers: dict[str, int] = {}
     number_V = np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int64)
     counts = np.zeros(len(numbers), np.int64)
     np.add.at(counts, number_V, count_V)
-    kept = sorted((-count, text) for text, count in zip(numbers, counts.tolist()) if count >= min_count)
+    kept = sorted(
+        (-count, text)
+        for text, count in zip(numbers, counts.tolist())
+        if count >= min_count or (count and text in always)
+    )
     id_of_number = np.full(len(numbers), UNK_ID, np.int64)
     for value_id, (_, text) in enumerate(kept, UNK_ID + 1):
         id_of_number[numbers[text]] = value_id
@@ -69,10 +88,33 @@ def fit_values(texts: list[str], count_V: np.ndarray, min_count: int) -> tuple[V
     return vocab, id_of_number[number_V]
 
 
-def fit_words(token_V: list[str], count_V: np.ndarray, settings: Settings) -> Words:
-    forms = [normalise(token, settings.keep_case, settings.keep_digits) for token in token_V]
-    vocab, id_V = fit_values(forms, count_V, settings.min_count)
-    return Words(vocab, id_V.astype(np.int32))
+def fit_words(
+    token_V: list[str], count_V: np.ndarray, settings: Settings, rows: Mapping[str, int] | None = None
+) -> Words:
+    """Word ids of the distinct tokens; `rows` are the words of pretrained vectors and their rows, in file order.
+
+    With vectors, every form of train that has one is kept, and words that train lacks follow: all of the file, or with
+    --vector-words corpus those that tokens of dev or test look up.
+    """
+    with_vector = rows or {}
+    found = [word_form(token, settings.keep_case, settings.keep_digits, with_vector) for token in token_V]
+    forms = [form for form, _ in found]
+    vocab, id_V = fit_values(forms, count_V, settings.min_count, with_vector)
+    if rows is None:
+        return Words(vocab, forms, id_V.astype(np.int32))
+    first_unseen = len(vocab.values)
+    seen = set(vocab.values[UNK_ID + 1 :])
+    wanted: Container[str] = set(forms) if settings.vector_words == "corpus" else rows
+    vocab.values.extend(word for word in rows if word not in seen and word in wanted)
+    vocab.counts.extend([0] * (len(vocab.values) - first_unseen))
+    ids = {value: word_id for word_id, value in enumerate(vocab.values) if word_id > UNK_ID}
+    row_I = np.array([-1, -1, *(rows.get(value, -1) for value in vocab.values[UNK_ID + 1 :])], np.int64)
+    return Words(
+        vocab._replace(without_vector=np.flatnonzero(row_I < 0).tolist()),
+        forms,
+        np.array([ids.get(form, UNK_ID) for form in forms], np.int32),
+        Found(row_I, first_unseen, [step for _, step in found]),
+    )
 
 
 def char_type(char: str) -> str:

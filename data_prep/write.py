@@ -12,12 +12,14 @@ import pyarrow.parquet as pq
 from data_prep.buckets import bucket_ids
 from data_prep.deal import Sentences, deal, read_shard
 from data_prep.encode import Encoding, encode, write_vocabs
+from data_prep.lexicon import lexicons
 from data_prep.prepare import Prepared, prepare, split_stats
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.source import Progress
 from data_prep.staging import check_output, staged
-from ner_dist.shard_format import Index, ShardFile, file_sha256, write_index
+from data_prep.vectors import write_vectors
+from ner_dist.shard_format import Index, ShardFile, VectorsFile, file_sha256, write_index
 
 # Tokens that are encoded at once, the most that a row group holds.
 MAX_PIECE_TOKENS = 1 << 14
@@ -73,6 +75,13 @@ def write_shards(
     return entries
 
 
+def _write_vectors(prepared: Prepared, directory: Path) -> VectorsFile | None:
+    found, vectors = prepared.encoding.words.found, prepared.vectors
+    if found is None or vectors is None:
+        return None
+    return write_vectors(directory, found.row_I, found.first_unseen, vectors.matrix_RD)
+
+
 def build(
     sources: dict[str, Path],
     settings: Settings,
@@ -83,26 +92,30 @@ def build(
 ) -> Index:
     """Build the shard set `out` from the files of the splits; an older one stays until the new one is complete.
 
-    Raises CorpusError listing what is wrong with the corpus, OutputError if `out` must not be replaced.
+    Raises CorpusError listing what is wrong with the corpus, SettingsError for a lexicon's folder or names,
+    OutputError if `out` must not be replaced.
     """
-    check_output(out, list(sources.values()))
+    lists = [("lexicon", lexicon.path) for lexicon in lexicons(settings)]
+    vectors = [Path(settings.vectors)] if settings.vectors else []
+    check_output(out, [*sources.values(), *vectors, *(path for _, path in lists)])
     with staged(out) as (directory, spill):
         prepared = prepare(sources, settings, spill, problems, read_progress)
         problems.raise_errors()
         assert prepared is not None
         splits = write_shards(prepared, settings, directory, spill, write_progress)
+        used = [("vectors", path) for path in prepared.vectors.files] if prepared.vectors else []
         resources = {"vectors": settings.vectors, "lexicon": settings.lexicon}
         index = Index(
             entity_types=prepared.resolved.entity_types,
             bucket_edges=prepared.edges,
             features=prepared.encoding.shard_features(),
             vocab=write_vocabs(directory, prepared.encoding.vocabs()),
-            vectors=None,
+            vectors=_write_vectors(prepared, directory),
             splits=splits,
             stats={split: split_stats(prepared, split_id) for split_id, split in enumerate(prepared.resolved.splits)},
             sources=[
                 {"split": split, "name": path.name, "num_bytes": path.stat().st_size, "sha256": file_sha256(path)}
-                for split, path in sources.items()
+                for split, path in [*sources.items(), *lists, *used]
             ],
             settings={
                 **dataclasses.asdict(settings),

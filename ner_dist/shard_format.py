@@ -242,7 +242,11 @@ def read_vectors(directory: str | os.PathLike[str], index: Index) -> np.ndarray:
 
 
 def read_vocab(directory: str | os.PathLike[str], index: Index, name: str) -> dict[str, list[Any]]:
-    """One vocabulary, verified: {"values": [...], "counts": [...]}, and "types" for characters; position = id."""
+    """One vocabulary, verified: {"values": [...], "counts": [...]}; position = id.
+
+    Characters have "types" too. Words that were looked up in pretrained vectors have "without_vector": the ids, in
+    order, whose row of vectors.npy is NaN; see words.word_ids.
+    """
     path = verify_file(directory, index.vocab[name])
     vocab: dict[str, list[Any]] = json.loads(path.read_text(encoding="utf-8"))
     return vocab

@@ -58,19 +58,23 @@ class WordTable:
             state_LD[ids_W] = state_WD.asnumpy()
 
 
+# The spread of so many vectors, of the most frequent words, stands for that of all.
+_SAMPLE = 10_000
+
+
 def initial_words(
     num_words: int, units: int, seed: int, vectors_VD: np.ndarray | None, num_learnt: int
 ) -> InitialWords:
     """float32 (V, D): the pretrained vectors where there are any, the rest uniform; padding is 0.
 
-    Without vectors the bound is sqrt(3 / D), for a variance of 1 / D; with them the rest gets their mean variance.
+    Without vectors the bound is sqrt(3 / D), for a variance of 1 / D; with them the rest gets theirs. vectors_VD, NaN
+    where a word has none, is filled in and becomes the table: a second one of 400,000 words would take as much again.
     """
-    variance = 1 / units if vectors_VD is None else np.nanmean(np.nanvar(vectors_VD, axis=0))
-    bound = np.sqrt(3 * variance)
-    weight_VD = np.random.default_rng([seed, 1]).uniform(-bound, bound, (num_words, units)).astype(np.float32)
-    pretrained_V = np.zeros(num_words, bool)
-    if vectors_VD is not None:
-        pretrained_V = ~np.isnan(vectors_VD[:, 0])
-        weight_VD[pretrained_V] = vectors_VD[pretrained_V]
+    weight_VD = np.full((num_words, units), np.nan, np.float32) if vectors_VD is None else vectors_VD
+    pretrained_V = ~np.isnan(weight_VD[:, 0])
+    sample = weight_VD[np.flatnonzero(pretrained_V)[:_SAMPLE]]
+    bound = np.sqrt(3 * (sample.var(axis=0, dtype=np.float64).mean() if len(sample) else 1 / units))
+    rest = np.flatnonzero(~pretrained_V)
+    weight_VD[rest] = np.random.default_rng([seed, 1]).uniform(-bound, bound, (len(rest), units))
     weight_VD[0] = 0
     return InitialWords(weight_VD, pretrained_V[:num_learnt])

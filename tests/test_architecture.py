@@ -68,6 +68,7 @@ def test_data_prep_imports_only_the_contract_and_itself() -> None:
     assert {module for module in project if not module.startswith("data_prep")} == {
         "ner_dist.shard_format",
         "ner_dist.spans",
+        "ner_dist.words",
     }
 
 
@@ -99,7 +100,7 @@ def test_horovods_own_broadcast_is_not_used() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["errors", "shard_format", "spans", "config", "plan", "reader", "dropout", "score", "viterbi"]
+    "name", ["errors", "shard_format", "spans", "words", "config", "plan", "reader", "dropout", "score", "viterbi"]
 )
 def test_what_needs_no_mxnet_does_not_reach_it(name: str) -> None:
     assert not reached(f"ner_dist.{name}") & {"mxnet", "horovod"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ner_dist.dropout import drop_level, mask, keys
+from ner_dist.dropout import drop_level, keys, mask
 
 IDS = np.array([0, 1, 7, 12_345, 2**33])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -14,12 +15,15 @@ import pytest
 
 from ner_dist.shard_format import (
     INDEX_NAME,
+    VECTORS_NAME,
     VERSION,
     Feature,
     ShardError,
+    VectorsFile,
     file_sha256,
     id_dtype,
     read_index,
+    read_vectors,
     read_vocab,
     shard_schema,
     verify_file,
@@ -88,6 +92,8 @@ def drop(*path: str) -> Callable[[dict[str, Any]], object]:
         (lambda r: r.update(splits=[1]), "missing, unknown or of the wrong kind"),
         (lambda r: r.update(vocab=None), "missing, unknown or of the wrong kind"),
         (lambda r: r["features"].append({"name": "x"}), "missing, unknown or of the wrong kind"),
+        (drop("vectors"), "missing, unknown or of the wrong kind"),
+        (lambda r: r.update(vectors={"path": "vectors.npy"}), "missing, unknown or of the wrong kind"),
     ],
 )
 def test_an_index_this_code_cannot_read_is_refused(
@@ -147,6 +153,45 @@ def test_a_damaged_vocabulary_is_refused(shards: Path) -> None:
     path.write_text(path.read_text().replace("1", "2", 1))
     with pytest.raises(ShardError, match=r"char\.json: checksum"):
         read_vocab(shards, index, "char")
+
+
+def add_vectors(shards: Path, vectors_VD: np.ndarray, num_units: int) -> None:
+    """Put vectors.npy into a set and name it in the index."""
+    path = shards / VECTORS_NAME
+    np.save(path, vectors_VD)
+    entry = VectorsFile(path.name, path.stat().st_size, file_sha256(path), num_units, first_unseen=2)
+    edit(shards, lambda record: record.update(vectors=dataclasses.asdict(entry)))
+
+
+def test_vectors_are_verified_and_part_of_the_fingerprint(shards: Path) -> None:
+    before = read_index(shards)
+    assert before.vectors is None
+    vectors_VD = np.arange(before.vocab["word"].num_values * 3, dtype=np.float32).reshape(-1, 3)
+    vectors_VD[:2] = np.nan
+    add_vectors(shards, vectors_VD, 3)
+    index = read_index(shards)
+    assert index.fingerprint() != before.fingerprint()
+    np.testing.assert_array_equal(read_vectors(shards, index), vectors_VD)
+    (shards / VECTORS_NAME).write_bytes(b"x")
+    with pytest.raises(ShardError, match=rf"{VECTORS_NAME}: 1 bytes, index\.json says"):
+        read_vectors(shards, index)
+    (shards / VECTORS_NAME).unlink()
+    with pytest.raises(ShardError, match=rf"{VECTORS_NAME}: named by index\.json but absent"):
+        read_vectors(shards, index)
+
+
+@pytest.mark.parametrize(
+    ("rows", "units", "dtype"), [(0, 3, np.float32), (1, 3, np.float32), (0, 4, np.float32), (0, 3, np.float64)]
+)
+def test_vectors_of_another_shape_or_type_are_refused(shards: Path, rows: int, units: int, dtype: type) -> None:
+    num_values = read_index(shards).vocab["word"].num_values
+    add_vectors(shards, np.zeros((num_values + rows, units), dtype), 3)
+    index = read_index(shards)
+    if (rows, units, dtype) == (0, 3, np.float32):
+        assert read_vectors(shards, index).shape == (num_values, 3)
+    else:
+        with pytest.raises(ShardError, match=rf"of shape .*, index\.json says float32 of \({num_values}, 3\)"):
+            read_vectors(shards, index)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_prep.settings import Settings
-from data_prep.vocab import char_type, fit_chars, fit_values, fit_words, gather_chars, normalise, shorten
+from data_prep.vocab import char_type, fit_chars, fit_values, fit_words, gather_chars, shorten
 from ner_dist.shard_format import CHAR_TYPES, CHAR_UNK_IDS, NUM_CHAR_SPECIALS, UNK_ID
 
 TOKENS = ["The", "the", "1996", "07", "Zoë", "!"]
@@ -14,13 +14,6 @@ TOKENS = ["The", "the", "1996", "07", "Zoë", "!"]
 
 def counts(*values: int) -> np.ndarray:
     return np.array(values, np.int64)
-
-
-def test_words_are_lower_cased_and_digit_runs_become_one_zero() -> None:
-    assert normalise("F-16s", False, False) == "f-0s"
-    assert normalise("1,000.50", False, False) == "0,0.0"
-    assert normalise("F-16s", True, False) == "F-0s"
-    assert normalise("F-16s", False, True) == "f-16s"
 
 
 def test_forms_of_a_word_share_an_id_and_their_counts() -> None:
@@ -35,6 +28,45 @@ def test_values_are_ordered_by_falling_count_then_text_whatever_their_first_orde
     assert vocab.values == ["<pad>", "<unk>", "c", "a", "b"]
     assert fit_values(["d", "c", "b", "a"], counts(0, 3, 2, 2), min_count=1)[0] == vocab
     assert ids.tolist() == [4, 3, 2, UNK_ID]
+
+
+# A file of vectors: words and their rows. Of the tokens, "rare" and "The" occur once in train, "dev" and "07" never.
+ROWS = {"the": 0, "other": 1, "dev": 2, "0": 3, "The": 4, "rare": 5, "1996": 6, "<unk>": 7}
+WITH_ROWS = ["THE", "The", "1996", "1997", "rare", "bare", "Bare", "dev", "07", "lone"]
+COUNTS = [3, 1, 2, 1, 1, 1, 1, 0, 0, 1]
+
+
+def test_words_of_train_come_first_and_one_with_a_vector_needs_to_occur_only_once() -> None:
+    words = fit_words(WITH_ROWS, counts(*COUNTS), Settings(min_count=2), ROWS)
+    of_train = ["the", "1996", "bare", "0", "The", "rare"]
+    unseen = ["other", "dev", "<unk>"]
+    assert words.vocab.values == ["<pad>", "<unk>", *of_train, *unseen]
+    assert words.vocab.counts == [0, 1, 3, 2, 2, 1, 1, 1, 0, 0, 0]
+    assert words.vocab.without_vector == [0, 1, of_train.index("bare") + 2]
+    assert words.found is not None
+    assert words.found.first_unseen == 2 + len(of_train)
+    assert words.found.row_I.tolist() == [-1, -1, 0, 6, -1, 3, 4, 5, 1, 2, 7]
+    found = [words.vocab.values[word_id] for word_id in words.id_V]
+    assert found == ["the", "The", "1996", "0", "rare", "bare", "bare", "dev", "0", "<unk>"]
+    assert words.id_V[-1] == UNK_ID
+    steps = ["lower", "exact", "exact", "digits", "exact", None, None, "exact", "digits", None]
+    assert words.found.steps == steps
+
+
+def test_of_words_that_train_lacks_those_of_the_corpus_are_enough_if_asked_for() -> None:
+    words = fit_words(WITH_ROWS, counts(*COUNTS), Settings(min_count=2, vector_words="corpus"), ROWS)
+    assert words.vocab.values == ["<pad>", "<unk>", "the", "1996", "bare", "0", "The", "rare", "dev"]
+    assert words.found is not None
+    assert words.found.first_unseen == 8
+
+
+def test_without_vectors_the_vocabulary_says_nothing_of_them() -> None:
+    words = fit_words(TOKENS, counts(2, 3, 1, 1, 1, 0), Settings(min_count=2))
+    assert words.found is None
+    assert list(words.vocab.record()) == ["values", "counts"]
+    with_vectors = fit_words(TOKENS, counts(2, 3, 1, 1, 1, 0), Settings(min_count=2), {"the": 0})
+    assert with_vectors.vocab.values == words.vocab.values, "the same forms, as no other has a vector"
+    assert list(with_vectors.vocab.record()) == ["values", "counts", "without_vector"]
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def vectors_of(rows: list[int], sd: float = 0.5, num: int = 4000) -> np.ndarray:
 def test_words_with_a_pretrained_vector_begin_with_it_and_the_rest_spreads_as_widely() -> None:
     known = list(range(2, 4000, 2))
     vectors_VD = vectors_of(known)
-    words = initial_words(4000, 10, 3, vectors_VD, 3000)
+    words = initial_words(4000, 10, 3, vectors_VD.copy(), 3000)
     np.testing.assert_array_equal(words.weight_VD[known], vectors_VD[known])
     assert not words.weight_VD[0].any()
     rest = words.weight_VD[1::2]

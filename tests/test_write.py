@@ -25,10 +25,11 @@ from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings
 from data_prep.staging import OutputError
 from data_prep.synth import synthesise
-from data_prep.vocab import char_type, normalise
+from data_prep.vocab import char_type
 from data_prep.write import build
 from ner_dist.shard_format import CHAR_UNK_IDS, UNK_ID, Index, read_index, read_vocab, shard_schema, verify_file
 from ner_dist.spans import bilou_tags
+from ner_dist.words import normalise
 
 ROOT = Path(__file__).resolve().parents[1]
 
