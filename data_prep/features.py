@@ -1,16 +1,19 @@
 """Token features, each declared once: FEATURES. Shards, index, reader and model follow this list.
 
 To add one, append a declaration: a name (the shard's column), what it says, and a function that fits it to the
-corpus and returns its values and an encoder, or None if the corpus cannot have it.
+corpus and returns its values and an encoder, or None if the corpus cannot have it. Features whose number depends
+on the settings come after these; lexicon_specs declares such.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from data_prep.lexicon import FEATURE, FIRST_ID, LABELS, Lexicon, fit_lexicon, lexicons, match
 from data_prep.settings import Settings
 from data_prep.vocab import PAD, UNK, Vocab, fit_values
 
@@ -80,7 +83,30 @@ FEATURES = (
 )
 
 
+def _fit_lexicon(lexicon: Lexicon, corpus: Corpus) -> Fitted:
+    matcher = fit_lexicon(lexicon, corpus.token_V)
+    values = [PAD, UNK, *LABELS]
+    # The counts stay 0: strings by themselves do not say how often a label occurs in sentences.
+    vocab = Vocab(values, [0] * len(values))
+    return Fitted(vocab, lambda tokens: FIRST_ID + match(matcher, tokens.token_M, tokens.length_N))
+
+
+def lexicon_specs(settings: Settings) -> list[FeatureSpec]:
+    """A feature for each list of --lexicon. Raises SettingsError."""
+    return [
+        FeatureSpec(
+            FEATURE + lexicon.name,
+            f"its place in an entry of {lexicon.path.name} that the sentence holds",
+            functools.partial(_fit_lexicon, lexicon),
+        )
+        for lexicon in lexicons(settings)
+    ]
+
+
 def fit_features(corpus: Corpus, settings: Settings) -> dict[str, Fitted]:
-    """The features that this corpus can have, by name, in the order of FEATURES."""
-    fitted = {spec.name: spec.fit(corpus) for spec in FEATURES}
+    """The features that this corpus can have, by name: FEATURES in order, then those of the lexicon by type.
+
+    Raises SettingsError or CorpusError for a lexicon that cannot be used.
+    """
+    fitted = {spec.name: spec.fit(corpus) for spec in (*FEATURES, *lexicon_specs(settings))}
     return {name: feature for name, feature in fitted.items() if feature is not None}

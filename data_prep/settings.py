@@ -105,6 +105,12 @@ class Settings:
         "folder of entity lists, one TYPE.txt a type with an entry a line; a match feature a type is added",
         metavar="DIR",
     )
+    lexicon_partial: str = _knob(
+        "all",
+        "types whose entries match in part too, by a beginning or an end of at least half their tokens "
+        "(and two, but for PER and PERSON): all, none, or TYPE,TYPE",
+        metavar="TYPES",
+    )
     num_buckets: int = _knob(32, "length buckets; more means less padding and smaller buckets", type=int)
     num_shards: int = _knob(8, "shards a split: the largest number of ranks that can train on them", type=int)
 

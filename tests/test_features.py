@@ -56,6 +56,15 @@ def test_part_of_speech_comes_from_train_and_only_if_there_is_one() -> None:
     assert fitted.encode(Tokens(np.array([0, 1]), np.array([1, 0]), np.array([2]))).tolist() == [UNK_ID, 2]
 
 
+def test_lists_of_a_lexicon_are_features_after_the_declared_ones(tmp_path: Path) -> None:
+    for name in ("PER", "LOC"):
+        (tmp_path / f"{name}.txt").write_text("Paris\n")
+    fitted = fit_features(corpus(["NNP", "VBZ"]), Settings(lexicon=str(tmp_path)))
+    assert list(fitted) == ["caps", "pos", "lexicon_LOC", "lexicon_PER"]
+    assert fitted["lexicon_LOC"].vocab == Vocab([PAD, UNK, "O", "B", "I", "L", "U"], [0] * 7)
+    assert fitted["lexicon_LOC"].encode(Tokens(np.array([0, 1]), np.array([]), np.array([2]))).tolist() == [6, 2]
+
+
 def test_a_feature_is_added_by_one_declaration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fit(corpus: Corpus) -> Fitted:
         def encode(tokens: Tokens) -> np.ndarray:
