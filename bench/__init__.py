@@ -1,1 +1,1 @@
-"""Measurements: figures of this machine as ratios, and the record of finished runs."""
+"""Measurements as ratios; trainings many at a time: several seeds, ablations, searches; and the record of both."""

@@ -17,10 +17,11 @@ def hardware() -> str:
 
 
 def commit() -> str:
-    """The commit of the code, marked if files differ from it."""
+    """The commit of the code, marked if files differ from it; "unknown" outside a clone."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
 
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", ":!job/RESULTS.md", ":!bench/results.json")
-    return git("rev-parse", "--short", "HEAD") + ("+changes" if changed else "")
+    records = (":!job/RESULTS.md", ":!job/results.json", ":!bench/results.json")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", *records)
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+changes" if changed else "")

@@ -1,40 +1,109 @@
-"""bench.record: mean and sample standard deviation of finished runs, as the tables of job/RESULTS.md show them."""
+"""bench.record: the tables of finished runs, and how they come into RESULTS.md and results.json and are replaced."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from bench.record import section
+import pytest
+
+from bench.record import keep, section
+from ner_dist.errors import UserError
 
 
-def _result(seed: int, f1: float) -> dict[str, Any]:
-    entity = {"precision": f1, "recall": f1, "f1": f1, "per_type": {"LOC": {"f1": f1, "gold": 1234}}}
-    split = {"entity": entity, "token": {"f1": f1, "bio": {"f1": f1}}}
-    facts = {"num_ranks": 2, "tokens_per_second": 1000.0, "seed": seed, "epochs": 3, "best_epoch": 2}
-    return {"dev": split, "test": split, **facts}
+def made(f1s: list[float], **changes: Any) -> dict[str, Any]:
+    names = [f"{split}.{name}" for split in ("dev", "test") for name in ("entity.precision", "entity.recall")]
+    names += [f"{split}.{name}" for split in ("dev", "test") for name in ("entity.f1", "token.f1", "token.bio.f1")]
+    names.append("test.entity.per_type.LOC.f1")
+    runs = [
+        {"run": f"job-seed{seed}", "seed": seed, "epochs": 3, "best_epoch": 2, "minutes": 1.5, "tokens_per_second": 1e3}
+        for seed in range(1, len(f1s) + 1)
+    ]
+    place = {"command": "make it", "date": "2026-01-02", "commit": "abc", "hardware": "2 cores", "num_ranks": [2]}
+    record = {
+        **place,
+        "kind": "seeds",
+        "job": "job",
+        "knobs": {"train.epochs": 3},
+        "shards": "0" * 64,
+        "runs": [{**run, "scores": dict.fromkeys(names, f1)} for run, f1 in zip(runs, f1s)],
+        "mean": dict.fromkeys(names, sum(f1s) / len(f1s)),
+        "sd": dict.fromkeys(names, 0.0361) if len(f1s) > 1 else {},
+        "gold": {"LOC": 1234},
+    }
+    return {**record, **changes}
 
 
-def test_mean_and_sample_deviation_are_those_of_the_runs() -> None:
-    text = section("make it", [_result(1, 0.80), _result(2, 0.82), _result(3, 0.87)], ["a", "b", "c"])
-    # Mean 83, squared deviations 9, 1, 16: variance 13.
+def records(folder: Path) -> list[dict[str, Any]]:
+    return json.loads((folder / "results.json").read_text())
+
+
+def test_a_section_shows_mean_deviation_and_each_run() -> None:
+    text = section(made([0.80, 0.82, 0.87]))
+    assert text.startswith(
+        "### `make it`, 2026-01-02\n\nCommit abc; 2 cores; 2 ranks; 1,000 tokens/s; 1.5 minutes a seed;"
+    )
     assert "| **all seeds** | 83.00 ± 3.61 | 83.00 ± 3.61 |" in text
     assert "| LOC | 83.00 ± 3.61 | 1,234 |" in text
-    assert "b, seed 2, best of 3 epochs: 2 | 82.00 |" in text
+    assert "| job-seed2, seed 2, best of 3 epochs: 2 | 82.00 |" in text
 
 
-def test_an_unfinished_run_is_refused_and_nothing_written(tmp_path: Path) -> None:
-    (tmp_path / "job").mkdir()
-    (tmp_path / "done").mkdir()
-    (tmp_path / "done" / "result.json").write_text(json.dumps(_result(1, 0.5)))
-    root = str(Path(__file__).resolve().parents[1])
-    command = [sys.executable, "-m", "bench.record", "--command", "make it", "done", "begun"]
-    finished = subprocess.run(
-        command, cwd=tmp_path, env={"PYTHONPATH": root}, capture_output=True, text=True, check=False
-    )
-    assert finished.returncode == 1
-    assert finished.stderr == "error: no result.json in begun; let the runs finish first\n"
-    assert not (tmp_path / "job" / "RESULTS.md").exists()
+def test_one_run_has_neither_a_mean_nor_a_deviation() -> None:
+    text = section(made([0.80]))
+    assert "±" not in text
+    assert "all seeds" not in text
+    assert "1 seed." in text
+
+
+def test_every_row_of_a_table_has_the_columns_of_its_head() -> None:
+    for table in section(made([0.80, 0.82])).split("\n\n"):
+        assert len({line.count("|") for line in table.splitlines() if line.startswith("|")}) <= 1
+
+
+def test_a_record_replaces_the_former_one_of_its_set_and_no_other(tmp_path: Path) -> None:
+    first, other = made([0.8]), made([0.8], knobs={"train.epochs": 4})
+    for record, text in ((first, "first\n"), (other, "other\n"), (made([0.9]), "anew\n")):
+        keep(tmp_path, record, text)
+    assert [found["mean"]["dev.entity.f1"] for found in records(tmp_path)] == [0.9, 0.8]
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert "first" not in text
+    assert text.index("anew\n") < text.index("other\n")
+    for name, value in (("job", "job2"), ("shards", "1" * 64), ("kind", "ablation")):
+        keep(tmp_path, made([0.8], **{name: value}), "more\n")
+    assert len(records(tmp_path)) == 5
+
+
+def test_a_knob_that_came_later_counts_as_at_its_default(tmp_path: Path) -> None:
+    keep(tmp_path, made([0.8]), "first\n")
+    keep(tmp_path, made([0.9], knobs={"train.epochs": 3, "model.lstm_layers": 1}), "anew\n")
+    assert [found["mean"]["dev.entity.f1"] for found in records(tmp_path)] == [0.9]
+    keep(tmp_path, made([0.9], knobs={"train.epochs": 3, "model.lstm_layers": 2}), "other\n")
+    assert len(records(tmp_path)) == 2
+
+
+def test_what_people_wrote_stays_and_nothing_is_written_if_a_marker_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "RESULTS.md"
+    path.write_text("# Mine\n\n| a | table |\n")
+    keep(tmp_path, made([0.8]), "first\n")
+    begin = path.read_text().splitlines()[4]
+    path.write_text(path.read_text() + "\nBelow, with a \\1 in it.\n")
+    keep(tmp_path, made([0.9]), "anew \\1\n")
+    end = f"<!-- end {records(tmp_path)[0]['id']} -->"
+    whole = f"# Mine\n\n| a | table |\n\n{begin}\nanew \\1\n{end}\n\nBelow, with a \\1 in it.\n"
+    assert path.read_text() == whole
+    for damaged in (whole.replace(end, ""), whole.replace(begin, ""), whole + end, end + whole.replace(end, "")):
+        path.write_text(damaged)
+        with pytest.raises(UserError, match="needs one line `<!-- begin job-"):
+            keep(tmp_path, made([0.7]), "never\n")
+        assert path.read_text() == damaged
+        assert records(tmp_path)[0]["mean"]["dev.entity.f1"] == 0.9
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '["a"]', "3"])
+def test_a_damaged_results_file_is_one_sentence_and_is_not_written_over(tmp_path: Path, content: str) -> None:
+    (tmp_path / "results.json").write_text(content)
+    with pytest.raises(UserError, match=r"results\.json: not a list of records"):
+        keep(tmp_path, made([0.8]), "first\n")
+    assert (tmp_path / "results.json").read_text() == content
+    assert not (tmp_path / "RESULTS.md").exists()
