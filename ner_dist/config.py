@@ -66,6 +66,8 @@ class Model:
     """Share of the LSTM's inputs set to 0 in training, in steps of 1/256."""
     dropout_output: float = 0.5
     """Share of each LSTM layer's outputs set to 0 in training, in steps of 1/256."""
+    dropout_recurrent: float = 0.0
+    """Share of each LSTM's recurrent weights set to 0 in a step of training (Merity 2017), in steps of 1/256."""
     dropout_locked: bool = False
     """Drop the same units at all tokens of a sentence (variational dropout), not others at each token."""
     dropout_words: float = 0.0

@@ -22,6 +22,8 @@ from ner_dist.shard_format import CHAR_TYPES, Feature, Index
 
 # Far below any convolution's output, and far from overflow in float32.
 _NEVER_MAX = -1e9
+# Random streams of the recurrent matrices; those of activations count from 0.
+_RECURRENT = 1 << 16
 
 
 class BiLSTM(gluon.HybridBlock):
@@ -45,13 +47,21 @@ class BiLSTM(gluon.HybridBlock):
         super().cast(dtype)
         self._dtype = dtype
 
-    def hybrid_forward(self, F: Any, x_TBX: Any, length_B: Any, forward_lstm: Any, backward_lstm: Any) -> Any:
+    def hybrid_forward(
+        self, F: Any, x_TBX: Any, length_B: Any, *mask_2X: Any, forward_lstm: Any, backward_lstm: Any
+    ) -> Any:
+        """mask_2X: none, or what the parameters of the two directions are multiplied with, one row each."""
         # 0 stands for the batch size, which is inferred.
         state_1BH = F.zeros(shape=(1, 0, self._units), dtype=self._dtype)
 
         def lstm(x_TBX: Any, parameters: Any) -> Any:
             return F.RNN(x_TBX, parameters, state_1BH, state_1BH, mode="lstm", state_size=self._units, num_layers=1)
 
+        if mask_2X:
+            forward_lstm, backward_lstm = (
+                parameters * F.reshape(F.slice_axis(*mask_2X, axis=0, begin=i, end=i + 1), (-1,))
+                for i, parameters in enumerate((forward_lstm, backward_lstm))
+            )
         reversed_TBX = F.SequenceReverse(x_TBX, length_B, use_sequence_length=True)
         backward_TBX = F.SequenceReverse(lstm(reversed_TBX, backward_lstm), length_B, use_sequence_length=True)
         return F.concat(lstm(x_TBX, forward_lstm), backward_TBX, dim=2)
@@ -139,9 +149,9 @@ class Tagger(gluon.HybridBlock):
         form_TB: Any,
         feature_FTB: Any,
         length_B: Any,
-        *dropout_TBX: Any,
+        *masks: Any,
     ) -> Any:
-        """dropout_TBX: none, or a mask for the LSTM's input and one for each layer's output; T is 1 for locked ones."""
+        """masks: those of dropout_inputs, or none."""
         parts_TBX = [F.take(rows_WD, word_TB)]
         if hasattr(self, "char_cnn"):
             parts_TBX.append(F.take(self.char_cnn(char_NC, char_type_NC, beyond_NC1), form_TB))
@@ -149,11 +159,14 @@ class Tagger(gluon.HybridBlock):
             ids_TB = F.squeeze(F.slice_axis(feature_FTB, axis=0, begin=position, end=position + 1), axis=0)
             parts_TBX.append(getattr(self, f"feature_{feature.name}")(ids_TB))
         x_TBX = F.concat(*parts_TBX, dim=2)
-        for position, layer in enumerate([None, *self.lstm]):
-            if layer is not None:
-                x_TBX = layer(x_TBX, length_B)
+        num_layers = len(self.lstm)
+        dropout_TBX, mask_2X = masks[: num_layers + 1], masks[num_layers + 1 :]
+        if dropout_TBX:
+            x_TBX = F.broadcast_mul(x_TBX, dropout_TBX[0])
+        for position, layer in enumerate(self.lstm):
+            x_TBX = layer(x_TBX, length_B, *mask_2X[position : position + 1])
             if dropout_TBX:
-                x_TBX = F.broadcast_mul(x_TBX, dropout_TBX[position])
+                x_TBX = F.broadcast_mul(x_TBX, dropout_TBX[position + 1])
         return self.emission(x_TBX)
 
     def scores(self) -> Scores:
@@ -238,18 +251,34 @@ def tagger_inputs(batch: Batch, rows_WD: mx.nd.NDArray, word_TB: np.ndarray) -> 
 
 
 def dropout_inputs(
-    batch: Batch, sizes: Model, input_units: int, seed: int, epoch: int, like: mx.nd.NDArray
+    batch: Batch, sizes: Model, input_units: int, place: tuple[int, int, int], like: mx.nd.NDArray
 ) -> list[mx.nd.NDArray]:
-    """Masks for the LSTM's input and each layer's output; none at all if nothing is to be dropped."""
-    if not sizes.dropout_input and not sizes.dropout_output:
-        return []
-    layers = [(input_units, sizes.dropout_input)] + [(2 * sizes.lstm_units, sizes.dropout_output)] * sizes.lstm_layers
+    """Masks for the LSTM's input and each layer's output, then for each layer's parameters; none if nothing is dropped.
+
+    place: seed, epoch and step. Masks of activations are (T, B, X), with T = 1 if they are locked, and depend on the
+    sentence; those of parameters, (2, X), depend on the step, for all sentences and ranks the same.
+    """
     masks = []
-    for layer, (units, rate) in enumerate(layers):
-        key_B = keys(seed, epoch, layer, batch.sentence_id_B)
-        mask_TBX = mask(key_B, 1 if sizes.dropout_locked else batch.mask_TB.shape[0], units, rate)
-        masks.append(on_device(mask_TBX, like.context, like.dtype))
-    return masks
+    seed, epoch, step_id = place
+    if sizes.dropout_input or sizes.dropout_output or sizes.dropout_recurrent:
+        outputs = [(2 * sizes.lstm_units, sizes.dropout_output)] * sizes.lstm_layers
+        for layer, (units, rate) in enumerate([(input_units, sizes.dropout_input), *outputs]):
+            key_B = keys(seed, epoch, layer, batch.sentence_id_B)
+            masks.append(mask(key_B, 1 if sizes.dropout_locked else batch.mask_TB.shape[0], units, rate))
+    if sizes.dropout_recurrent:
+        for layer in range(sizes.lstm_layers):
+            inputs = 2 * sizes.lstm_units if layer else input_units
+            masks.append(_recurrent_mask(keys(seed, epoch, _RECURRENT + layer, step_id), inputs, sizes))
+    return [on_device(values, like.context, like.dtype) for values in masks]
+
+
+def _recurrent_mask(key: np.ndarray, inputs: int, sizes: Model) -> np.ndarray:
+    """Of the parameters of both directions of a layer, (2, X): 1 but for the recurrent matrices."""
+    units = sizes.lstm_units
+    values_2X = np.ones((2, 4 * units * (inputs + units + 2)), np.float32)
+    recurrent = slice(4 * units * inputs, 4 * units * (inputs + units))
+    values_2X[:, recurrent] = mask(key, 2, 4 * units * units, sizes.dropout_recurrent)[:, 0]
+    return values_2X
 
 
 def trained_parameters(tagger: Tagger) -> dict[str, gluon.Parameter]:

@@ -109,7 +109,7 @@ class Learner:
 
         Raises NotFinite on every rank, before anything changes, if the summed loss or gradient is not finite.
         """
-        rows_UD, loss = self._differentiate(batch, shared.ids_U, epoch)
+        rows_UD, loss = self._differentiate(batch, shared.ids_U, epoch, step_id)
         self._comm.sum_gradients([*self._gradients, rows_UD, loss])
         learnable = self.words.learnable(shared.ids_U, epoch < self._config.optimizer.frozen_epochs)
         ids_W, rows_WD = shared.ids_U, rows_UD
@@ -128,7 +128,9 @@ class Learner:
         self._update(rows_WD, ids_W, learning_rate, clip / divisor)
         return StepResult(float(total_loss), float(norm), shared.num_sentences, shared.num_tokens, shared.num_slots)
 
-    def _differentiate(self, batch: Batch | None, ids_U: np.ndarray, epoch: int) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
+    def _differentiate(
+        self, batch: Batch | None, ids_U: np.ndarray, epoch: int, step_id: int
+    ) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
         """Fill the gradients with this rank's sums; returns those of the rows, (U, D), and its loss, (1,)."""
         context, dtype = self.context, self._weights[0].dtype
         rows_UD = self.words.rows(ids_U, context)
@@ -139,8 +141,8 @@ class Learner:
         rows_UD.attach_grad()
         word_TB = np.searchsorted(ids_U, batch.word_ids_W).astype(np.int32)[batch.word_TB]
         inputs = tagger_inputs(batch, rows_UD, word_TB)
-        seed, sizes = self._config.train.seed, self._config.model
-        inputs += dropout_inputs(batch, sizes, self.tagger.input_units, seed, epoch, rows_UD)
+        place = self._config.train.seed, epoch, step_id
+        inputs += dropout_inputs(batch, self._config.model, self.tagger.input_units, place, rows_UD)
         if self.tagger.transitions is not None:
             loss = self._sentence_loss(self.tagger.transitions, batch, inputs)
         else:
@@ -202,7 +204,7 @@ class Learner:
         # The exchanged sum is spoilt on every rank, so each repeats its own part to see whether it was the one.
         guilty: list[int] = []
         if batch is not None:
-            parts = (*self._differentiate(batch, batch.word_ids_W, epoch), *self._gradients)
+            parts = (*self._differentiate(batch, batch.word_ids_W, epoch, step_id), *self._gradients)
             if not all(np.isfinite(part.asnumpy()).all() for part in parts):
                 guilty = batch.sentence_id_B.tolist()
         named = [

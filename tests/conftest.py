@@ -76,6 +76,7 @@ def everything_on() -> list[str]:
     values = {
         "model.vectors": "require",
         "model.dropout_locked": "true",
+        "model.dropout_recurrent": 0.2,
         "model.dropout_words": 0.1,
         "model.dropout_singletons": 0.5,
         "model.dropout_chars": 0.1,

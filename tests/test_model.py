@@ -58,7 +58,7 @@ def emissions(
     batch = batch_of(sentences, sizes.char_width // 2)
     inputs = inputs_of(tagger, batch)
     if epoch is not None:
-        inputs += model.dropout_inputs(batch, sizes, tagger.input_units, 1, epoch, inputs[0])
+        inputs += model.dropout_inputs(batch, sizes, tagger.input_units, (1, epoch, 0), inputs[0])
     found = tagger(*inputs).asnumpy()
     return [found[: len(s.words), column] for column, s in enumerate(sentences)]
 
@@ -173,7 +173,7 @@ def loss_of(
     """(loss, rows of the embeddings), with dropout."""
     inputs = inputs_of(tagger, batch, rows)
     inputs[0].attach_grad()
-    inputs += model.dropout_inputs(batch, SIZES, tagger.input_units, 1, 0, inputs[0])
+    inputs += model.dropout_inputs(batch, SIZES, tagger.input_units, (1, 0, 0), inputs[0])
     weight_TB = mx.nd.array(batch.mask_TB * weight_K[batch.tag_TB], dtype=inputs[0].dtype)
     with autograd.record():
         value = loss(mx.nd.array(batch.tag_TB, dtype=np.int32), weight_TB, *inputs)
@@ -331,15 +331,15 @@ def test_only_what_is_to_be_trained_is_trained() -> None:
 def test_dropout_masks_are_those_of_the_sentences_one_for_each_place() -> None:
     batch = batch_of(random_sentences([3, 5]))
     like = mx.nd.zeros((1,))
-    masks = model.dropout_inputs(batch, SIZES, 11, 4, 2, like)
+    masks = model.dropout_inputs(batch, SIZES, 11, (4, 2, 0), like)
     assert [found.shape for found in masks] == [(5, 2, 11), (5, 2, 8), (5, 2, 8)]
     for layer, (found, rate) in enumerate(zip(masks, (0.25, 0.5, 0.5))):
         key_B = keys(4, 2, layer, batch.sentence_id_B)
         np.testing.assert_array_equal(found.asnumpy(), mask(key_B, 5, found.shape[2], rate))
     nothing = dataclasses.replace(SIZES, dropout_input=0.0, dropout_output=0.0)
-    assert model.dropout_inputs(batch, nothing, 11, 4, 2, like) == []
+    assert model.dropout_inputs(batch, nothing, 11, (4, 2, 0), like) == []
     only_output = dataclasses.replace(SIZES, dropout_input=0.0)
-    assert (model.dropout_inputs(batch, only_output, 11, 4, 2, like)[0].asnumpy() == 1).all()
+    assert (model.dropout_inputs(batch, only_output, 11, (4, 2, 0), like)[0].asnumpy() == 1).all()
 
 
 def test_windows_beyond_a_form_never_win_its_maximum() -> None:
@@ -412,13 +412,43 @@ def test_vectors_set_the_size_of_words_and_without_them_unseen_words_are_unknown
 def test_a_locked_mask_drops_the_same_units_at_every_token() -> None:
     locked = dataclasses.replace(SIZES, dropout_locked=True)
     batch = batch_of(random_sentences([3, 5]))
-    masks = model.dropout_inputs(batch, locked, 11, 4, 2, mx.nd.zeros((1,)))
+    masks = model.dropout_inputs(batch, locked, 11, (4, 2, 0), mx.nd.zeros((1,)))
     assert [found.shape for found in masks] == [(1, 2, 11), (1, 2, 8), (1, 2, 8)]
     # Seen in the network: what a mask of all tokens alike does.
     tagger = tagger_of()
     inputs = inputs_of(tagger, batch)
-    masks = model.dropout_inputs(batch, locked, tagger.input_units, 1, 0, inputs[0])
+    masks = model.dropout_inputs(batch, locked, tagger.input_units, (1, 0, 0), inputs[0])
     wide = [mx.nd.broadcast_axis(found, axis=0, size=5) for found in masks]
     assert (wide[0].asnumpy() == 0).any()
     training = model.TrainingEmissions(tagger)
     np.testing.assert_array_equal(training(*inputs, *masks).asnumpy(), training(*inputs, *wide).asnumpy())
+
+
+def test_recurrent_dropout_zeroes_recurrent_weights_alone_the_same_ones_for_every_batch_of_a_step() -> None:
+    sizes = dataclasses.replace(SIZES, dropout_input=0.0, dropout_output=0.0, dropout_recurrent=0.5)
+    tagger = tagger_of(sizes)
+    batch, other = batch_of(random_sentences([3, 5])), batch_of(random_sentences([2]))
+    inputs = inputs_of(tagger, batch)
+    masks = model.dropout_inputs(batch, sizes, tagger.input_units, (1, 0, 7), inputs[0])
+    assert all((activation.asnumpy() == 1).all() for activation in masks[:3])
+    for layer, (found, fan_in) in enumerate(zip(masks[3:], (tagger.input_units, 8))):
+        recurrent = slice(4 * 4 * fan_in, 4 * 4 * (fan_in + 4))
+        values = found.asnumpy()
+        assert values.shape == (2, *model.trained_parameters(tagger)[f"lstm.{layer}.forward_lstm"].shape)
+        assert set(np.unique(values[:, recurrent])) == {0, 2}
+        assert (np.delete(values, np.r_[recurrent], axis=1) == 1).all()
+        assert not np.array_equal(values[0], values[1])
+    again = model.dropout_inputs(other, sizes, tagger.input_units, (1, 0, 7), inputs[0])
+    later = model.dropout_inputs(batch, sizes, tagger.input_units, (1, 0, 8), inputs[0])
+    np.testing.assert_array_equal(again[3].asnumpy(), masks[3].asnumpy())
+    assert not np.array_equal(later[3].asnumpy(), masks[3].asnumpy())
+    # In the network: as if those weights were 0 and the others doubled.
+    training = model.TrainingEmissions(tagger)
+    training.hybridize()
+    found_TBK = training(*inputs, *masks).asnumpy()
+    parameters = model.trained_parameters(tagger)
+    for layer, values in enumerate(masks[3:]):
+        for i, direction in enumerate(("forward", "backward")):
+            parameter = parameters[f"lstm.{layer}.{direction}_lstm"]
+            parameter.set_data(parameter.data() * values[i])
+    np.testing.assert_allclose(found_TBK, tagger(*inputs).asnumpy(), rtol=1e-5, atol=1e-6)

@@ -88,7 +88,7 @@ def test_a_step_is_gradient_descent_on_the_loss_with_a_dense_embedding() -> None
     table_VD = mx.nd.array(before["words"], dtype="float64")
     table_VD.attach_grad()
     inputs = model.tagger_inputs(batch, table_VD, batch.word_ids_W[batch.word_TB].astype(np.int32))
-    inputs += model.dropout_inputs(batch, SIZES, reference.tagger.input_units, 4, 0, table_VD)
+    inputs += model.dropout_inputs(batch, SIZES, reference.tagger.input_units, (4, 0, 0), table_VD)
     weight_TB = mx.nd.array(batch.mask_TB * WEIGHT_K[batch.tag_TB], dtype="float64")
     with autograd.record():
         loss = SummedLoss(reference.tagger)(mx.nd.array(batch.tag_TB, dtype="int32"), weight_TB, *inputs)
