@@ -96,7 +96,7 @@ data/fetched/%: | setup
 	python -m data_prep fetch $*
 
 # Words that occur once are kept: training takes them for unknown now and then.
-RICH = --min-count 1 --vectors $(VECTORS)/vectors.npy --lexicon $(LEXICON) --num-shards $(NUM_SHARDS)
+RICH = --min-count 1 --vectors $(VECTORS)/vectors.npy --lexicon $(LEXICON) --lexicon-partial none --num-shards $(NUM_SHARDS)
 
 data/conll2003/index.json: | setup $(VECTORS) $(LEXICON) $(if $(CORPUS),,data/fetched/conll2003)
 	launch/shards.sh "$(or $(CORPUS),data/fetched/conll2003)" $(@D) $(RICH)
