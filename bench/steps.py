@@ -23,7 +23,7 @@ def _time_steps(settings: config.Config, comm: Any) -> None:
 
     index, splits = assemble.open_shards(settings, comm)
     learner = assemble.new_learner(settings, index, comm)
-    hiding = assemble.new_hiding(settings, index)
+    hiding = assemble.new_hiding(settings, index, comm)
     sentences = splits[settings.data.train_on]
     steps = assemble.train_steps(settings, index, sentences, hiding, learner, comm, epoch=0, first_step=0)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from launch.environment import choose_device
-from ner_dist import model
+from ner_dist import model, selection
 from ner_dist.comm import Horovod, Solo, on_every_rank
 from ner_dist.config import Config
 from ner_dist.errors import UserError
@@ -37,30 +37,31 @@ def open_shards(config: Config, comm: Solo | Horovod) -> tuple[Index, dict[str, 
             if split not in index.splits:
                 raise UserError(f"{config.data.shards}: has no {split} split, which training needs; rebuild the shards")
         owned = owned_shards(len(index.splits["train"]), comm.num_ranks, comm.rank)
-        splits = {}
-        for split in {config.data.train_on: None, "dev": None, **dict.fromkeys(index.splits)}:
-            if split == "test" and not config.train.score_test:
-                continue
-            splits[split] = open_split(config, index, split, owned, config.data.shards)
+        wanted = [config.data.train_on, "dev"]
+        if "test" in index.splits and config.train.score_test:
+            wanted.append("test")
+        splits = {split: open_split(config, index, split, owned, config.data.shards) for split in wanted}
         return index, splits
 
     return on_every_rank(comm, read)
 
 
 def open_split(config: Config, index: Index, split: str, owned: list[int], shards: str | Path) -> Sentences:
-    return Sentences(shards, index, split, owned, config.model.char_width // 2, model.num_words(config.model, index))
+    return Sentences(
+        shards, index, split, owned, config.model.char_width // 2, selection.num_words(config.model, index)
+    )
 
 
-def new_hiding(config: Config, index: Index) -> Hiding:
-    """What training takes for unknown."""
-    counts = read_vocab(config.data.shards, index, "word")["counts"]
+def new_hiding(config: Config, index: Index, comm: Solo | Horovod) -> Hiding:
+    """What training takes for unknown. Every rank must call it."""
+    counts = on_every_rank(comm, lambda: read_vocab(config.data.shards, index, "word")["counts"])
     return Hiding(config.model, config.train.seed, np.array(counts, np.int64))
 
 
 def first_words(config: Config, index: Index, directory: str | Path) -> InitialWords:
     """The word embeddings before training. directory: of the shards, or of a checkpoint, which has the vectors, too."""
-    vectors_VD = read_vectors(directory, index) if model.uses_vectors(config.model, index) else None
-    num_words, units = model.num_words(config.model, index), model.word_units(config.model, index)
+    vectors_VD = read_vectors(directory, index) if selection.uses_vectors(config.model, index) else None
+    num_words, units = selection.num_words(config.model, index), selection.word_units(config.model, index)
     num_learnt = num_words if index.vectors is None else index.vectors.first_unseen
     return initial_words(num_words, units, config.train.seed, vectors_VD, num_learnt)
 

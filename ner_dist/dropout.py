@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from ner_dist.config import Model
+
 # SplitMix64 (Steele, Lea & Flood 2014): a counter times the odd constant, then this finaliser.
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
+# Random streams of the recurrent matrices; those of activations count from 0.
+_RECURRENT = 1 << 16
 
 
 def keys(*parts: int | np.ndarray) -> np.ndarray:
@@ -40,6 +44,38 @@ def random_bytes(key_B: np.ndarray, num_tokens: int, num_units: int) -> np.ndarr
     words = -(-num_units // 8)
     counter = np.arange(num_tokens * words, dtype=np.uint64).reshape(num_tokens, 1, words) * _GAMMA
     return _mix(key_B[None, :, None] + counter).view(np.uint8)[:, :, :num_units]
+
+
+def masks(
+    sentence_id_B: np.ndarray, num_tokens: int, sizes: Model, input_units: int, place: tuple[int, int, int]
+) -> list[np.ndarray]:
+    """Masks for the LSTM's input and each layer's output, then for each layer's parameters; none if nothing is dropped.
+
+    place: seed, epoch and step. Masks of activations are (T, B, X), with T = 1 if they are locked, and depend on the
+    sentence; those of parameters, (2, X), depend on the step, for all sentences and ranks the same.
+    """
+    if not (sizes.dropout_input or sizes.dropout_output or sizes.dropout_recurrent):
+        return []
+    seed, epoch, step_id = place
+    outputs = [(2 * sizes.lstm_units, sizes.dropout_output)] * sizes.lstm_layers
+    found = [
+        mask(keys(seed, epoch, layer, sentence_id_B), 1 if sizes.dropout_locked else num_tokens, units, rate)
+        for layer, (units, rate) in enumerate([(input_units, sizes.dropout_input), *outputs])
+    ]
+    if sizes.dropout_recurrent:
+        for layer in range(sizes.lstm_layers):
+            inputs = 2 * sizes.lstm_units if layer else input_units
+            found.append(_recurrent_mask(keys(seed, epoch, _RECURRENT + layer, step_id), inputs, sizes))
+    return found
+
+
+def _recurrent_mask(key: np.ndarray, inputs: int, sizes: Model) -> np.ndarray:
+    """Of the parameters of both directions of a layer, (2, X): 1 but for the recurrent matrices."""
+    units = sizes.lstm_units
+    values_2X = np.ones((2, 4 * units * (inputs + units + 2)), np.float32)
+    recurrent = slice(4 * units * inputs, 4 * units * (inputs + units))
+    values_2X[:, recurrent] = mask(key, 2, 4 * units * units, sizes.dropout_recurrent)[:, 0]
+    return values_2X
 
 
 def drop_level(rate: float) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ner_dist import assemble, checkpoint, model, run_directory
+from ner_dist import assemble, checkpoint, run_directory, selection
 from ner_dist.checkpoint import Progress
 from ner_dist.comm import Horovod, Solo, on_rank_0
 from ner_dist.config import Config
@@ -54,10 +54,10 @@ def train(config: Config, job: str, comm: Solo | Horovod) -> None:
     vocab = on_rank_0(comm, lambda: vocab_files(config.data.shards, index))
     saved = on_rank_0(comm, lambda: _saved_run(config, index, path))
     learner = assemble.new_learner(config, index, comm)
-    hiding = assemble.new_hiding(config, index)
+    hiding = assemble.new_hiding(config, index, comm)
     # All that can be wrong with the job has been looked at; from here on it leaves traces.
     on_rank_0(comm, lambda: run_directory.create(path, config))
-    if model.uses_vectors(config.model, index):
+    if selection.uses_vectors(config.model, index):
         on_rank_0(comm, lambda: checkpoint.take_along(Path(config.data.shards), path / "checkpoints"))
     log_to(path / f"rank-{comm.rank}.log")
     log.info(

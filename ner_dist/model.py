@@ -14,16 +14,14 @@ import numpy as np
 from mxnet import gluon
 
 from ner_dist.arrays import on_device
-from ner_dist.config import Config, ConfigError, Model
+from ner_dist.config import Config, Model
 from ner_dist.crf import Scores, neutral
-from ner_dist.dropout import keys, mask
 from ner_dist.reader import Batch
-from ner_dist.shard_format import CHAR_TYPES, Feature, Index
+from ner_dist.selection import used_features, word_units
+from ner_dist.shard_format import CHAR_TYPES, Index
 
 # Far below any convolution's output, and far from overflow in float32.
 _NEVER_MAX = -1e9
-# Random streams of the recurrent matrices; those of activations count from 0.
-_RECURRENT = 1 << 16
 
 
 class BiLSTM(gluon.HybridBlock):
@@ -151,7 +149,7 @@ class Tagger(gluon.HybridBlock):
         length_B: Any,
         *masks: Any,
     ) -> Any:
-        """masks: those of dropout_inputs, or none."""
+        """masks: those of dropout.masks, or none."""
         parts_TBX = [F.take(rows_WD, word_TB)]
         if hasattr(self, "char_cnn"):
             parts_TBX.append(F.take(self.char_cnn(char_NC, char_type_NC, beyond_NC1), form_TB))
@@ -174,42 +172,6 @@ class Tagger(gluon.HybridBlock):
         if self.transitions is None:
             return neutral(self.num_tags)
         return Scores(*(parameter.data().asnumpy() for parameter in self.transitions.parameters))
-
-
-def uses_vectors(sizes: Model, index: Index) -> bool:
-    """Whether words begin with pretrained vectors. Raises ConfigError if they should and the shards have none."""
-    if sizes.vectors == "require" and index.vectors is None:
-        raise ConfigError(
-            "--model.vectors require, but the shards were built without any; build them with --vectors FILE "
-            "(python -m data_prep fetch glove-6b-50d brings one), or say --model.vectors auto"
-        )
-    return sizes.vectors != "ignore" and index.vectors is not None
-
-
-def word_units(sizes: Model, index: Index) -> int:
-    return index.vectors.num_units if uses_vectors(sizes, index) and index.vectors else sizes.word_units
-
-
-def num_words(sizes: Model, index: Index) -> int:
-    """Word ids from here on are read as unknown: without the vectors, words that train lacks mean nothing."""
-    ignored = index.vectors if not uses_vectors(sizes, index) else None
-    return ignored.first_unseen if ignored else index.vocab["word"].num_values
-
-
-def used_features(sizes: Model, index: Index) -> list[tuple[int, Feature]]:
-    """The token features that the model looks at, with their place in a batch. Raises ConfigError for unknown names."""
-    if sizes.features is None:
-        return list(enumerate(index.features))
-    # lexicon names the features lexicon_PER, lexicon_LOC, ...
-    names = {name for feature in index.features for name in (feature.name, feature.name.split("_")[0])}
-    for name in sizes.features:
-        if name not in names:
-            raise ConfigError(
-                f"--model.features names {name!r}, which the shards do not have, only {', '.join(sorted(names))}; "
-                "leave it out or build the shards with it"
-            )
-    wanted = set(sizes.features)
-    return [(i, f) for i, f in enumerate(index.features) if not wanted.isdisjoint((f.name, f.name.split("_")[0]))]
 
 
 class TrainingEmissions(gluon.HybridBlock):
@@ -248,37 +210,6 @@ def tagger_inputs(batch: Batch, rows_WD: mx.nd.NDArray, word_TB: np.ndarray) -> 
         on_device(batch.feature_FTB, context),
         on_device(batch.length_B, context, dtype),
     ]
-
-
-def dropout_inputs(
-    batch: Batch, sizes: Model, input_units: int, place: tuple[int, int, int], like: mx.nd.NDArray
-) -> list[mx.nd.NDArray]:
-    """Masks for the LSTM's input and each layer's output, then for each layer's parameters; none if nothing is dropped.
-
-    place: seed, epoch and step. Masks of activations are (T, B, X), with T = 1 if they are locked, and depend on the
-    sentence; those of parameters, (2, X), depend on the step, for all sentences and ranks the same.
-    """
-    masks = []
-    seed, epoch, step_id = place
-    if sizes.dropout_input or sizes.dropout_output or sizes.dropout_recurrent:
-        outputs = [(2 * sizes.lstm_units, sizes.dropout_output)] * sizes.lstm_layers
-        for layer, (units, rate) in enumerate([(input_units, sizes.dropout_input), *outputs]):
-            key_B = keys(seed, epoch, layer, batch.sentence_id_B)
-            masks.append(mask(key_B, 1 if sizes.dropout_locked else batch.mask_TB.shape[0], units, rate))
-    if sizes.dropout_recurrent:
-        for layer in range(sizes.lstm_layers):
-            inputs = 2 * sizes.lstm_units if layer else input_units
-            masks.append(_recurrent_mask(keys(seed, epoch, _RECURRENT + layer, step_id), inputs, sizes))
-    return [on_device(values, like.context, like.dtype) for values in masks]
-
-
-def _recurrent_mask(key: np.ndarray, inputs: int, sizes: Model) -> np.ndarray:
-    """Of the parameters of both directions of a layer, (2, X): 1 but for the recurrent matrices."""
-    units = sizes.lstm_units
-    values_2X = np.ones((2, 4 * units * (inputs + units + 2)), np.float32)
-    recurrent = slice(4 * units * inputs, 4 * units * (inputs + units))
-    values_2X[:, recurrent] = mask(key, 2, 4 * units * units, sizes.dropout_recurrent)[:, 0]
-    return values_2X
 
 
 def trained_parameters(tagger: Tagger) -> dict[str, gluon.Parameter]:

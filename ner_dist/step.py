@@ -3,8 +3,8 @@
 The ranks announce the word ids of the coming batches, so that all know the union U of each step; in the step
 they sum every dense gradient, the gradients of the union's embedding rows, and the loss, in one exchange.
 
-Axes: U words of the whole step, W those of them to be updated, D word units, T tokens, B sentences, K tags,
-S steps announced at once.
+Axes: U words of the whole step, W those of them to be updated, D word units, T tokens, B sentences, K tags, S steps
+announced at once.
 """
 
 from __future__ import annotations
@@ -15,24 +15,16 @@ from typing import NamedTuple
 
 import mxnet as mx
 import numpy as np
-from mxnet import autograd
 
-from ner_dist import crf, optimizer
+from ner_dist import optimizer
 from ner_dist.arrays import on_device
 from ner_dist.averaging import Average
 from ner_dist.comm import Horovod, Solo
 from ner_dist.config import Config
+from ner_dist.dropout import masks
 from ner_dist.errors import UserError
-from ner_dist.model import (
-    SummedLoss,
-    Tagger,
-    TrainingEmissions,
-    Transitions,
-    dropout_inputs,
-    set_parameters,
-    tagger_inputs,
-    trained_parameters,
-)
+from ner_dist.model import Tagger, set_parameters, tagger_inputs, trained_parameters
+from ner_dist.objective import Objective
 from ner_dist.reader import Batch
 from ner_dist.word_table import InitialWords, WordTable
 
@@ -70,11 +62,8 @@ class Learner:
     ) -> None:
         self.tagger = tagger
         self._config = config
-        self._class_weight_K = class_weight_K
         self._comm = comm
-        self._loss, self._emissions = SummedLoss(tagger), TrainingEmissions(tagger)
-        self._loss.hybridize()
-        self._emissions.hybridize()
+        self._objective = Objective(tagger, config.loss, class_weight_K)
         self._parameters = trained_parameters(tagger)
         self.context = next(iter(self._parameters.values())).list_ctx()[0]
         # The parameters' own arrays, and the gradients' also as vectors, in the same memory.
@@ -142,34 +131,9 @@ class Learner:
         word_TB = np.searchsorted(ids_U, batch.word_ids_W).astype(np.int32)[batch.word_TB]
         inputs = tagger_inputs(batch, rows_UD, word_TB)
         place = self._config.train.seed, epoch, step_id
-        inputs += dropout_inputs(batch, self._config.model, self.tagger.input_units, place, rows_UD)
-        if self.tagger.transitions is not None:
-            loss = self._sentence_loss(self.tagger.transitions, batch, inputs)
-        else:
-            loss = self._token_loss(batch, inputs)
-        return rows_UD.grad, loss
-
-    def _token_loss(self, batch: Batch, inputs: list[mx.nd.NDArray]) -> mx.nd.NDArray:
-        """Differentiate the summed loss of the tags, each by itself."""
-        weight_TB = batch.mask_TB * self._class_weight_K[batch.tag_TB]
-        tag_TB = on_device(batch.tag_TB, self.context)
-        with autograd.record():
-            loss = self._loss(tag_TB, on_device(weight_TB, self.context, self._weights[0].dtype), *inputs)
-        loss.backward()
-        return loss
-
-    def _sentence_loss(self, transitions: Transitions, batch: Batch, inputs: list[mx.nd.NDArray]) -> mx.nd.NDArray:
-        """Differentiate the summed loss of the tag sequences: the network, and the transitions."""
-        with autograd.record():
-            emission_TBK = self._emissions(*inputs)
-        scores = self.tagger.scores()
-        if self._config.loss.forbid:
-            scores = scores.allowed()
-        found = crf.likelihood(emission_TBK.asnumpy(), batch.tag_TB, batch.length_B, scores)
-        emission_TBK.backward(on_device(found.emission_TBK, self.context, emission_TBK.dtype))
-        for parameter, gradient in zip(transitions.parameters, found.scores):
-            parameter.grad()[:] = mx.nd.array(gradient, ctx=self.context, dtype=parameter.dtype)
-        return mx.nd.array([found.loss], ctx=self.context, dtype=emission_TBK.dtype)
+        found = masks(batch.sentence_id_B, len(batch.mask_TB), self._config.model, self.tagger.input_units, place)
+        inputs += [on_device(values, context, dtype) for values in found]
+        return rows_UD.grad, self._objective.differentiate(batch, inputs)
 
     def _update(self, rows_WD: mx.nd.NDArray | None, ids_W: np.ndarray, learning_rate: float, scale: float) -> None:
         """Apply the rule to the summed gradients times scale; rows_WD is None if no words are to be updated."""

@@ -28,7 +28,7 @@ def settings(synth_shards: Path, tiny_knobs: list[str]) -> Config:
 def stream(settings: Config, comm: Any, first_step: int = 0) -> list[tuple[int, list[int], list[int], int]]:
     """(step, this rank's sentences, words of all ranks, sentences of all ranks) of each step."""
     index, splits = open_shards(settings, comm)
-    learner, hiding = new_learner(settings, index, comm), new_hiding(settings, index)
+    learner, hiding = new_learner(settings, index, comm), new_hiding(settings, index, comm)
     return [
         (step.step_id, batch.sentence_id_B.tolist() if batch else [], shared.ids_U.tolist(), shared.num_sentences)
         for step, batch, shared in train_steps(settings, index, splits["train"], hiding, learner, comm, 2, first_step)

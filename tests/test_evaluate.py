@@ -38,7 +38,7 @@ def train(run: Path, shards: Path, knobs: list[str]) -> None:
     settings, _ = config.parse(["--data.shards", str(shards), *knobs, "--optimizer.learning_rate", "0.02"])
     comm = Solo()
     index, splits = assemble.open_shards(settings, comm)
-    learner, hiding = assemble.new_learner(settings, index, comm), assemble.new_hiding(settings, index)
+    learner, hiding = assemble.new_learner(settings, index, comm), assemble.new_hiding(settings, index, comm)
     for epoch in range(4):
         for step, batch, shared in assemble.train_steps(
             settings, index, splits["train"], hiding, learner, comm, epoch, 0

@@ -11,9 +11,9 @@ import pytest
 from made_batches import NUM_WORDS, Sentence, batch_of, char_type, random_sentence, small_index
 from mxnet import autograd
 
-from ner_dist import model
+from ner_dist import model, selection
 from ner_dist.config import Config, ConfigError, Model
-from ner_dist.dropout import keys, mask
+from ner_dist.dropout import keys, mask, masks
 from ner_dist.model import SummedLoss, Tagger
 from ner_dist.reader import Batch
 from ner_dist.shard_format import Feature, VectorsFile
@@ -45,6 +45,13 @@ def tagger_of(sizes: Model = SIZES, seed: int = 3, dtype: str = "float32") -> Ta
     return tagger
 
 
+def masks_of(
+    batch: Batch, sizes: Model, input_units: int, place: tuple[int, int, int], like: mx.nd.NDArray
+) -> list[mx.nd.NDArray]:
+    found = masks(batch.sentence_id_B, len(batch.mask_TB), sizes, input_units, place)
+    return [mx.nd.array(values, dtype=like.dtype) for values in found]
+
+
 def inputs_of(tagger: Tagger, batch: Batch, rows: np.ndarray | None = None) -> list[mx.nd.NDArray]:
     dtype = tagger.emission.weight.dtype
     rows = WORDS_VD[batch.word_ids_W] if rows is None else rows
@@ -58,7 +65,7 @@ def emissions(
     batch = batch_of(sentences, sizes.char_width // 2)
     inputs = inputs_of(tagger, batch)
     if epoch is not None:
-        inputs += model.dropout_inputs(batch, sizes, tagger.input_units, (1, epoch, 0), inputs[0])
+        inputs += masks_of(batch, sizes, tagger.input_units, (1, epoch, 0), inputs[0])
     found = tagger(*inputs).asnumpy()
     return [found[: len(s.words), column] for column, s in enumerate(sentences)]
 
@@ -173,7 +180,7 @@ def loss_of(
     """(loss, rows of the embeddings), with dropout."""
     inputs = inputs_of(tagger, batch, rows)
     inputs[0].attach_grad()
-    inputs += model.dropout_inputs(batch, SIZES, tagger.input_units, (1, 0, 0), inputs[0])
+    inputs += masks_of(batch, SIZES, tagger.input_units, (1, 0, 0), inputs[0])
     weight_TB = mx.nd.array(batch.mask_TB * weight_K[batch.tag_TB], dtype=inputs[0].dtype)
     with autograd.record():
         value = loss(mx.nd.array(batch.tag_TB, dtype=np.int32), weight_TB, *inputs)
@@ -331,15 +338,15 @@ def test_only_what_is_to_be_trained_is_trained() -> None:
 def test_dropout_masks_are_those_of_the_sentences_one_for_each_place() -> None:
     batch = batch_of(random_sentences([3, 5]))
     like = mx.nd.zeros((1,))
-    masks = model.dropout_inputs(batch, SIZES, 11, (4, 2, 0), like)
-    assert [found.shape for found in masks] == [(5, 2, 11), (5, 2, 8), (5, 2, 8)]
-    for layer, (found, rate) in enumerate(zip(masks, (0.25, 0.5, 0.5))):
+    found_masks = masks_of(batch, SIZES, 11, (4, 2, 0), like)
+    assert [found.shape for found in found_masks] == [(5, 2, 11), (5, 2, 8), (5, 2, 8)]
+    for layer, (found, rate) in enumerate(zip(found_masks, (0.25, 0.5, 0.5))):
         key_B = keys(4, 2, layer, batch.sentence_id_B)
         np.testing.assert_array_equal(found.asnumpy(), mask(key_B, 5, found.shape[2], rate))
     nothing = dataclasses.replace(SIZES, dropout_input=0.0, dropout_output=0.0)
-    assert model.dropout_inputs(batch, nothing, 11, (4, 2, 0), like) == []
+    assert masks_of(batch, nothing, 11, (4, 2, 0), like) == []
     only_output = dataclasses.replace(SIZES, dropout_input=0.0)
-    assert (model.dropout_inputs(batch, only_output, 11, (4, 2, 0), like)[0].asnumpy() == 1).all()
+    assert (masks_of(batch, only_output, 11, (4, 2, 0), like)[0].asnumpy() == 1).all()
 
 
 def test_windows_beyond_a_form_never_win_its_maximum() -> None:
@@ -369,12 +376,14 @@ def test_features_are_chosen_by_name_and_lexicon_stands_for_all_its_types() -> N
     index = small_index(features=features)
 
     def chosen(*names: str) -> list[tuple[int, str]]:
-        return [(i, f.name) for i, f in model.used_features(dataclasses.replace(SIZES, features=list(names)), index)]
+        return [
+            (i, f.name) for i, f in selection.used_features(dataclasses.replace(SIZES, features=list(names)), index)
+        ]
 
     assert chosen("lexicon", "caps") == [(0, "caps"), (1, "lexicon_PER"), (3, "lexicon_LOC")]
     assert chosen("pos", "lexicon_LOC") == [(2, "pos"), (3, "lexicon_LOC")]
     assert chosen() == []
-    assert [f for _, f in model.used_features(SIZES, index)] == features
+    assert [f for _, f in selection.used_features(SIZES, index)] == features
     with pytest.raises(
         ConfigError, match="names 'shape', which the shards do not have, only caps, lexicon, lexicon_LO"
     ):
@@ -404,24 +413,24 @@ def test_vectors_set_the_size_of_words_and_without_them_unseen_words_are_unknown
         (with_vectors, "ignore", 5, 4),
     ):
         sizes = dataclasses.replace(SIZES, vectors=choice)
-        assert (model.word_units(sizes, index), model.num_words(sizes, index)) == (units, words)
+        assert (selection.word_units(sizes, index), selection.num_words(sizes, index)) == (units, words)
     with pytest.raises(ConfigError, match=r"--model.vectors require, but the shards were built without any"):
-        model.word_units(dataclasses.replace(SIZES, vectors="require"), small_index())
+        selection.word_units(dataclasses.replace(SIZES, vectors="require"), small_index())
 
 
 def test_a_locked_mask_drops_the_same_units_at_every_token() -> None:
     locked = dataclasses.replace(SIZES, dropout_locked=True)
     batch = batch_of(random_sentences([3, 5]))
-    masks = model.dropout_inputs(batch, locked, 11, (4, 2, 0), mx.nd.zeros((1,)))
-    assert [found.shape for found in masks] == [(1, 2, 11), (1, 2, 8), (1, 2, 8)]
+    found_masks = masks_of(batch, locked, 11, (4, 2, 0), mx.nd.zeros((1,)))
+    assert [found.shape for found in found_masks] == [(1, 2, 11), (1, 2, 8), (1, 2, 8)]
     # Seen in the network: what a mask of all tokens alike does.
     tagger = tagger_of()
     inputs = inputs_of(tagger, batch)
-    masks = model.dropout_inputs(batch, locked, tagger.input_units, (1, 0, 0), inputs[0])
-    wide = [mx.nd.broadcast_axis(found, axis=0, size=5) for found in masks]
+    found_masks = masks_of(batch, locked, tagger.input_units, (1, 0, 0), inputs[0])
+    wide = [mx.nd.broadcast_axis(found, axis=0, size=5) for found in found_masks]
     assert (wide[0].asnumpy() == 0).any()
     training = model.TrainingEmissions(tagger)
-    np.testing.assert_array_equal(training(*inputs, *masks).asnumpy(), training(*inputs, *wide).asnumpy())
+    np.testing.assert_array_equal(training(*inputs, *found_masks).asnumpy(), training(*inputs, *wide).asnumpy())
 
 
 def test_recurrent_dropout_zeroes_recurrent_weights_alone_the_same_ones_for_every_batch_of_a_step() -> None:
@@ -429,25 +438,25 @@ def test_recurrent_dropout_zeroes_recurrent_weights_alone_the_same_ones_for_ever
     tagger = tagger_of(sizes)
     batch, other = batch_of(random_sentences([3, 5])), batch_of(random_sentences([2]))
     inputs = inputs_of(tagger, batch)
-    masks = model.dropout_inputs(batch, sizes, tagger.input_units, (1, 0, 7), inputs[0])
-    assert all((activation.asnumpy() == 1).all() for activation in masks[:3])
-    for layer, (found, fan_in) in enumerate(zip(masks[3:], (tagger.input_units, 8))):
+    found_masks = masks_of(batch, sizes, tagger.input_units, (1, 0, 7), inputs[0])
+    assert all((activation.asnumpy() == 1).all() for activation in found_masks[:3])
+    for layer, (found, fan_in) in enumerate(zip(found_masks[3:], (tagger.input_units, 8))):
         recurrent = slice(4 * 4 * fan_in, 4 * 4 * (fan_in + 4))
         values = found.asnumpy()
         assert values.shape == (2, *model.trained_parameters(tagger)[f"lstm.{layer}.forward_lstm"].shape)
         assert set(np.unique(values[:, recurrent])) == {0, 2}
         assert (np.delete(values, np.r_[recurrent], axis=1) == 1).all()
         assert not np.array_equal(values[0], values[1])
-    again = model.dropout_inputs(other, sizes, tagger.input_units, (1, 0, 7), inputs[0])
-    later = model.dropout_inputs(batch, sizes, tagger.input_units, (1, 0, 8), inputs[0])
-    np.testing.assert_array_equal(again[3].asnumpy(), masks[3].asnumpy())
-    assert not np.array_equal(later[3].asnumpy(), masks[3].asnumpy())
+    again = masks_of(other, sizes, tagger.input_units, (1, 0, 7), inputs[0])
+    later = masks_of(batch, sizes, tagger.input_units, (1, 0, 8), inputs[0])
+    np.testing.assert_array_equal(again[3].asnumpy(), found_masks[3].asnumpy())
+    assert not np.array_equal(later[3].asnumpy(), found_masks[3].asnumpy())
     # In the network: as if those weights were 0 and the others doubled.
     training = model.TrainingEmissions(tagger)
     training.hybridize()
-    found_TBK = training(*inputs, *masks).asnumpy()
+    found_TBK = training(*inputs, *found_masks).asnumpy()
     parameters = model.trained_parameters(tagger)
-    for layer, values in enumerate(masks[3:]):
+    for layer, values in enumerate(found_masks[3:]):
         for i, direction in enumerate(("forward", "backward")):
             parameter = parameters[f"lstm.{layer}.{direction}_lstm"]
             parameter.set_data(parameter.data() * values[i])

@@ -15,6 +15,7 @@ from thread_comm import ThreadComm, on_ranks
 from ner_dist import model
 from ner_dist.comm import Solo
 from ner_dist.config import Config, Loss, Model, Optimizer, OptimizerName, Train
+from ner_dist.dropout import masks
 from ner_dist.model import SummedLoss
 from ner_dist.step import Learner, NotFinite, StepResult
 from ner_dist.word_table import InitialWords
@@ -88,7 +89,8 @@ def test_a_step_is_gradient_descent_on_the_loss_with_a_dense_embedding() -> None
     table_VD = mx.nd.array(before["words"], dtype="float64")
     table_VD.attach_grad()
     inputs = model.tagger_inputs(batch, table_VD, batch.word_ids_W[batch.word_TB].astype(np.int32))
-    inputs += model.dropout_inputs(batch, SIZES, reference.tagger.input_units, (4, 0, 0), table_VD)
+    found = masks(batch.sentence_id_B, len(batch.mask_TB), SIZES, reference.tagger.input_units, (4, 0, 0))
+    inputs += [mx.nd.array(values, dtype="float64") for values in found]
     weight_TB = mx.nd.array(batch.mask_TB * WEIGHT_K[batch.tag_TB], dtype="float64")
     with autograd.record():
         loss = SummedLoss(reference.tagger)(mx.nd.array(batch.tag_TB, dtype="int32"), weight_TB, *inputs)
