@@ -11,12 +11,11 @@ import pytest
 from made_batches import NUM_WORDS, Sentence, batch_of, char_type, random_sentence, small_index
 from mxnet import autograd
 
-from ner_dist import model, selection
-from ner_dist.config import Config, ConfigError, Model
+from ner_dist import model
+from ner_dist.config import Config, Model
 from ner_dist.dropout import keys, mask, masks
 from ner_dist.model import SummedLoss, Tagger
 from ner_dist.reader import Batch
-from ner_dist.shard_format import Feature, VectorsFile
 
 SIZES = Model(
     word_units=5,
@@ -368,28 +367,6 @@ def test_windows_beyond_a_form_never_win_its_maximum() -> None:
     np.testing.assert_array_equal(found[1], found[0])
 
 
-# --- What of the shards a model uses
-
-
-def test_features_are_chosen_by_name_and_lexicon_stands_for_all_its_types() -> None:
-    features = [Feature("caps", 5), Feature("lexicon_PER", 7), Feature("pos", 9), Feature("lexicon_LOC", 7)]
-    index = small_index(features=features)
-
-    def chosen(*names: str) -> list[tuple[int, str]]:
-        return [
-            (i, f.name) for i, f in selection.used_features(dataclasses.replace(SIZES, features=list(names)), index)
-        ]
-
-    assert chosen("lexicon", "caps") == [(0, "caps"), (1, "lexicon_PER"), (3, "lexicon_LOC")]
-    assert chosen("pos", "lexicon_LOC") == [(2, "pos"), (3, "lexicon_LOC")]
-    assert chosen() == []
-    assert [f for _, f in selection.used_features(SIZES, index)] == features
-    with pytest.raises(
-        ConfigError, match="names 'shape', which the shards do not have, only caps, lexicon, lexicon_LO"
-    ):
-        chosen("caps", "shape")
-
-
 def test_a_model_without_the_second_feature_takes_the_first_and_third_from_their_places() -> None:
     sizes = dataclasses.replace(SIZES, features=["pos"])
     tagger = tagger_of(sizes)
@@ -402,20 +379,6 @@ def test_a_model_without_the_second_feature_takes_the_first_and_third_from_their
         ]
         (found,) = emissions(tagger, [s._replace(features=other)], sizes)
         assert np.array_equal(found, base) == (position != place or other[place] == s.features[place])
-
-
-def test_vectors_set_the_size_of_words_and_without_them_unseen_words_are_unknown() -> None:
-    with_vectors = dataclasses.replace(small_index(), vectors=VectorsFile("vectors.npy", 0, "", 50, first_unseen=4))
-    for index, choice, units, words in (
-        (small_index(), "auto", 5, NUM_WORDS),
-        (with_vectors, "auto", 50, NUM_WORDS),
-        (with_vectors, "require", 50, NUM_WORDS),
-        (with_vectors, "ignore", 5, 4),
-    ):
-        sizes = dataclasses.replace(SIZES, vectors=choice)
-        assert (selection.word_units(sizes, index), selection.num_words(sizes, index)) == (units, words)
-    with pytest.raises(ConfigError, match=r"--model.vectors require, but the shards were built without any"):
-        selection.word_units(dataclasses.replace(SIZES, vectors="require"), small_index())
 
 
 def test_a_locked_mask_drops_the_same_units_at_every_token() -> None:
