@@ -12,10 +12,10 @@ from made_batches import small_index
 from mxnet import gluon
 
 from ner_dist.config import Model
-from ner_dist.dropout import mask, sentence_keys
+from ner_dist.dropout import keys, mask
 from ner_dist.model import BiLSTM, SummedLoss, Tagger
 from ner_dist.shard_format import Feature
-from ner_dist.word_table import WordTable
+from ner_dist.word_table import InitialWords, WordTable
 
 
 def bilstm() -> BiLSTM:
@@ -70,7 +70,7 @@ def test_dropout_between_the_layers_of_an_lstm_does_nothing_on_the_cpu() -> None
         trained = lstm(x).asnumpy()
     np.testing.assert_allclose(trained, lstm(x).asnumpy(), rtol=0, atol=1e-6)
     # Ours drops.
-    assert (mask(sentence_keys(1, 0, 0, np.array([0, 1])), 5, 4, 0.5) == 0).any()
+    assert (mask(keys(1, 0, 0, np.array([0, 1])), 5, 4, 0.5) == 0).any()
 
 
 def test_an_int64_array_becomes_float32_unless_told_otherwise() -> None:
@@ -83,7 +83,7 @@ def test_an_int64_array_becomes_float32_unless_told_otherwise() -> None:
 def test_word_ids_beyond_float32_reach_their_rows() -> None:
     # Rows are taken on the host, and MXNet sees places in a batch only. A table of no width costs no memory.
     rule = mx.optimizer.create("sgd")
-    table = WordTable(np.zeros((4, 1), np.float32), rule, 0)
+    table = WordTable(InitialWords(np.zeros((4, 1), np.float32), np.zeros(4, bool)), rule, 0)
     table.weight_VD = np.lib.stride_tricks.as_strided(np.zeros(1, np.float32), (1 << 25, 1), (0, 0))
     assert table.rows(np.array([16_777_217, (1 << 25) - 1]), mx.cpu()).shape == (2, 1)
     with pytest.raises(IndexError):
@@ -126,7 +126,7 @@ def test_gluons_masked_loss_divides_by_the_padded_length_and_ours_divides_by_not
 def test_softmax_over_nothing_but_minus_infinity_is_nan_and_the_char_mask_is_finite() -> None:
     assert np.isnan(mx.nd.log_softmax(mx.nd.full((1, 3), -np.inf)).asnumpy()).all()
     assert np.isnan((mx.nd.array([-np.inf]) * 0).asscalar())
-    tagger = Tagger(Model(char_filters=2, char_units=2), small_index())
+    tagger = Tagger(Model(char_filters=2, char_units=2), small_index(), sentence_level=False)
     tagger.initialize()
     assert np.isfinite(tagger.char_cnn.sink.data().asnumpy()).all()
 
@@ -139,7 +139,7 @@ def test_a_sparse_embedding_has_a_gradient_that_horovod_cannot_sum_and_ours_are_
         embedding(mx.nd.array([1, 3])).sum().backward()
     assert embedding.weight.grad().stype == "row_sparse"
     assert embedding.weight.grad().data.shape == (2, 2)
-    tagger = Tagger(Model(), small_index(features=[Feature("caps", 4)]))
+    tagger = Tagger(Model(), small_index(features=[Feature("caps", 4)]), sentence_level=True)
     tagger.initialize()
     gradients = [p.grad() for p in tagger.collect_params().values() if p.grad_req != "null"]
     assert {gradient.stype for gradient in gradients} == {"default"}
@@ -154,7 +154,7 @@ def test_adamax_divides_0_by_0() -> None:
 
 
 def test_names_of_parameters_depend_on_what_the_process_has_built_and_ours_do_not() -> None:
-    first, second = (Tagger(Model(lstm_layers=2), small_index()) for _ in range(2))
+    first, second = (Tagger(Model(lstm_layers=2), small_index(), sentence_level=False) for _ in range(2))
     assert set(first.collect_params()) != set(second.collect_params())
     assert set(first._collect_params_with_prefix()) == set(second._collect_params_with_prefix())
 
@@ -163,5 +163,19 @@ def test_the_generator_of_mxnet_goes_its_own_way_and_masks_do_not() -> None:
     mx.random.seed(3)
     drawn = [mx.nd.random.uniform(shape=(4,)).asnumpy().tolist() for _ in range(2)]
     assert drawn[0] != drawn[1]
-    keys = sentence_keys(1, 0, 0, np.array([7]))
-    np.testing.assert_array_equal(mask(keys, 3, 4, 0.5), mask(keys, 3, 4, 0.5))
+    key_B = keys(1, 0, 0, np.array([7]))
+    np.testing.assert_array_equal(mask(key_B, 3, 4, 0.5), mask(key_B, 3, 4, 0.5))
+
+
+def test_a_compiled_block_takes_one_number_of_arguments_only() -> None:
+    # So training, which has dropout masks, goes through a block of its own: model.TrainingEmissions.
+    class Sum(gluon.HybridBlock):
+        def hybrid_forward(self, F: object, x: mx.nd.NDArray, *more: mx.nd.NDArray) -> mx.nd.NDArray:
+            return x + sum(more)
+
+    block = Sum()
+    block.hybridize()
+    one = mx.nd.ones(1)
+    assert block(one, one).asscalar() == 2
+    with pytest.raises(ValueError, match="argument structure"):
+        block(one, one, one)
