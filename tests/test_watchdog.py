@@ -72,6 +72,14 @@ def watching() -> bool:
     return any(thread.name == "watchdog" and thread.is_alive() for thread in threading.enumerate())
 
 
+@pytest.fixture(autouse=True)
+def _wait_for_the_threads_of_the_test_before() -> None:
+    # Told to end, a thread may still be on its way when the machine is busy.
+    for thread in threading.enumerate():
+        if thread.name == "watchdog":
+            thread.join(30)
+
+
 def test_it_watches_until_its_context_ends(tmp_path: Path) -> None:
     assert not watching()
     with Watchdog(Solo(), 3600, tmp_path / "log"):
