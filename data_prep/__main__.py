@@ -67,7 +67,7 @@ def _sources(arguments: argparse.Namespace) -> dict[str, Path]:
 
 
 def _num_bytes(sources: dict[str, Path], settings: Settings) -> int:
-    paths = [*sources.values(), *([Path(settings.vectors)] if settings.vectors else [])]
+    paths = [*sources.values(), *map(Path, settings.vectors)]
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 

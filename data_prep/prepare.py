@@ -17,7 +17,7 @@ from data_prep.resolve import Resolved, resolve
 from data_prep.settings import Settings
 from data_prep.source import Progress
 from data_prep.splits import split_names
-from data_prep.vectors import Vectors, read_vectors
+from data_prep.vectors import Vectors, read_all_vectors
 from ner_dist.shard_format import UNK_ID
 from ner_dist.spans import bilou_tags
 
@@ -38,9 +38,7 @@ def prepare(
 ) -> Prepared | None:
     """Read the files of each split (or the one file to be split). None if errors leave nothing to go on with."""
     paths = list(sources.values())
-    vectors = None
-    if settings.vectors is not None:
-        vectors = read_vectors(Path(settings.vectors), spill / "vectors", problems, progress)
+    vectors = read_all_vectors([Path(path) for path in settings.vectors], spill, problems, progress)
     intake = take_in(paths, settings, spill / "intake", problems, progress)
     if not sum(intake.sentences_by_source):
         return None
@@ -53,7 +51,7 @@ def prepare(
     found = encoding.words.found
     if found is not None and not any(found.steps):
         problems.error(
-            str(settings.vectors), "no word of the corpus has a vector here; are these vectors of its language?"
+            ", ".join(settings.vectors), "no word of the corpus has a vector here; are these vectors of its language?"
         )
     return Prepared(sources, intake, resolved, encoding, edges, vectors)
 

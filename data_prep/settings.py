@@ -89,10 +89,12 @@ class Settings:
     keep_digits: bool = _knob(False, "do not replace each run of digits by one 0 in words", action="store_true")
     min_count: int = _knob(2, "rarer words of train share the id <unk>", type=int)
     min_char_count: int = _knob(1, "rarer characters of train share the <unk-...> of their type", type=int)
-    vectors: str | None = _knob(
-        None,
-        "pretrained word vectors: text (a word and its numbers a line), or .npy with the words beside it; .gz and .zip",
+    vectors: tuple[str, ...] = _knob(
+        (),
+        "pretrained word vectors: text (a word and its numbers a line), or .npy with the words beside it; .gz and "
+        ".zip; those of several files are joined side by side, zeros where a file lacks the word",
         metavar="FILE",
+        nargs="+",
     )
     vector_words: str = _knob(
         "all",
@@ -142,7 +144,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for field in dataclasses.fields(Settings):
         argument = dict(field.metadata)
         default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
-        if argument.get("action") is None and default is not None:
+        if argument.get("action") is None and default not in (None, ""):
             argument["help"] += f" (default {default})"
         if argument.keys().isdisjoint(("choices", "action", "metavar")):
             argument["metavar"] = field.name.rsplit("_", 1)[-1].upper()
@@ -151,4 +153,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def from_arguments(arguments: argparse.Namespace) -> Settings:
     """The knobs of a parsed command line. Raises SettingsError."""
-    return Settings(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(Settings)})
+    values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(Settings)}
+    return Settings(**{**values, "vectors": tuple(arguments.vectors)})

@@ -54,6 +54,39 @@ def read_vectors(path: Path, spill: Path, problems: Problems, progress: Progress
     return _distinct(words, matrix_RD, list(dict.fromkeys((path, words_path))), problems)
 
 
+def read_all_vectors(
+    paths: list[Path], spill: Path, problems: Problems, progress: Progress | None = None
+) -> Vectors | None:
+    """The vectors of all files side by side, `spill` being a folder for what must be unpacked; None for no files.
+
+    None too if lines are wrong, which `problems` then holds. Raises CorpusError as read_vectors does.
+    """
+    parts = [read_vectors(path, spill / f"vectors-{n}", problems, progress) for n, path in enumerate(paths)]
+    whole = [part for part in parts if part is not None]
+    if len(whole) < len(parts) or not parts:
+        return None
+    return whole[0] if len(whole) == 1 else _side_by_side(whole, spill / "vectors")
+
+
+def _side_by_side(parts: list[Vectors], path: Path) -> Vectors:
+    """Words of any part in the order of their first appearance, zeros where a part lacks one; written to `path`."""
+    words = list(dict.fromkeys(word for part in parts for word in part.rows))
+    with open(path, "wb") as file:
+        for begin in range(0, len(words), CHUNK_ROWS):
+            chunk = words[begin : begin + CHUNK_ROWS]
+            blocks = []
+            for part in parts:
+                row_R = np.array([part.rows.get(word, -1) for word in chunk])
+                block_RD = np.zeros((len(chunk), part.matrix_RD.shape[1]), np.float32)
+                block_RD[row_R >= 0] = part.matrix_RD[row_R[row_R >= 0]]
+                blocks.append(block_RD)
+            file.write(np.concatenate(blocks, 1).tobytes())
+    num_units = sum(part.matrix_RD.shape[1] for part in parts)
+    matrix_RD = np.memmap(path, np.float32, "r", shape=(len(words), num_units))
+    files = list(dict.fromkeys(path for part in parts for path in part.files))
+    return Vectors({word: row for row, word in enumerate(words)}, matrix_RD, files)
+
+
 def _main_member(path: Path, names: list[str]) -> str:
     """The file of a zip that holds the numbers."""
     matrices = [name for name in names if name.endswith(".npy")]

@@ -96,15 +96,13 @@ def build(
     OutputError if `out` must not be replaced.
     """
     lists = [("lexicon", lexicon.path) for lexicon in lexicons(settings)]
-    vectors = [Path(settings.vectors)] if settings.vectors else []
-    check_output(out, [*sources.values(), *vectors, *(path for _, path in lists)])
+    check_output(out, [*sources.values(), *map(Path, settings.vectors), *(path for _, path in lists)])
     with staged(out) as (directory, spill):
         prepared = prepare(sources, settings, spill, problems, read_progress)
         problems.raise_errors()
         assert prepared is not None
         splits = write_shards(prepared, settings, directory, spill, write_progress)
         used = [("vectors", path) for path in prepared.vectors.files] if prepared.vectors else []
-        resources = {"vectors": settings.vectors, "lexicon": settings.lexicon}
         index = Index(
             entity_types=prepared.resolved.entity_types,
             bucket_edges=prepared.edges,
@@ -121,7 +119,8 @@ def build(
                 **dataclasses.asdict(settings),
                 "split": list(settings.split),
                 # Names alone: the same input gives the same bytes wherever it lies.
-                **{name: value and Path(value).name for name, value in resources.items()},
+                "vectors": [Path(path).name for path in settings.vectors],
+                "lexicon": settings.lexicon and Path(settings.lexicon).name,
                 "scheme_found": prepared.resolved.scheme.name,
             },
             warnings=dict(sorted(problems.warnings.items())),

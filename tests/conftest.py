@@ -55,7 +55,7 @@ def rich_settings(synth_corpus: dict[str, Path], tmp_path_factory: pytest.TempPa
         num_shards=NUM_SYNTH_SHARDS,
         num_buckets=4,
         min_count=1,
-        vectors=str(folder / "vectors.txt"),
+        vectors=(str(folder / "vectors.txt"),),
         lexicon=str(folder / "lexicon"),
     )
 

@@ -17,7 +17,7 @@ from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings
 from data_prep.show import describe, verify
 from data_prep.staging import OutputError
-from data_prep.vectors import Vectors, read_vectors, write_vectors
+from data_prep.vectors import Vectors, read_all_vectors, read_vectors, write_vectors
 from data_prep.write import build
 from ner_dist.shard_format import UNK_ID, Index, file_sha256, read_vocab
 from ner_dist.shard_format import read_vectors as read_shard_vectors
@@ -194,7 +194,7 @@ def corpus(directory: Path) -> dict[str, Path]:
 
 def run(tmp_path: Path, name: str = "out", **knobs: Any) -> tuple[Path, Index]:
     path = lay(tmp_path / "in", KINDS["npy, words.txt"])
-    settings = Settings(num_shards=1, vectors=str(path), **knobs)
+    settings = Settings(num_shards=1, vectors=(str(path),), **knobs)
     return tmp_path / name, build(corpus(tmp_path / "corpus"), settings, tmp_path / name, Problems())
 
 
@@ -232,6 +232,45 @@ def test_prediction_gives_every_token_of_the_corpus_the_id_in_its_shard(tmp_path
     assert ("yy" in vocab["values"]) == (settings["vector_words"] == "all")
 
 
+def test_vectors_of_two_files_lie_side_by_side_and_zeros_where_one_lacks_the_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data_prep.vectors.CHUNK_ROWS", 4)
+    paths = [
+        lay(tmp_path / "in", KINDS["npy, words.txt"]),
+        lay(tmp_path / "in", {"more.txt": "new 7 8 9\nparis 4 5 6\n"}),
+    ]
+    joined = read_all_vectors(paths, tmp_path, problems := Problems())
+    assert joined is not None
+    assert not problems.warnings
+    assert list(joined.rows.items()) == [*((word, row) for row, word in enumerate(WORDS)), ("new", 6)]
+    expected_RD = np.zeros((7, 5), np.float32)
+    expected_RD[:6, :2] = MATRIX
+    expected_RD[1, 2:], expected_RD[6, 2:] = [4, 5, 6], [7, 8, 9]
+    np.testing.assert_array_equal(joined.matrix_RD, expected_RD)
+    assert [path.name for path in joined.files] == ["v.npy", "words.txt", "more.txt"]
+
+
+def test_the_command_line_joins_vectors_of_two_files(tmp_path: Path) -> None:
+    paths = [lay(tmp_path / "in", KINDS["text"]), lay(tmp_path / "in", {"more.txt": "new 7 8 9\n"})]
+    sources = [f"--{split}={path}" for split, path in corpus(tmp_path / "corpus").items()]
+    out = tmp_path / "out"
+    assert main(["build", *sources, "--vectors", *map(str, paths), "--num-shards=1", f"--out={out}"]) == 0
+    index = verify(out)
+    assert index.settings["vectors"] == ["v.txt", "more.txt"]
+    word_id = dict(ids_of_text(out, index))
+    vectors_VD = read_shard_vectors(out, index)
+    assert vectors_VD[word_id["new"]].tolist() == [0, 0, 7, 8, 9]
+    assert vectors_VD[word_id["Paris"]].tolist() == [*MATRIX[1], 0, 0, 0]
+
+
+def test_a_mistake_in_one_of_two_files_leaves_no_vectors(tmp_path: Path) -> None:
+    paths = [lay(tmp_path / "in", {"bad": "x 1 nan\n"}), lay(tmp_path / "in", KINDS["text"])]
+    assert read_all_vectors(paths, tmp_path, problems := Problems()) is None
+    assert problems.num_errors == 1
+    assert read_all_vectors([], tmp_path, problems) is None
+
+
 def test_a_build_says_what_the_vectors_cover(tmp_path: Path) -> None:
     _, index = run(tmp_path)
     train, dev = index.stats["train"], index.stats["dev"]
@@ -252,10 +291,10 @@ def test_the_same_vectors_give_the_same_bytes_and_the_text_of_them_the_same_too(
     assert all((first / path).read_bytes() == (again / path).read_bytes() for path in files)
     path = lay(tmp_path / "text", KINDS["gzipped text"])
     from_text = build(
-        corpus(tmp_path / "corpus"), Settings(num_shards=1, vectors=str(path)), tmp_path / "c", Problems()
+        corpus(tmp_path / "corpus"), Settings(num_shards=1, vectors=(str(path),)), tmp_path / "c", Problems()
     )
     assert from_text.fingerprint() == index.fingerprint()
-    assert from_text.settings["vectors"] == "v.txt.gz"
+    assert from_text.settings["vectors"] == ["v.txt.gz"]
     assert str(tmp_path) not in (tmp_path / "c" / "index.json").read_text()
 
 
@@ -269,7 +308,7 @@ def test_without_vectors_the_set_holds_nothing_of_them(tmp_path: Path) -> None:
 
 def test_vectors_that_lie_in_the_output_are_refused(tmp_path: Path) -> None:
     out, _ = run(tmp_path)
-    settings = Settings(num_shards=1, vectors=str(out / "vectors.npy"))
+    settings = Settings(num_shards=1, vectors=(str(out / "vectors.npy"),))
     with pytest.raises(OutputError, match=r"vectors\.npy lies in --out .*, which would be replaced"):
         build(corpus(tmp_path / "corpus"), settings, out, Problems())
 
@@ -277,7 +316,7 @@ def test_vectors_that_lie_in_the_output_are_refused(tmp_path: Path) -> None:
 def test_vectors_of_other_words_altogether_are_an_error(tmp_path: Path) -> None:
     path = lay(tmp_path / "in", {"v": "je 1 2\nsuis 3 4\n"})
     with pytest.raises(CorpusError, match="v: error: no word of the corpus has a vector here"):
-        build(corpus(tmp_path / "corpus"), Settings(num_shards=1, vectors=str(path)), tmp_path / "out", Problems())
+        build(corpus(tmp_path / "corpus"), Settings(num_shards=1, vectors=(str(path),)), tmp_path / "out", Problems())
 
 
 def test_inspect_verifies_the_vectors(tmp_path: Path) -> None:
