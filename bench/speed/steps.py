@@ -1,6 +1,6 @@
 """Time training steps on this job's ranks: one JSON line with tokens/s and padding; takes the knobs of ner_dist.train.
 
-OMP_NUM_THREADS=1 horovodrun -np 2 python -m bench.steps --data.shards data/conll2003
+OMP_NUM_THREADS=1 horovodrun -np 2 python -m bench.speed.steps --data.shards data/conll2003
 """
 
 from __future__ import annotations
