@@ -8,6 +8,8 @@ Axes: T tokens of the longest sentence, B sentences, X units.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ner_dist.config import Model
@@ -46,36 +48,31 @@ def random_bytes(key_B: np.ndarray, num_tokens: int, num_units: int) -> np.ndarr
     return _mix(key_B[None, :, None] + counter).view(np.uint8)[:, :, :num_units]
 
 
+class Masks(NamedTuple):
+    """What one batch is multiplied with in training; float32."""
+
+    # (T, B, X) of the LSTM's input and of each layer's output, T = 1 if they are locked; none if nothing is dropped.
+    activations: list[np.ndarray]
+    # (2, X) of each layer's recurrent matrices, a row a direction; none if nothing is dropped.
+    recurrent: list[np.ndarray]
+
+
 def masks(
     sentence_id_B: np.ndarray, num_tokens: int, sizes: Model, input_units: int, place: tuple[int, int, int]
-) -> list[np.ndarray]:
-    """Masks for the LSTM's input and each layer's output, then for each layer's parameters; none if nothing is dropped.
-
-    place: seed, epoch and step. Masks of activations are (T, B, X), with T = 1 if they are locked, and depend on the
-    sentence; those of parameters, (2, X), depend on the step, for all sentences and ranks the same.
-    """
-    if not (sizes.dropout_input or sizes.dropout_output or sizes.dropout_recurrent):
-        return []
+) -> Masks:
+    """place: seed, epoch and step. Activations' masks depend on the sentence, recurrent ones on the step alone."""
     seed, epoch, step_id = place
-    outputs = [(2 * sizes.lstm_units, sizes.dropout_output)] * sizes.lstm_layers
-    found = [
-        mask(keys(seed, epoch, layer, sentence_id_B), 1 if sizes.dropout_locked else num_tokens, units, rate)
-        for layer, (units, rate) in enumerate([(input_units, sizes.dropout_input), *outputs])
-    ]
+    found = Masks([], [])
+    if sizes.dropout_input or sizes.dropout_output:
+        outputs = [(2 * sizes.lstm_units, sizes.dropout_output)] * sizes.lstm_layers
+        for layer, (units, rate) in enumerate([(input_units, sizes.dropout_input), *outputs]):
+            key_B = keys(seed, epoch, layer, sentence_id_B)
+            found.activations.append(mask(key_B, 1 if sizes.dropout_locked else num_tokens, units, rate))
     if sizes.dropout_recurrent:
         for layer in range(sizes.lstm_layers):
-            inputs = 2 * sizes.lstm_units if layer else input_units
-            found.append(_recurrent_mask(keys(seed, epoch, _RECURRENT + layer, step_id), inputs, sizes))
+            key = keys(seed, epoch, _RECURRENT + layer, step_id)
+            found.recurrent.append(mask(key, 2, 4 * sizes.lstm_units**2, sizes.dropout_recurrent)[:, 0])
     return found
-
-
-def _recurrent_mask(key: np.ndarray, inputs: int, sizes: Model) -> np.ndarray:
-    """Of the parameters of both directions of a layer, (2, X): 1 but for the recurrent matrices."""
-    units = sizes.lstm_units
-    values_2X = np.ones((2, 4 * units * (inputs + units + 2)), np.float32)
-    recurrent = slice(4 * units * inputs, 4 * units * (inputs + units))
-    values_2X[:, recurrent] = mask(key, 2, 4 * units * units, sizes.dropout_recurrent)[:, 0]
-    return values_2X
 
 
 def drop_level(rate: float) -> int:

@@ -37,7 +37,8 @@ def predictions(tagger: Tagger, weight_VD: np.ndarray, sentences: Sentences, con
     scores = tagger.scores()
     for batch in sentences.scoring_batches(config.train.eval_batch_sentences):
         rows_WD = on_device(weight_VD[batch.word_ids_W], context)
-        emission_TBK = tagger(*tagger_inputs(batch, rows_WD, batch.word_TB)).asnumpy()
+        convolved = None if tagger.char_cnn is None else tagger.char_cnn.convolve(batch)
+        emission_TBK = tagger(*tagger_inputs(batch, rows_WD, batch.word_TB, convolved)).asnumpy()
         yield Predicted(batch, emission_TBK, scores, decode(emission_TBK, batch.length_B, scores))
 
 

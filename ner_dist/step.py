@@ -23,7 +23,7 @@ from ner_dist.comm import Horovod, Solo
 from ner_dist.config import Config
 from ner_dist.dropout import masks
 from ner_dist.errors import UserError
-from ner_dist.model import Tagger, set_parameters, tagger_inputs, trained_parameters
+from ner_dist.model import Tagger, set_parameters, trained_parameters
 from ner_dist.objective import Objective
 from ner_dist.reader import Batch
 from ner_dist.word_table import InitialWords, WordTable
@@ -127,13 +127,10 @@ class Learner:
             for gradient in self._gradients:
                 gradient[:] = 0
             return mx.nd.zeros_like(rows_UD), mx.nd.zeros(1, ctx=context, dtype=dtype)
-        rows_UD.attach_grad()
         word_TB = np.searchsorted(ids_U, batch.word_ids_W).astype(np.int32)[batch.word_TB]
-        inputs = tagger_inputs(batch, rows_UD, word_TB)
         place = self._config.train.seed, epoch, step_id
         found = masks(batch.sentence_id_B, len(batch.mask_TB), self._config.model, self.tagger.input_units, place)
-        inputs += [on_device(values, context, dtype) for values in found]
-        return rows_UD.grad, self._objective.differentiate(batch, inputs)
+        return self._objective.differentiate(batch, rows_UD, word_TB, found)
 
     def _update(self, rows_WD: mx.nd.NDArray | None, ids_W: np.ndarray, learning_rate: float, scale: float) -> None:
         """Apply the rule to the summed gradients times scale; rows_WD is None if no words are to be updated."""

@@ -9,12 +9,12 @@ import mxnet as mx
 import numpy as np
 import pytest
 from made_batches import NUM_WORDS, Sentence, batch_of, char_type, random_sentence, small_index
-from mxnet import autograd
 
 from ner_dist import model
-from ner_dist.config import Config, Model
+from ner_dist.config import Config, Loss, Model
 from ner_dist.dropout import keys, mask, masks
-from ner_dist.model import SummedLoss, Tagger
+from ner_dist.model import Tagger
+from ner_dist.objective import Objective
 from ner_dist.reader import Batch
 
 SIZES = Model(
@@ -48,13 +48,14 @@ def masks_of(
     batch: Batch, sizes: Model, input_units: int, place: tuple[int, int, int], like: mx.nd.NDArray
 ) -> list[mx.nd.NDArray]:
     found = masks(batch.sentence_id_B, len(batch.mask_TB), sizes, input_units, place)
-    return [mx.nd.array(values, dtype=like.dtype) for values in found]
+    return [mx.nd.array(values, dtype=like.dtype) for values in found.activations]
 
 
 def inputs_of(tagger: Tagger, batch: Batch, rows: np.ndarray | None = None) -> list[mx.nd.NDArray]:
     dtype = tagger.emission.weight.dtype
     rows = WORDS_VD[batch.word_ids_W] if rows is None else rows
-    return model.tagger_inputs(batch, mx.nd.array(rows, dtype=dtype), batch.word_TB)
+    convolved = None if tagger.char_cnn is None else tagger.char_cnn.convolve(batch)
+    return model.tagger_inputs(batch, mx.nd.array(rows, dtype=dtype), batch.word_TB, convolved)
 
 
 def emissions(
@@ -173,17 +174,15 @@ def test_every_input_matters() -> None:
     assert abs(emissions(tagger, [first])[0][-1] - base[-1]).max() > 1e-6
 
 
-def loss_of(
-    tagger: Tagger, loss: SummedLoss, batch: Batch, weight_K: np.ndarray, rows: np.ndarray | None = None
-) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
-    """(loss, rows of the embeddings), with dropout."""
-    inputs = inputs_of(tagger, batch, rows)
-    inputs[0].attach_grad()
-    inputs += masks_of(batch, SIZES, tagger.input_units, (1, 0, 0), inputs[0])
-    weight_TB = mx.nd.array(batch.mask_TB * weight_K[batch.tag_TB], dtype=inputs[0].dtype)
-    with autograd.record():
-        value = loss(mx.nd.array(batch.tag_TB, dtype=np.int32), weight_TB, *inputs)
-    return value, inputs[0]
+def loss_of(objective: Objective, batch: Batch, rows: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+    """(loss, gradient by the rows of the embeddings), with dropout; the parameters have their gradients."""
+    tagger = objective.tagger
+    rows = WORDS_VD[batch.word_ids_W] if rows is None else rows
+    rows_WD = mx.nd.array(rows, dtype=tagger.emission.weight.dtype)
+    found = masks(batch.sentence_id_B, len(batch.mask_TB), SIZES, tagger.input_units, (1, 0, 0))
+    gradient_WD, loss = objective.differentiate(batch, rows_WD, batch.word_TB, found)
+    assert loss.shape == (1,)
+    return loss.asscalar(), gradient_WD.asnumpy()
 
 
 WEIGHT_K = np.linspace(0.5, 3, 9)
@@ -191,30 +190,27 @@ WEIGHT_K = np.linspace(0.5, 3, 9)
 
 def test_the_loss_is_the_weighted_sum_of_the_tokens_negative_log_likelihoods() -> None:
     tagger = tagger_of()
-    loss = SummedLoss(tagger)
+    objective = Objective(tagger, Loss(), WEIGHT_K)
     sentences = random_sentences([3, 8, 1])
-    together, _ = loss_of(tagger, loss, batch_of(sentences), WEIGHT_K)
-    assert together.shape == (1,)
+    together, _ = loss_of(objective, batch_of(sentences))
     expected = 0.0
     for s, emission in zip(sentences, emissions(tagger, sentences, epoch=0)):
         for row, tag in zip(emission.astype(np.float64), s.tags):
             expected += WEIGHT_K[tag] * (np.log(np.exp(row).sum()) - row[tag])
-    assert together.asscalar() == pytest.approx(expected, rel=1e-5)
-    apart = sum(loss_of(tagger, loss, batch_of([s]), WEIGHT_K)[0].asscalar() for s in sentences)
-    assert together.asscalar() == pytest.approx(apart, rel=1e-5)
+    assert together == pytest.approx(expected, rel=1e-5)
+    apart = sum(loss_of(objective, batch_of([s]))[0] for s in sentences)
+    assert together == pytest.approx(apart, rel=1e-5)
 
 
 def test_gradients_of_every_parameter_are_central_differences_of_the_loss() -> None:
     tagger = tagger_of(dtype="float64")
-    loss = SummedLoss(tagger)
-    loss.hybridize()
+    objective = Objective(tagger, Loss(), WEIGHT_K)
     batch = batch_of(random_sentences([4, 6, 1]))
     rows_WD = WORDS_VD[batch.word_ids_W]
-    value, rows = loss_of(tagger, loss, batch, WEIGHT_K, rows_WD)
-    value.backward()
+    _, rows_gradient = loss_of(objective, batch, rows_WD)
     parameters = model.trained_parameters(tagger)
     gradients = {name: parameter.grad().asnumpy().copy() for name, parameter in parameters.items()}
-    gradients["rows"] = rows.grad.asnumpy().copy()
+    gradients["rows"] = rows_gradient
     assert {"rows", "char_cnn.bias", "lstm.1.backward_lstm", "feature_pos.weight", "emission.bias"} < set(gradients)
 
     def difference(name: str, place: tuple[int, ...]) -> float:
@@ -223,13 +219,13 @@ def test_gradients_of_every_parameter_are_central_differences_of_the_loss() -> N
             if name == "rows":
                 moved = rows_WD.copy()
                 moved[place] += shift
-                sides.append(loss_of(tagger, loss, batch, WEIGHT_K, moved)[0].asscalar())
+                sides.append(loss_of(objective, batch, moved)[0])
                 continue
             before = parameters[name].data().asnumpy()
             moved = before.copy()
             moved[place] += shift
             parameters[name].set_data(mx.nd.array(moved, dtype="float64"))
-            sides.append(loss_of(tagger, loss, batch, WEIGHT_K)[0].asscalar())
+            sides.append(loss_of(objective, batch)[0])
             parameters[name].set_data(mx.nd.array(before, dtype="float64"))
         return (sides[0] - sides[1]) / 2e-5
 
@@ -361,8 +357,7 @@ def test_windows_beyond_a_form_never_win_its_maximum() -> None:
     found = []
     for sentences in ([short], [short, wordy]):
         batch = batch_of(sentences)
-        filters = tagger.char_cnn(*inputs_of(tagger, batch)[2:5]).asnumpy()
-        found.append(filters[batch.form_TB[:3, 0]])
+        found.append(tagger.char_cnn.convolve(batch).maximum_NF[batch.form_TB[:3, 0]])
     np.testing.assert_allclose(found[0], -5e6, rtol=1e-6)
     np.testing.assert_array_equal(found[1], found[0])
 
@@ -400,27 +395,48 @@ def test_recurrent_dropout_zeroes_recurrent_weights_alone_the_same_ones_for_ever
     sizes = dataclasses.replace(SIZES, dropout_input=0.0, dropout_output=0.0, dropout_recurrent=0.5)
     tagger = tagger_of(sizes)
     batch, other = batch_of(random_sentences([3, 5])), batch_of(random_sentences([2]))
-    inputs = inputs_of(tagger, batch)
-    found_masks = masks_of(batch, sizes, tagger.input_units, (1, 0, 7), inputs[0])
-    assert all((activation.asnumpy() == 1).all() for activation in found_masks[:3])
-    for layer, (found, fan_in) in enumerate(zip(found_masks[3:], (tagger.input_units, 8))):
-        recurrent = slice(4 * 4 * fan_in, 4 * 4 * (fan_in + 4))
-        values = found.asnumpy()
-        assert values.shape == (2, *model.trained_parameters(tagger)[f"lstm.{layer}.forward_lstm"].shape)
-        assert set(np.unique(values[:, recurrent])) == {0, 2}
-        assert (np.delete(values, np.r_[recurrent], axis=1) == 1).all()
-        assert not np.array_equal(values[0], values[1])
-    again = masks_of(other, sizes, tagger.input_units, (1, 0, 7), inputs[0])
-    later = masks_of(batch, sizes, tagger.input_units, (1, 0, 8), inputs[0])
-    np.testing.assert_array_equal(again[3].asnumpy(), found_masks[3].asnumpy())
-    assert not np.array_equal(later[3].asnumpy(), found_masks[3].asnumpy())
-    # In the network: as if those weights were 0 and the others doubled.
-    training = model.TrainingEmissions(tagger)
-    training.hybridize()
-    found_TBK = training(*inputs, *found_masks).asnumpy()
+
+    def masks_at(batch: Batch, step_id: int) -> list[np.ndarray]:
+        found = masks(batch.sentence_id_B, len(batch.mask_TB), sizes, tagger.input_units, (1, 0, step_id))
+        assert found.activations == []
+        return found.recurrent
+
+    found = masks_at(batch, 7)
+    for mask_2X in found:
+        assert mask_2X.shape == (2, 4 * 4 * 4)
+        assert set(np.unique(mask_2X)) == {0, 2}
+        assert not np.array_equal(mask_2X[0], mask_2X[1])
+    np.testing.assert_array_equal(masks_at(other, 7), found)
+    assert not np.array_equal(masks_at(batch, 8), found)
+
     parameters = model.trained_parameters(tagger)
-    for layer, values in enumerate(found_masks[3:]):
-        for i, direction in enumerate(("forward", "backward")):
-            parameter = parameters[f"lstm.{layer}.{direction}_lstm"]
-            parameter.set_data(parameter.data() * values[i])
-    np.testing.assert_allclose(found_TBK, tagger(*inputs).asnumpy(), rtol=1e-5, atol=1e-6)
+    before = {name: parameter.data().asnumpy() for name, parameter in parameters.items()}
+    for parameter in parameters.values():
+        parameter.grad()[:] = 1
+    with tagger.recurrent_dropout(found):
+        dropped = tagger(*inputs_of(tagger, batch)).asnumpy()
+    for layer, (mask_2X, fan_in) in enumerate(zip(found, (tagger.input_units, 8))):
+        for mask_X, direction in zip(mask_2X, ("forward", "backward")):
+            name = f"lstm.{layer}.{direction}_lstm"
+            factor = np.ones(len(before[name]), np.float32)
+            factor[4 * 4 * fan_in : 4 * 4 * (fan_in + 4)] = mask_X
+            # The parameters are as they were, bit for bit, and what was dropped has no gradient.
+            np.testing.assert_array_equal(parameters[name].data().asnumpy(), before[name])
+            np.testing.assert_array_equal(parameters[name].grad().asnumpy(), factor)
+            parameters[name].set_data(mx.nd.array(before[name] * factor))
+    np.testing.assert_array_equal(tagger(*inputs_of(tagger, batch)).asnumpy(), dropped)
+
+
+def test_recurrent_dropout_is_undone_when_a_step_fails() -> None:
+    tagger = tagger_of()
+    parameter = model.trained_parameters(tagger)["lstm.0.forward_lstm"]
+    before = parameter.data().asnumpy()
+
+    def fail() -> None:
+        with tagger.recurrent_dropout([np.zeros((2, 64), np.float32)]):
+            assert not np.array_equal(parameter.data().asnumpy(), before)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    np.testing.assert_array_equal(parameter.data().asnumpy(), before)

@@ -11,12 +11,20 @@ from made_batches import NUM_WORDS, batch_of, random_sentence, small_index
 
 from ner_dist import model
 from ner_dist.config import Config, Loss, Model
+from ner_dist.dropout import Masks, masks
 from ner_dist.model import Tagger
 from ner_dist.objective import Objective
 from ner_dist.spans import Spans, spans_to_bilou
 
 SIZES = Model(
-    word_units=3, char_units=2, char_type_units=2, char_filters=3, feature_units=2, lstm_units=3, lstm_layers=2
+    word_units=3,
+    char_units=2,
+    char_type_units=2,
+    char_filters=3,
+    feature_units=2,
+    lstm_units=3,
+    lstm_layers=2,
+    dropout_recurrent=0.3,
 )
 WEIGHT_K = np.linspace(0.5, 2, 9)
 
@@ -48,12 +56,13 @@ def test_the_gradient_is_that_of_finite_differences(loss: Loss) -> None:
     tagger, batch = tagger_of(loss), batch_with_valid_tags()
     objective = Objective(tagger, loss, WEIGHT_K)
     words_WD = np.random.default_rng(1).normal(size=(NUM_WORDS, 3))[batch.word_ids_W]
+    dropped = masks(batch.sentence_id_B, len(batch.mask_TB), SIZES, tagger.input_units, (1, 0, 0))
+    assert dropped.recurrent
 
     def differentiate(words_WD: np.ndarray) -> tuple[float, np.ndarray]:
         rows = mx.nd.array(words_WD, dtype="float64")
-        rows.attach_grad()
-        found = objective.differentiate(batch, model.tagger_inputs(batch, rows, batch.word_TB))
-        return found.asscalar(), rows.grad.asnumpy()
+        rows_gradient, found = objective.differentiate(batch, rows, batch.word_TB, dropped)
+        return found.asscalar(), rows_gradient.asnumpy()
 
     _, words_gradient = differentiate(words_WD)
     parameters = model.trained_parameters(tagger)
@@ -86,6 +95,6 @@ def test_forbidding_leaves_less_to_be_ruled_out() -> None:
         loss = Loss(likelihood="sentence", forbid=forbid)
         tagger, batch = tagger_of(loss), batch_with_valid_tags()
         rows = mx.nd.array(np.ones((len(batch.word_ids_W), 3)), dtype="float64")
-        inputs = model.tagger_inputs(batch, rows, batch.word_TB)
-        losses.append(Objective(tagger, loss, WEIGHT_K).differentiate(batch, inputs).asscalar())
+        _, found = Objective(tagger, loss, WEIGHT_K).differentiate(batch, rows, batch.word_TB, Masks([], []))
+        losses.append(found.asscalar())
     assert 0 < losses[0] < losses[1]

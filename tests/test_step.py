@@ -9,14 +9,13 @@ import mxnet as mx
 import numpy as np
 import pytest
 from made_batches import NUM_WORDS, Sentence, batch_of, random_sentence, small_index
-from mxnet import autograd
 from thread_comm import ThreadComm, on_ranks
 
 from ner_dist import model
 from ner_dist.comm import Solo
 from ner_dist.config import Config, Loss, Model, Optimizer, OptimizerName, Train
 from ner_dist.dropout import masks
-from ner_dist.model import SummedLoss
+from ner_dist.objective import Objective
 from ner_dist.step import Learner, NotFinite, StepResult
 from ner_dist.word_table import InitialWords
 
@@ -87,18 +86,14 @@ def test_a_step_is_gradient_descent_on_the_loss_with_a_dense_embedding() -> None
     assert len(np.unique(batch.word_TB[batch.mask_TB > 0])) < batch.num_tokens, "no word occurs twice"
 
     table_VD = mx.nd.array(before["words"], dtype="float64")
-    table_VD.attach_grad()
-    inputs = model.tagger_inputs(batch, table_VD, batch.word_ids_W[batch.word_TB].astype(np.int32))
+    word_TB = batch.word_ids_W[batch.word_TB].astype(np.int32)
     found = masks(batch.sentence_id_B, len(batch.mask_TB), SIZES, reference.tagger.input_units, (4, 0, 0))
-    inputs += [mx.nd.array(values, dtype="float64") for values in found]
-    weight_TB = mx.nd.array(batch.mask_TB * WEIGHT_K[batch.tag_TB], dtype="float64")
-    with autograd.record():
-        loss = SummedLoss(reference.tagger)(mx.nd.array(batch.tag_TB, dtype="int32"), weight_TB, *inputs)
-    loss.backward()
+    objective = Objective(reference.tagger, Loss(), WEIGHT_K)
+    table_gradient_VD, loss = objective.differentiate(batch, table_VD, word_TB, found)
     gradients = {
         f"parameter/{name}": p.grad().asnumpy() for name, p in model.trained_parameters(reference.tagger).items()
     }
-    gradients["words"] = table_VD.grad.asnumpy()
+    gradients["words"] = table_gradient_VD.asnumpy()
 
     (result,) = take_steps(learner, [MINE[1]])
     for name, change in changes(learner, before).items():

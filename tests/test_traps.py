@@ -12,8 +12,9 @@ from made_batches import small_index
 from mxnet import gluon
 
 from ner_dist.config import Model
+from ner_dist.crf import likelihood, neutral
 from ner_dist.dropout import keys, mask
-from ner_dist.model import BiLSTM, SummedLoss, Tagger
+from ner_dist.model import BiLSTM, SummedLoss, Tagger, mirror
 from ner_dist.shard_format import Feature
 from ner_dist.word_table import InitialWords, WordTable
 
@@ -33,15 +34,16 @@ def test_the_fused_bidirectional_lstm_lets_padding_in_and_ours_does_not() -> Non
     ours = bilstm()
     rng = np.random.default_rng(0)
     x_TBX = rng.normal(0, 1, (6, 2, 3)).astype(np.float32)
-    length_B = mx.nd.array([6, 3])
+    length_B = np.array([6, 3])
+    mirror_TB = mx.nd.array(mirror(length_B, 6), dtype=np.int32)
     other_TBX = x_TBX.copy()
     # Only the padding of the second sentence differs.
     other_TBX[3:, 1] = rng.normal(0, 1, (3, 3))
     theirs, mine = [], []
     for values in (x_TBX, other_TBX):
         x = mx.nd.array(values)
-        theirs.append(fused(x, sequence_length=length_B).asnumpy()[:3, 1])
-        mine.append(ours(x, length_B).asnumpy()[:3, 1])
+        theirs.append(fused(x, sequence_length=mx.nd.array(length_B)).asnumpy()[:3, 1])
+        mine.append(ours(x, mirror_TB).asnumpy()[:3, 1])
     assert abs(theirs[0] - theirs[1]).max() > 1e-3
     np.testing.assert_array_equal(mine[0], mine[1])
     # The forward direction is the same network.
@@ -59,7 +61,8 @@ def test_two_one_directional_lstms_are_the_fused_one_where_nothing_is_padded() -
         parts = [f"{letter}0_{source}_{kind}" for kind in ("weight", "bias") for source in ("i2h", "h2h")]
         vector = mx.nd.concat(*(parameters[part].reshape(-1) for part in parts), dim=0)
         getattr(ours, f"{direction}_lstm").set_data(vector)
-    np.testing.assert_allclose(ours(x, mx.nd.array([5, 5])).asnumpy(), expected, rtol=0, atol=1e-6)
+    mirror_TB = mx.nd.array(mirror(np.array([5, 5]), 5), dtype=np.int32)
+    np.testing.assert_allclose(ours(x, mirror_TB).asnumpy(), expected, rtol=0, atol=1e-6)
 
 
 def test_dropout_between_the_layers_of_an_lstm_does_nothing_on_the_cpu() -> None:
@@ -123,12 +126,14 @@ def test_gluons_masked_loss_divides_by_the_padded_length_and_ours_divides_by_not
     assert found.asscalar() == pytest.approx(losses[:2].sum(), rel=1e-5)
 
 
-def test_softmax_over_nothing_but_minus_infinity_is_nan_and_the_char_mask_is_finite() -> None:
+def test_softmax_over_nothing_but_minus_infinity_is_nan_and_the_crf_forbids_in_numpy() -> None:
     assert np.isnan(mx.nd.log_softmax(mx.nd.full((1, 3), -np.inf)).asnumpy()).all()
     assert np.isnan((mx.nd.array([-np.inf]) * 0).asscalar())
-    tagger = Tagger(Model(char_filters=2, char_units=2), small_index(), sentence_level=False)
-    tagger.initialize()
-    assert np.isfinite(tagger.char_cnn.sink.data().asnumpy()).all()
+    scores = neutral(5).allowed()
+    assert np.isneginf(scores.transition_KK).any()
+    found = likelihood(np.zeros((2, 1, 5)), np.zeros((2, 1), int), np.array([2]), scores)
+    assert np.isfinite(found.loss)
+    assert all(np.isfinite(gradient).all() for gradient in (found.emission_TBK, *found.scores))
 
 
 def test_a_sparse_embedding_has_a_gradient_that_horovod_cannot_sum_and_ours_are_dense() -> None:
