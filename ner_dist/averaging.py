@@ -1,6 +1,6 @@
 """An exponential moving average of the parameters, which scores better than they do and moves less between epochs.
 
-Axes: L words that can be learnt, D their units.
+Axes: P numbers of all other parameters, L words that can be learnt, D their units.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ _STRIDE = 10
 
 
 class Average:
-    def __init__(self, decay: float, weights: list[mx.nd.NDArray], words_LD: np.ndarray) -> None:
+    def __init__(self, decay: float, weight_P: mx.nd.NDArray, words_LD: np.ndarray) -> None:
         """decay: of one step. The arrays are those that training changes in place."""
         self._decay = decay**_STRIDE
-        self._weights, self._words_LD = weights, words_LD
-        self.weights = [weight.copy() for weight in weights]
+        self._weight_P, self._words_LD = weight_P, words_LD
+        self.weight_P = weight_P.copy()
         self.words_LD = words_LD.copy()
         self.num_steps = 0
 
@@ -29,16 +29,14 @@ class Average:
         # A short memory at first, so that the initial parameters are soon forgotten.
         looks = self.num_steps // _STRIDE
         share = 1 - min(self._decay, looks / (looks + 9))
-        for average, weight in zip(self.weights, self._weights):
-            average += share * (weight - average)
+        self.weight_P += share * (self._weight_P - self.weight_P)
         self.words_LD += np.float32(share) * (self._words_LD - self.words_LD)
 
     def exchange(self) -> None:
         """Let the parameters and their average change places, for scoring; once more to go on training."""
-        for average, weight in zip(self.weights, self._weights):
-            kept = weight.copy()
-            weight[:] = average
-            average[:] = kept
+        kept_P = self._weight_P.copy()
+        self._weight_P[:] = self.weight_P
+        self.weight_P[:] = kept_P
         kept_LD = self._words_LD.copy()
         self._words_LD[:] = self.words_LD
         self.words_LD[:] = kept_LD

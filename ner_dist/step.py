@@ -25,8 +25,12 @@ from ner_dist.dropout import masks
 from ner_dist.errors import UserError
 from ner_dist.model import Tagger, set_parameters, trained_parameters
 from ner_dist.objective import Objective
+from ner_dist.parameter_vector import ParameterVector
 from ner_dist.reader import Batch
 from ner_dist.word_table import InitialWords, WordTable
+
+# Numbers that the rule keeps its counts by.
+_PARAMETERS, _WORDS = range(2)
 
 
 class NotFinite(UserError):
@@ -64,17 +68,13 @@ class Learner:
         self._config = config
         self._comm = comm
         self._objective = Objective(tagger, config.loss, class_weight_K)
-        self._parameters = trained_parameters(tagger)
-        self.context = next(iter(self._parameters.values())).list_ctx()[0]
-        # The parameters' own arrays, and the gradients' also as vectors, in the same memory.
-        self._weights = [parameter.data() for parameter in self._parameters.values()]
-        self._gradients = [parameter.grad() for parameter in self._parameters.values()]
-        self._gradient_vectors = [gradient.reshape(-1) for gradient in self._gradients]
+        self._parameters = ParameterVector(trained_parameters(tagger))
+        self.context = self._parameters.weight_P.context
         self._rule = optimizer.create(config.optimizer)
-        self._states = [self._rule.create_state(key, weight) for key, weight in enumerate(self._weights)]
-        self.words = WordTable(words, self._rule, len(self._parameters))
+        self._state = self._rule.create_state(_PARAMETERS, self._parameters.weight_P)
+        self.words = WordTable(words, self._rule, _WORDS)
         decay = config.train.average
-        self._average = Average(decay, self._weights, self.words.learnt_LD) if decay else None
+        self._average = Average(decay, self._parameters.weight_P, self.words.learnt_LD) if decay else None
 
     def announce(self, batches: list[Batch | None]) -> list[Shared]:
         """Tell the other ranks which words this rank's batches of the next steps use; one exchange for all."""
@@ -99,7 +99,8 @@ class Learner:
         Raises NotFinite on every rank, before anything changes, if the summed loss or gradient is not finite.
         """
         rows_UD, loss = self._differentiate(batch, shared.ids_U, epoch, step_id)
-        self._comm.sum_gradients([*self._gradients, rows_UD, loss])
+        gradient_P = self._parameters.gradient_P
+        self._comm.sum_gradients([gradient_P, rows_UD, loss])
         learnable = self.words.learnable(shared.ids_U, epoch < self._config.optimizer.frozen_epochs)
         ids_W, rows_WD = shared.ids_U, rows_UD
         if len(learnable) < len(ids_W):
@@ -107,7 +108,7 @@ class Learner:
             rows_WD = mx.nd.take(rows_UD, on_device(learnable, self.context)) if len(learnable) else None
         divisor = shared.num_sentences if self._config.loss.divide_by == "sentences" else shared.num_tokens
         # One read of a few numbers; dot is many times faster than norm.
-        vectors = self._gradient_vectors if rows_WD is None else [*self._gradient_vectors, rows_WD.reshape(-1)]
+        vectors = [gradient_P] if rows_WD is None else [gradient_P, rows_WD.reshape(-1)]
         *squares, total_loss = mx.nd.concat(*(mx.nd.dot(v, v) for v in vectors), loss, dim=0).asnumpy().astype(float)
         norm = np.sqrt(sum(squares)) / divisor
         if not np.isfinite([total_loss, norm]).all():
@@ -121,12 +122,10 @@ class Learner:
         self, batch: Batch | None, ids_U: np.ndarray, epoch: int, step_id: int
     ) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
         """Fill the gradients with this rank's sums; returns those of the rows, (U, D), and its loss, (1,)."""
-        context, dtype = self.context, self._weights[0].dtype
-        rows_UD = self.words.rows(ids_U, context)
+        rows_UD = self.words.rows(ids_U, self.context)
         if batch is None:
-            for gradient in self._gradients:
-                gradient[:] = 0
-            return mx.nd.zeros_like(rows_UD), mx.nd.zeros(1, ctx=context, dtype=dtype)
+            self._parameters.gradient_P[:] = 0
+            return mx.nd.zeros_like(rows_UD), mx.nd.zeros(1, ctx=self.context, dtype=rows_UD.dtype)
         word_TB = np.searchsorted(ids_U, batch.word_ids_W).astype(np.int32)[batch.word_TB]
         place = self._config.train.seed, epoch, step_id
         found = masks(batch.sentence_id_B, len(batch.mask_TB), self._config.model, self.tagger.input_units, place)
@@ -138,11 +137,9 @@ class Learner:
         self._rule.rescale_grad = scale
         shrink = 1 - learning_rate * self._config.optimizer.decoupled_decay
         if shrink < 1:
-            for weight in self._weights:
-                weight *= shrink
+            self._parameters.weight_P *= shrink
             self.words.weight_VD[ids_W] *= np.float32(shrink)
-        for key, (weight, gradient, state) in enumerate(zip(self._weights, self._gradients, self._states)):
-            self._rule.update(key, weight, gradient, state)
+        self._rule.update(_PARAMETERS, self._parameters.weight_P, self._parameters.gradient_P, self._state)
         if rows_WD is not None:
             self.words.update(ids_W, rows_WD)
         if self._average is not None:
@@ -165,7 +162,7 @@ class Learner:
         # The exchanged sum is spoilt on every rank, so each repeats its own part to see whether it was the one.
         guilty: list[int] = []
         if batch is not None:
-            parts = (*self._differentiate(batch, batch.word_ids_W, epoch, step_id), *self._gradients)
+            parts = (*self._differentiate(batch, batch.word_ids_W, epoch, step_id), self._parameters.gradient_P)
             if not all(np.isfinite(part.asnumpy()).all() for part in parts):
                 guilty = batch.sentence_id_B.tolist()
         named = [
@@ -188,32 +185,33 @@ class Learner:
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything a continuation needs, as named arrays."""
-        arrays = {f"parameter/{name}": weight.asnumpy() for name, weight in zip(self._parameters, self._weights)}
-        arrays["words"] = self.words.learnt_LD
+        arrays = {"words": self.words.learnt_LD}
+        arrays.update({f"words_state/{i}": state_LD for i, state_LD in enumerate(self.words.states_LD)})
         arrays.update({f"rule/{name}": value for name, value in optimizer.scalars(self._rule).items()})
-        for name, state in zip(self._parameters, self._states):
-            arrays.update({f"state/{name}/{i}": leaf.asnumpy() for i, leaf in enumerate(optimizer.leaves(state))})
-        arrays.update({f"state/words/{i}": state for i, state in enumerate(self.words.states_LD)})
         if self._average is not None:
-            named = zip(self._parameters, self._average.weights)
-            arrays.update({f"average/{name}": average.asnumpy() for name, average in named})
             arrays.update(average_words=self._average.words_LD, average_steps=np.array(self._average.num_steps))
+        for kind, values_P in self._vectors():
+            arrays.update({f"{kind}/{name}": values for name, values in self._parameters.split(values_P).items()})
         return arrays
 
     def set_state(self, arrays: dict[str, np.ndarray]) -> None:
         """Take over what `state` gave, of a learner of the same configuration."""
-        set_parameters(self.tagger, {name: arrays[f"parameter/{name}"] for name in self._parameters})
         self.words.learnt_LD[:] = arrays["words"]
+        for i, state_LD in enumerate(self.words.states_LD):
+            state_LD[:] = arrays[f"words_state/{i}"]
         optimizer.set_scalars(
             self._rule, {name[5:]: value for name, value in arrays.items() if name.startswith("rule/")}
         )
-        for name, state in zip(self._parameters, self._states):
-            for i, leaf in enumerate(optimizer.leaves(state)):
-                leaf[:] = arrays[f"state/{name}/{i}"]
-        for i, state in enumerate(self.words.states_LD):
-            state[:] = arrays[f"state/words/{i}"]
         if self._average is not None:
-            for name, average in zip(self._parameters, self._average.weights):
-                average[:] = arrays[f"average/{name}"]
             self._average.words_LD[:] = arrays["average_words"]
             self._average.num_steps = int(arrays["average_steps"])
+        for kind, values_P in self._vectors():
+            values_P[:] = self._parameters.join({name: arrays[f"{kind}/{name}"] for name in self._parameters.names})
+
+    def _vectors(self) -> Iterator[tuple[str, mx.nd.NDArray]]:
+        """What is laid out like the parameters, and what `state` calls it."""
+        yield "parameter", self._parameters.weight_P
+        for i, leaf in enumerate(optimizer.leaves(self._state)):
+            yield f"state/{i}", leaf
+        if self._average is not None:
+            yield "average", self._average.weight_P

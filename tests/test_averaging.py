@@ -8,23 +8,20 @@ import pytest
 
 from ner_dist.averaging import _STRIDE, Average
 
-SHAPES = [(3, 2), (4,)]
 
-
-def followed(decay: float, num_steps: int) -> tuple[Average, list[list[np.ndarray]], list[mx.nd.NDArray], np.ndarray]:
+def followed(decay: float, num_steps: int) -> tuple[Average, list[list[np.ndarray]], mx.nd.NDArray, np.ndarray]:
     """An average after so many steps of a walk; the walk's arrays at its beginning and after each step, and now."""
     rng = np.random.default_rng(0)
-    weights = [mx.nd.array(rng.normal(size=shape)) for shape in SHAPES]
+    weight_P = mx.nd.array(rng.normal(size=10))
     words_LD = rng.normal(size=(5, 2)).astype(np.float32)
-    average = Average(decay, weights, words_LD)
-    walk = [[*(weight.asnumpy() for weight in weights), words_LD.copy()]]
+    average = Average(decay, weight_P, words_LD)
+    walk = [[weight_P.asnumpy(), words_LD.copy()]]
     for _ in range(num_steps):
-        for weight in weights:
-            weight += mx.nd.array(rng.normal(size=weight.shape))
+        weight_P += mx.nd.array(rng.normal(size=weight_P.shape))
         words_LD += rng.normal(size=words_LD.shape).astype(np.float32)
         average.follow()
-        walk.append([*(weight.asnumpy() for weight in weights), words_LD.copy()])
-    return average, walk, weights, words_LD
+        walk.append([weight_P.asnumpy(), words_LD.copy()])
+    return average, walk, weight_P, words_LD
 
 
 @pytest.mark.parametrize(("decay", "num_steps"), [(0.9, 7), (0.9, 95), (0.999, 200), (0.5, 40)])
@@ -34,28 +31,28 @@ def test_the_average_is_that_of_the_formula(decay: float, num_steps: int) -> Non
     for looks, step in enumerate(range(_STRIDE, num_steps + 1, _STRIDE), 1):
         memory = min(decay**_STRIDE, looks / (looks + 9))
         expected = [memory * old + (1 - memory) * new for old, new in zip(expected, walk[step])]
-    for found, array in zip([*(weight.asnumpy() for weight in average.weights), average.words_LD], expected):
+    for found, array in zip([average.weight_P.asnumpy(), average.words_LD], expected):
         np.testing.assert_allclose(found, array, rtol=1e-4, atol=1e-5)
 
 
 def test_parameters_that_stand_still_are_their_average() -> None:
-    weights, words_LD = [mx.nd.array([1.5, -2.0])], np.full((2, 2), 0.25, np.float32)
-    average = Average(0.9, weights, words_LD)
+    weight_P, words_LD = mx.nd.array([1.5, -2.0]), np.full((2, 2), 0.25, np.float32)
+    average = Average(0.9, weight_P, words_LD)
     for _ in range(50):
         average.follow()
-    assert average.weights[0].asnumpy().tolist() == [1.5, -2.0]
+    assert average.weight_P.asnumpy().tolist() == [1.5, -2.0]
     assert (average.words_LD == 0.25).all()
 
 
 def test_an_exchange_changes_places_bitwise_and_a_second_one_changes_back() -> None:
-    average, _, weights, words_LD = followed(0.9, 30)
-    now = [*(weight.asnumpy() for weight in weights), words_LD.copy()]
-    mean = [*(weight.asnumpy() for weight in average.weights), average.words_LD.copy()]
+    average, _, weight_P, words_LD = followed(0.9, 30)
+    now = [weight_P.asnumpy(), words_LD.copy()]
+    mean = [average.weight_P.asnumpy(), average.words_LD.copy()]
     assert not np.array_equal(now[0], mean[0])
     for inside, outside in ((mean, now), (now, mean)):
         average.exchange()
-        for found, expected in zip([*(weight.asnumpy() for weight in weights), words_LD], inside):
+        for found, expected in zip([weight_P.asnumpy(), words_LD], inside):
             np.testing.assert_array_equal(found, expected)
-        kept = [*(weight.asnumpy() for weight in average.weights), average.words_LD]
+        kept = [average.weight_P.asnumpy(), average.words_LD]
         for found, expected in zip(kept, outside):
             np.testing.assert_array_equal(found, expected)

@@ -38,7 +38,7 @@ def made(index: Index, number: int) -> Checkpoint:
         "words": np.full((4, 2), number + 0.1, np.float32),
         "rule/num_update": np.array(number),
         "rule/m_schedule": np.array(0.1 * number),
-        "state/emission.weight/0": np.zeros((0, 3), np.float32),
+        "state/0/emission.weight": np.zeros((0, 3), np.float32),
     }
     config = Config(run="runs/ü", train=Train(seed=number), optimizer=Optimizer(params={"beta1": 0.5}))
     return Checkpoint(arrays, Progress(epoch=number, loss=1 / 3, best_f1=0.5), config, index)
