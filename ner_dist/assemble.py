@@ -10,6 +10,7 @@ import numpy as np
 
 from launch.environment import choose_device
 from ner_dist import model, selection
+from ner_dist.chapters import num_chapters
 from ner_dist.comm import Horovod, Solo, on_every_rank
 from ner_dist.config import Config
 from ner_dist.errors import UserError
@@ -48,7 +49,14 @@ def open_shards(config: Config, comm: Solo | Horovod) -> tuple[Index, dict[str, 
 
 def open_split(config: Config, index: Index, split: str, owned: list[int], shards: str | Path) -> Sentences:
     return Sentences(
-        shards, index, split, owned, config.model.char_width // 2, selection.num_words(config.model, index)
+        shards,
+        index,
+        split,
+        owned,
+        config.model.char_width // 2,
+        selection.num_words(config.model, index),
+        num_chapters(index, split, config.data.memory_mb),
+        config.train.seed,
     )
 
 
@@ -84,6 +92,11 @@ def train_rows(config: Config, index: Index) -> np.ndarray:
     return sum(np.array([shard.rows for shard in shards], np.int64) for shards in parts)  # type: ignore[return-value]
 
 
+def train_chapters(config: Config, index: Index) -> int:
+    """Chapters of an epoch of training: of the data and the knob alone, as the order of the sentences depends on it."""
+    return num_chapters(index, config.data.train_on, config.data.memory_mb)
+
+
 def train_steps(
     config: Config,
     index: Index,
@@ -96,10 +109,13 @@ def train_steps(
 ) -> Iterator[tuple[Step, Batch | None, Shared]]:
     """The epoch's steps from first_step on: this rank's batch, and what the ranks have told each other of the step."""
     train = config.train
+    rows_SB, chapters = train_rows(config, index), train_chapters(config, index)
     steps = epoch_steps(
-        train_rows(config, index), train.batch_sentences, train.seed, epoch, comm.num_ranks, comm.rank, first_step
+        rows_SB, train.batch_sentences, train.seed, epoch, comm.num_ranks, comm.rank, first_step, chapters
     )
-    while ahead := list(itertools.islice(steps, _STEPS_AHEAD)):
-        batches = [sentences.step_batch(step) for step in ahead]
-        batches = [batch and hiding.hide(batch, epoch, step.step_id) for step, batch in zip(ahead, batches)]
-        yield from zip(ahead, batches, learner.announce(batches))
+    for chapter, steps_of_chapter in itertools.groupby(steps, lambda step: step.chapter):
+        sentences.hold(epoch, chapter)
+        while ahead := list(itertools.islice(steps_of_chapter, _STEPS_AHEAD)):
+            batches = [sentences.step_batch(step) for step in ahead]
+            batches = [batch and hiding.hide(batch, epoch, step.step_id) for step, batch in zip(ahead, batches)]
+            yield from zip(ahead, batches, learner.announce(batches))

@@ -36,6 +36,8 @@ class Data:
     """Directory of shards that `make shards` or `python -m data_prep build` has written."""
     train_on: Literal["train", "train+dev"] = "train"
     """What to train on; train+dev is for a final model whose epochs were found on dev, with train.keep last."""
+    memory_mb: float = 0.0
+    """Megabytes of each of its shards that a rank holds at once; an epoch then has chapters, shuffled apart. 0: all."""
 
 
 @dataclasses.dataclass

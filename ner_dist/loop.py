@@ -93,7 +93,8 @@ def _saved_run(config: Config, index: Index, path: Path) -> checkpoint.Checkpoin
 def _train_epoch(run: Run, progress: Progress) -> None:
     """The remaining steps of the epoch that progress stands in."""
     train = run.config.train
-    num_steps = steps_per_epoch(assemble.train_rows(run.config, run.index), train.batch_sentences)
+    rows_SB, chapters = assemble.train_rows(run.config, run.index), assemble.train_chapters(run.config, run.index)
+    num_steps = steps_per_epoch(rows_SB, train.batch_sentences, chapters)
     sentences = run.splits[run.config.data.train_on]
     steps = assemble.train_steps(
         run.config, run.index, sentences, run.hiding, run.learner, run.comm, progress.epoch, progress.step

@@ -1,4 +1,4 @@
-"""Shards -> batches: reads one rank's shards of a split, checks them, and pads sentences into arrays.
+"""Shards -> batches: holds one rank's sentences of a split, a chapter at a time, and pads them into arrays.
 
 Axes: T tokens of the longest sentence, B sentences, W distinct words, N distinct forms (spellings),
 P characters of the longest form, C the same with padding on both sides, F features.
@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from ner_dist.chapters import Piece, chapter_pieces
+from ner_dist.distinct import Distinct
+from ner_dist.flat import Flat, flatten
 from ner_dist.plan import Step
-from ner_dist.shard_format import PAD_ID, UNK_ID, Index, ShardError, ShardFile, read_vocab, shard_schema, verify_file
+from ner_dist.shard_format import Index, read_vocab
+from ner_dist.shard_table import Shard, open_shard, read_pieces
 
 
 class Batch(NamedTuple):
@@ -43,8 +45,21 @@ class Batch(NamedTuple):
         return int(self.length_B.sum())
 
 
+class _Held(NamedTuple):
+    """A chapter in memory."""
+
+    # Which it is of which epoch.
+    epoch: int
+    chapter: int
+    flat: Flat
+    forms: Distinct
+    # Sentences in the order of (shard, bucket), and where those of each bucket begin, by shard.
+    row_R: np.ndarray
+    first_row: dict[int, np.ndarray]
+
+
 class Sentences:
-    """The sentences of one rank's shards of one split, flat in memory, and the batches made of them."""
+    """The sentences of one rank's shards of one split, of which one chapter is in memory, and batches made of them."""
 
     def __init__(
         self,
@@ -54,156 +69,131 @@ class Sentences:
         shards: list[int],
         char_padding: int,
         num_words: int | None = None,
+        chapters: int = 1,
+        seed: int = 0,
     ) -> None:
-        """Read and check the shards; char_padding padding characters will go on both sides of a form.
+        """Check the shards, and read them if they are one chapter; char_padding goes on both sides of a form.
 
         split: one, or train+dev, whose shards of the same number are taken together. num_words: word ids from there
-        on are read as unknown ones. Raises ShardError naming the file and what is wrong with it.
+        on are read as unknown ones. seed: of the chapters. Raises ShardError naming the file and what is wrong.
         """
-        entries = [index.splits[part][shard] for shard in shards for part in split.split("+")]
-        tables = [_read_shard(Path(directory), index, entry) for entry in entries]
-        table = pa.concat_tables(tables).combine_chunks() if tables else pa.table({})
+        self._index, self._chapters, self._seed = index, chapters, seed
+        # By number: one file a split.
+        self._shards = {
+            shard: [open_shard(Path(directory), index.splits[part][shard]) for part in split.split("+")]
+            for shard in shards
+        }
         self._char_types = np.asarray(read_vocab(directory, index, "char")["types"], np.int32)
         self._char_padding = char_padding
-        self._length = table["length"].to_numpy().astype(np.int64)
-        self._sentence_id = table["sentence_id"].to_numpy()
-        self._first_token = np.cumsum(self._length) - self._length
-        word = _flat(table["word"])
-        self._word = word if num_words is None else np.where(word < num_words, word, UNK_ID)
-        self._tag = _flat(table["tag"])
-        self._features = [_flat(table[feature.name]) for feature in index.features]
-        self._form, self._form_chars, self._form_first, self._form_length = _distinct_forms(table)
-        # Rows in the order of (shard, bucket), and where each of these begins.
-        rows = np.array([entry.rows for entry in entries], np.int64).reshape(len(shards), -1, index.num_buckets)
-        cells = np.arange(len(shards) * index.num_buckets).reshape(len(shards), 1, index.num_buckets)
-        self._row = np.argsort(np.repeat(np.broadcast_to(cells, rows.shape).ravel(), rows.ravel()), kind="stable")
-        rows_SB = rows.sum(1)
-        self._first_row = dict(zip(shards, (np.cumsum(rows_SB) - rows_SB.ravel()).reshape(rows_SB.shape)))
+        self._num_words = index.vocab["word"].num_values
+        self._num_known = self._num_words if num_words is None else num_words
+        self._words = Distinct(self._num_words)
+        self._held: _Held | None = None
+        if chapters == 1:
+            self.hold(0, 0)
+
+    def hold(self, epoch: int, chapter: int) -> None:
+        """Have this chapter of the epoch in memory, in the place of the one before. Raises ShardError."""
+        if self._chapters == 1:
+            # The same in every epoch.
+            epoch = 0
+        if self._held is None or self._held[:2] != (epoch, chapter):
+            # Given back first: there are never two.
+            self._held = None
+            self._held = self._read(epoch, chapter)
+
+    def _read(self, epoch: int, chapter: int) -> _Held:
+        num_buckets = self._index.num_buckets
+        files: list[tuple[Shard, list[Piece]]] = []
+        # Cells: the buckets of the first shard, then those of the second, ...
+        cells, sizes = [], []
+        for number, (shard, of_splits) in enumerate(self._shards.items()):
+            for file, pieces in zip(of_splits, self._pieces(shard, epoch, chapter)):
+                files.append((file, pieces))
+                cells += [number * num_buckets + int(file.bucket_of_group[piece.group]) for piece in pieces]
+                sizes += [piece.num_rows for piece in pieces]
+        tables = (table for file, pieces in files for table in read_pieces(file, self._index, pieces))
+        flat = flatten(tables, self._index.features, self._num_words, self._num_known)
+        cell_R = np.repeat(np.array(cells, np.int64), sizes)
+        rows_C = np.bincount(cell_R, minlength=len(self._shards) * num_buckets)
+        first_SB = (np.cumsum(rows_C) - rows_C).reshape(-1, num_buckets)
+        return _Held(
+            epoch,
+            chapter,
+            flat,
+            Distinct(len(flat.char_length_N)),
+            np.argsort(cell_R, kind="stable"),
+            dict(zip(self._shards, first_SB)),
+        )
+
+    def _pieces(self, shard: int, epoch: int, chapter: int) -> list[list[Piece]]:
+        """What the chapter has of each of the files that are this shard, by row group."""
+        files = self._shards[shard]
+        pieces: list[list[Piece]] = [[] for _ in files]
+        for bucket in range(self._index.num_buckets):
+            groups = [(i, g) for i, file in enumerate(files) for g in np.flatnonzero(file.bucket_of_group == bucket)]
+            rows_G = np.array([files[i].entry.row_groups[group] for i, group in groups], np.int64)
+            for piece in chapter_pieces(rows_G, self._chapters, chapter, self._seed, epoch, shard, bucket):
+                i, group = groups[piece.group]
+                pieces[i].append(piece._replace(group=int(group)))
+        return pieces
 
     def step_batch(self, step: Step) -> Batch | None:
-        """The batch of a plan's step, or None if this rank has no part in it."""
-        rows = [self._row[self._first_row[shard][step.bucket_id] + rows] for shard, rows in step.parts]
-        return self._batch(np.concatenate(rows)) if rows else None
+        """The batch of a plan's step, or None if this rank has no part in it. Its chapter must be the one held."""
+        held = self._held
+        assert held is not None
+        assert held.chapter == step.chapter
+        rows = [held.row_R[held.first_row[shard][step.bucket_id] + rows] for shard, rows in step.parts]
+        return self._batch(held, np.concatenate(rows)) if rows else None
 
     def scoring_batches(self, batch_sentences: int) -> Iterator[Batch]:
         """Every sentence once, in batches of similar length."""
-        rows = np.argsort(self._length, kind="stable")
-        for first in range(0, len(rows), batch_sentences):
-            yield self._batch(rows[first : first + batch_sentences])
+        for chapter in range(self._chapters):
+            self.hold(0, chapter)
+            assert self._held is not None
+            rows = np.argsort(self._held.flat.length_R, kind="stable")
+            for first in range(0, len(rows), batch_sentences):
+                yield self._batch(self._held, rows[first : first + batch_sentences])
 
-    def _batch(self, rows: np.ndarray) -> Batch:
+    def _batch(self, held: _Held, rows: np.ndarray) -> Batch:
         """The sentences at rows, (B,), padded to the longest of them."""
-        length_B = self._length[rows]
-        # (T, B) positions of tokens in the flat arrays, and which of them are tokens at all.
+        flat = held.flat
+        length_B = flat.length_R[rows]
+        # (T, B) positions of tokens in the flat arrays, of which the last is padding.
         offset_T1 = np.arange(length_B.max())[:, None]
         real_TB = offset_T1 < length_B
-        at_TB = np.where(real_TB, self._first_token[rows] + offset_T1, 0)
+        at_TB = np.where(real_TB, flat.first_R[rows] + offset_T1, len(flat.word_M) - 1)
 
-        word_ids_W, word_M = np.unique(self._word[at_TB[real_TB]], return_inverse=True)
-        form_ids_N, form_M = np.unique(self._form[at_TB[real_TB]], return_inverse=True)
-        char_NC, beyond_NC1 = self._characters(form_ids_N)
+        word_TB, form_TB = flat.word_M[at_TB], flat.form_M[at_TB]
+        word_ids_W = self._words.find(word_TB[real_TB])
+        form_ids_N = held.forms.find(form_TB[real_TB])
+        char_NC, beyond_NC1 = self._characters(flat, form_ids_N)
+        feature_FTB = np.empty((len(flat.feature_FM), *real_TB.shape), np.int32)
+        for values_TB, feature_M in zip(feature_FTB, flat.feature_FM):
+            values_TB[:] = feature_M[at_TB]
         return Batch(
             word_ids_W=word_ids_W.astype(np.int64),
-            word_TB=_scatter(real_TB, word_M),
+            word_TB=self._words.places(word_TB),
             char_NC=char_NC,
             char_type_NC=self._char_types[char_NC],
             beyond_NC1=beyond_NC1,
-            form_TB=_scatter(real_TB, form_M),
-            feature_FTB=np.stack([np.where(real_TB, f[at_TB], PAD_ID).astype(np.int32) for f in self._features])
-            if self._features
-            else np.zeros((0, *real_TB.shape), np.int32),
-            tag_TB=np.where(real_TB, self._tag[at_TB], 0).astype(np.int32),
+            form_TB=held.forms.places(form_TB),
+            feature_FTB=feature_FTB,
+            tag_TB=flat.tag_M[at_TB].astype(np.int32),
             mask_TB=real_TB.astype(np.float32),
             length_B=length_B,
-            sentence_id_B=self._sentence_id[rows],
+            sentence_id_B=flat.sentence_id_R[rows],
         )
 
-    def _characters(self, form_ids_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        length_N = self._form_length[form_ids_N]
-        offset_P = np.arange(length_N.max())
-        real_NP = offset_P < length_N[:, None]
-        at_NP = np.where(real_NP, self._form_first[form_ids_N][:, None] + offset_P, 0)
-        char_NP = np.where(real_NP, self._form_chars[at_NP], PAD_ID).astype(np.int32)
-        sides = ((0, 0), (self._char_padding, self._char_padding))
-        beyond_NC = np.pad(~real_NP, sides).astype(np.float32)
-        return np.pad(char_NP, sides, constant_values=PAD_ID), beyond_NC[:, :, None]
-
-
-def _scatter(real_TB: np.ndarray, values_M: np.ndarray) -> np.ndarray:
-    """Values of the tokens at their (T, B) places, 0 at padding."""
-    placed = np.zeros(real_TB.shape, np.int32)
-    placed[real_TB] = values_M
-    return placed
-
-
-def _flat(column: pa.ChunkedArray) -> np.ndarray:
-    chunks = [chunk.flatten().to_numpy() for chunk in column.chunks]
-    return np.concatenate(chunks) if chunks else np.zeros(0, np.int64)
-
-
-def _distinct_forms(table: pa.Table) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Number the spellings: (form id of each token, characters of all forms flat, first and length of each form)."""
-    char = np.ascontiguousarray(_flat(table["char"]), np.uint16)
-    token_chars = _flat(table["token_chars"]).astype(np.int64)
-    # Arrow hashes byte strings, so each token's characters become one, two bytes a character.
-    ends = np.concatenate(([0], np.cumsum(token_chars))) * 2
-    spelled = pa.LargeBinaryArray.from_buffers(
-        pa.large_binary(), len(token_chars), [None, pa.py_buffer(ends.astype(np.int64)), pa.py_buffer(char)]
-    ).dictionary_encode()
-    forms = spelled.dictionary
-    offsets = np.frombuffer(forms.buffers()[1], np.int64, len(forms) + 1, forms.offset * 8) // 2
-    form_chars = np.frombuffer(forms.buffers()[2], np.uint16) if len(char) else char
-    return spelled.indices.to_numpy(), form_chars, offsets[:-1], np.diff(offsets)
-
-
-def _read_shard(directory: Path, index: Index, entry: ShardFile) -> pa.Table:
-    """One shard's training columns, verified against the index."""
-    path = verify_file(directory, entry)
-    schema = shard_schema(index.num_tags, index.features)
-    columns = [name for name in schema.names if name != "text"]
-    try:
-        table = pq.read_table(path, columns=columns, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
-        raise ShardError(f"{path}: not readable as Parquet ({error}); rebuild the shards") from error
-    for name in columns:
-        found = table.schema.field(name).type
-        if found != schema.field(name).type:
-            raise ShardError(
-                f"{path}: column {name} is {found}, expected {schema.field(name).type}; rebuild the shards"
-            )
-    _check_rows(path, table, index, entry)
-    return table
-
-
-def _check_rows(path: Path, table: pa.Table, index: Index, entry: ShardFile) -> None:
-    """MXNet clips ids that are out of range without a word, so they are looked for here."""
-
-    def refuse(found: str, expected: str) -> None:
-        raise ShardError(f"{path}: {found}, expected {expected}; rebuild the shards")
-
-    length = table["length"].to_numpy().astype(np.int64)
-    if len(length) != sum(entry.rows):
-        refuse(f"{len(length)} sentences", f"{sum(entry.rows)} as {path.parent.name}'s index says")
-    edges = np.repeat(index.bucket_edges, entry.rows)
-    floors = np.repeat([0, *index.bucket_edges[:-1]], entry.rows)
-    if ((length > edges) | (length <= floors)).any():
-        row = int(np.flatnonzero((length > edges) | (length <= floors))[0])
-        refuse(f"row {row} has {length[row]} tokens", f"{floors[row] + 1} to {edges[row]} in its bucket")
-    num_ids = {
-        "word": index.vocab["word"].num_values,
-        "char": index.vocab["char"].num_values,
-        "tag": index.num_tags,
-        **{feature.name: feature.num_values for feature in index.features},
-    }
-    for name, limit in num_ids.items():
-        ids = _flat(table[name])
-        if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < limit:
-            refuse(f"column {name} holds ids {int(ids.min())} to {int(ids.max())}", f"0 to {limit - 1}")
-    for name in ("word", "tag", "token_chars", *(feature.name for feature in index.features)):
-        per_row = np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in table[name].chunks] or [length])
-        if (per_row != length).any():
-            row = int(np.flatnonzero(per_row != length)[0])
-            refuse(f"row {row} has {per_row[row]} values in column {name}", f"{length[row]}, its length")
-    token_chars = _flat(table["token_chars"]).astype(np.int64)
-    if len(token_chars) and (token_chars.min() < 1 or token_chars.sum() != len(_flat(table["char"]))):
-        refuse("token_chars does not add up to the characters", "one count of at least 1 a token")
+    def _characters(self, flat: Flat, form_ids_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """char_NC and beyond_NC1 of these forms."""
+        length_N1 = flat.char_length_N[form_ids_N][:, None]
+        longest, padding = int(length_N1.max()), self._char_padding
+        offset_C = np.arange(-padding, longest + padding)
+        after_NC = offset_C >= length_N1
+        # Before its first character and after its last, a form has the padding that is at the end of all.
+        at_NC = flat.char_first_N[form_ids_N][:, None] + offset_C
+        at_NC = np.where(after_NC | (offset_C < 0), len(flat.char) - 1, at_NC)
+        beyond_NC = after_NC.astype(np.float32)
+        beyond_NC[:, padding + longest :] = 0
+        return flat.char[at_NC].astype(np.int32), beyond_NC[:, :, None]

@@ -12,7 +12,7 @@ import pytest
 from thread_comm import ThreadComm, on_ranks
 
 from ner_dist import assemble, config
-from ner_dist.assemble import new_hiding, new_learner, open_shards, train_rows, train_steps
+from ner_dist.assemble import new_hiding, new_learner, open_shards, train_chapters, train_rows, train_steps
 from ner_dist.comm import JobError, Solo
 from ner_dist.config import Config
 from ner_dist.plan import steps_per_epoch
@@ -65,6 +65,38 @@ def test_ranks_share_each_step_and_know_all_of_its_words(settings: Config, alone
         assert {part[0] for part in parts} == {step_id}
         assert sorted(sentence for part in parts for sentence in part[1]) == sorted(sentences)
         assert all(part[2:] == (words, num_sentences) for part in parts)
+
+
+def in_chapters(settings: Config) -> Config:
+    """The same with memory for a fraction of each shard alone."""
+    return dataclasses.replace(settings, data=dataclasses.replace(settings.data, memory_mb=0.002))
+
+
+def test_chapters_are_those_of_the_memory_allowed(settings: Config, synth_shards: Path) -> None:
+    assert train_chapters(settings, read_index(synth_shards)) == 1
+    assert train_chapters(in_chapters(settings), read_index(synth_shards)) > 2
+
+
+@pytest.mark.parametrize("num_ranks", [1, 2, 4])
+def test_a_stream_in_chapters_is_every_sentence_once_and_the_same_on_all_ranks(
+    settings: Config, alone: list[Any], num_ranks: int
+) -> None:
+    ranks = on_ranks(num_ranks, lambda comm: stream(in_chapters(settings), comm))
+    steps = [sorted(sentence for part in parts for sentence in part[1]) for parts in zip(*ranks)]
+    assert sorted(sentence for sentences in steps for sentence in sentences) == list(range(320))
+    [expected] = on_ranks(1, lambda comm: stream(in_chapters(settings), comm))
+    assert steps == [sorted(sentences) for _, sentences, *_ in expected]
+    assert steps[0] != sorted(alone[0][1])
+    for rank in ranks:
+        assert [(step_id, *shared) for step_id, _, *shared in rank] == [(i, *shared) for i, _, *shared in expected]
+
+
+@pytest.mark.parametrize("num_ranks", [1, 3])
+def test_a_stream_in_chapters_may_begin_at_any_step(settings: Config, num_ranks: int) -> None:
+    whole = on_ranks(num_ranks, lambda comm: stream(in_chapters(settings), comm))
+    for first in (1, 17, len(whole[0]) - 1, len(whole[0])):
+        found = on_ranks(num_ranks, lambda comm, first=first: stream(in_chapters(settings), comm, first))
+        assert found == [steps[first:] for steps in whole]
 
 
 def test_every_rank_begins_with_the_same_parameters(settings: Config) -> None:

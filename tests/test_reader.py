@@ -1,35 +1,29 @@
-"""The reader: every field of every sentence as the corpus has it, and a sentence for each way shards can be wrong."""
+"""The reader: every field of every sentence as the corpus has it, in one chapter or many, on any number of ranks."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import random
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from row_groups import regroup
 
 from data_prep.features import capitalisation
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.vocab import char_type
 from data_prep.write import build
+from ner_dist.chapters import num_chapters
 from ner_dist.plan import Step, epoch_steps, owned_shards
 from ner_dist.reader import Batch, Sentences
 from ner_dist.shard_format import (
     CHAR_TYPES,
     CHAR_UNK_IDS,
-    INDEX_NAME,
     UNK_ID,
     Index,
-    ShardError,
-    file_sha256,
     read_index,
     read_vocab,
 )
@@ -187,185 +181,6 @@ def test_without_token_features_the_batch_has_none(synth_shards: Path) -> None:
     assert batch.feature_FTB.shape == (0, *batch.mask_TB.shape)
 
 
-# From here on: shards that are wrong although size and checksum agree with the index.
-
-
-@pytest.fixture
-def shards(synth_shards: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(synth_shards, tmp_path / "shards"))
-
-
-def make_index_agree(shards: Path, path: Path) -> None:
-    record = json.loads((shards / INDEX_NAME).read_text())
-    for entry in record["splits"]["train"]:
-        if entry["path"] == path.name:
-            entry.update(num_bytes=path.stat().st_size, sha256=file_sha256(path))
-    (shards / INDEX_NAME).write_text(json.dumps(record))
-
-
-def spoil_rows(shards: Path, change: Callable[[list[dict[str, Any]]], object]) -> None:
-    """Change the rows of the third training shard."""
-    path = shards / read_index(shards).splits["train"][2].path
-    table = pq.read_table(path)
-    rows = table.to_pylist()
-    change(rows)
-    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
-    make_index_agree(shards, path)
-
-
-def refusal(shards: Path) -> str:
-    with pytest.raises(ShardError) as caught:
-        Sentences(shards, read_index(shards), "train", ALL, 1)
-    message = str(caught.value)
-    path = shards / read_index(shards).splits["train"][2].path
-    assert message.startswith(f"{path}: ")
-    assert message.endswith("; rebuild the shards")
-    return message[len(f"{path}: ") : -len("; rebuild the shards")]
-
-
-def test_rewriting_alone_changes_nothing(shards: Path, synth_shards: Path) -> None:
-    spoil_rows(shards, lambda rows: None)
-    both = [Sentences(place, read_index(place), "train", ALL, 1) for place in (shards, synth_shards)]
-    for one, other in zip(*(sentences.scoring_batches(50) for sentences in both)):
-        for mine, yours in zip(one, other):
-            np.testing.assert_array_equal(mine, yours)
-
-
-@pytest.mark.parametrize("column", ["word", "char", "tag", "caps", "pos"])
-def test_an_id_beyond_its_vocabulary_is_refused(shards: Path, column: str) -> None:
-    index = read_index(shards)
-    limit = index.num_tags if column == "tag" else index.vocab[column].num_values
-    spoil_rows(shards, lambda rows: rows[-1][column].__setitem__(-1, limit))
-    message = refusal(shards)
-    assert message.startswith(f"column {column} holds ids ")
-    assert message.endswith(f" to {limit}, expected 0 to {limit - 1}")
-
-
-def test_a_negative_id_is_refused(shards: Path) -> None:
-    spoil_rows(shards, lambda rows: rows[0]["word"].__setitem__(0, -1))
-    assert refusal(shards).startswith("column word holds ids -1 to ")
-
-
-@pytest.mark.parametrize("column", ["word", "tag", "token_chars", "caps", "pos"])
-def test_a_sentence_with_a_value_too_many_is_refused(shards: Path, column: str) -> None:
-    def change(rows: list[dict[str, Any]]) -> None:
-        # One more here and one less there: the totals agree.
-        one, other = [row for row in rows if row["length"] > 3][:2]
-        one[column].append(other[column].pop())
-
-    spoil_rows(shards, change)
-    assert f"values in column {column}, expected" in refusal(shards)
-
-
-def test_characters_that_do_not_add_up_are_refused(shards: Path) -> None:
-    spoil_rows(shards, lambda rows: rows[0]["char"].append(5))
-    assert refusal(shards).startswith("token_chars does not add up to the characters")
-
-
-def test_a_token_without_characters_is_refused(shards: Path) -> None:
-    def change(rows: list[dict[str, Any]]) -> None:
-        rows[0]["token_chars"][1] += rows[0]["token_chars"][0]
-        rows[0]["token_chars"][0] = 0
-
-    spoil_rows(shards, change)
-    assert refusal(shards).startswith("token_chars does not add up to the characters")
-
-
-def test_a_missing_sentence_is_refused(shards: Path) -> None:
-    spoil_rows(shards, lambda rows: rows.pop())
-    total = sum(read_index(shards).splits["train"][2].rows)
-    assert refusal(shards) == f"{total - 1} sentences, expected {total} as shards's index says"
-
-
-def test_a_sentence_in_the_wrong_bucket_is_refused(shards: Path) -> None:
-    spoil_rows(shards, lambda rows: rows.reverse())
-    edge = read_index(shards).bucket_edges[0]
-    message = refusal(shards)
-    assert message.startswith("row 0 has ")
-    assert message.endswith(f" tokens, expected 1 to {edge} in its bucket")
-
-
-def test_a_length_of_0_is_refused(shards: Path) -> None:
-    def change(rows: list[dict[str, Any]]) -> None:
-        for column in ("word", "char", "token_chars", "tag", "caps", "pos", "text"):
-            rows[0][column] = []
-        rows[0]["length"] = 0
-
-    spoil_rows(shards, change)
-    assert refusal(shards).startswith("row 0 has 0 tokens, expected 1 to ")
-
-
-@pytest.mark.parametrize(
-    ("column", "kind"),
-    [
-        ("word", pa.list_(pa.int64())),
-        ("tag", pa.list_(pa.uint16())),
-        ("length", pa.int64()),
-        ("sentence_id", pa.int32()),
-        ("char", pa.list_(pa.uint8())),
-        ("caps", pa.list_(pa.float32())),
-    ],
-)
-def test_a_column_of_another_type_is_refused(shards: Path, column: str, kind: pa.DataType) -> None:
-    path = shards / read_index(shards).splits["train"][2].path
-    table = pq.read_table(path)
-    place = table.schema.get_field_index(column)
-    pq.write_table(table.set_column(place, column, pa.array(table[column].to_pylist(), kind)), path)
-    make_index_agree(shards, path)
-    assert refusal(shards).startswith(f"column {column} is ")
-
-
-def test_a_missing_column_is_refused(shards: Path) -> None:
-    path = shards / read_index(shards).splits["train"][2].path
-    pq.write_table(pq.read_table(path).drop_columns("tag"), path)
-    make_index_agree(shards, path)
-    assert "tag" in refusal(shards)
-
-
-@pytest.mark.parametrize("column", ["length", "word", "tag"])
-def test_nulls_are_refused(shards: Path, column: str) -> None:
-    path = shards / read_index(shards).splits["train"][2].path
-    table = pq.read_table(path)
-    values = table[column].to_pylist()
-    values[3] = None
-    place = table.schema.get_field_index(column)
-    pq.write_table(table.set_column(place, column, pa.array(values, table.schema.field(column).type)), path)
-    make_index_agree(shards, path)
-    assert refusal(shards).startswith("row 3 has ")
-
-
-@pytest.mark.parametrize("keep", [0.0, 0.5, 0.99])
-def test_a_truncated_file_is_refused(shards: Path, keep: float) -> None:
-    path = shards / read_index(shards).splits["train"][2].path
-    path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
-    make_index_agree(shards, path)
-    assert refusal(shards).startswith("not readable as Parquet (")
-
-
-def test_a_flipped_bit_never_changes_what_is_read(shards: Path) -> None:
-    path = shards / read_index(shards).splits["train"][2].path
-    whole = path.read_bytes()
-    good = list(Sentences(shards, read_index(shards), "train", [2], 1).scoring_batches(100))
-    chance = random.Random(0)
-    num_refused = 0
-    for _ in range(60):
-        place = chance.randrange(len(whole))
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << chance.randrange(8))]) + whole[place + 1 :])
-        with pytest.raises(ShardError, match="checksum"):
-            Sentences(shards, read_index(shards), "train", [2], 1)
-        # Even if the index knew no checksum: Parquet's own find it, or it lies in what training does not read.
-        make_index_agree(shards, path)
-        try:
-            found = list(Sentences(shards, read_index(shards), "train", [2], 1).scoring_batches(100))
-        except ShardError:
-            num_refused += 1
-            continue
-        for one, other in zip(good, found):
-            for mine, yours in zip(one, other):
-                np.testing.assert_array_equal(mine, yours)
-    assert num_refused > 20
-
-
 # --- Two splits together, and words that mean nothing without their vectors
 
 
@@ -402,3 +217,113 @@ def test_words_from_a_number_on_are_read_as_unknown(synth_shards: Path) -> None:
         assert (words >= 20).any()
         real = one.mask_TB > 0
         np.testing.assert_array_equal(known[real], np.where(words < 20, words, UNK_ID)[real])
+
+
+# --- Chapters: one at a time in memory
+
+
+@pytest.fixture(scope="module")
+def small_groups(synth_shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same sentences in row groups of at most 3."""
+    shards = regroup(synth_shards, tmp_path_factory.mktemp("small-groups") / "shards", 3)
+    assert all(len(shard.row_groups) > 12 for shard in read_index(shards).splits["train"])
+    return shards
+
+
+def epoch_of(
+    shards: Path, split: str, num_ranks: int, chapters: int, epoch: int = 0, first_step: int = 0
+) -> list[list[tuple[int, int, list[tuple[Any, ...]]]]]:
+    """By rank and step: number, bucket, and contents of the sentences."""
+    index = read_index(shards)
+    rows_SB = sum(np.array([shard.rows for shard in index.splits[part]]) for part in split.split("+"))
+    ranks = []
+    for rank in range(num_ranks):
+        mine = Sentences(shards, index, split, owned_shards(8, num_ranks, rank), 1, None, chapters, seed=5)
+        ranks.append([])
+        for step in epoch_steps(rows_SB, 16, 5, epoch, num_ranks, rank, first_step, chapters):
+            mine.hold(epoch, step.chapter)
+            batch = mine.step_batch(step)
+            contents = [_contents(batch, column) for column in range(0 if batch is None else len(batch.length_B))]
+            ranks[-1].append((step.step_id, step.bucket_id, contents))
+    return ranks
+
+
+CHAPTERS = [1, 2, 3, 17]
+
+
+@pytest.mark.parametrize("chapters", CHAPTERS)
+@pytest.mark.parametrize("split", ["train", "train+dev"])
+def test_chapters_are_every_sentence_once(small_groups: Path, split: str, chapters: int) -> None:
+    index = read_index(small_groups)
+    everything = [_contents(b) for b in Sentences(small_groups, index, split, ALL, 1).scoring_batches(1)]
+    for epoch in (0, 3):
+        [steps] = epoch_of(small_groups, split, 1, chapters, epoch)
+        assert sorted(sentence for _, _, part in steps for sentence in part) == sorted(everything)
+        for _, bucket, part in steps:
+            assert {len(words) <= index.bucket_edges[bucket] for _, words, _ in part} == {True}
+
+
+@pytest.mark.parametrize("chapters", CHAPTERS)
+@pytest.mark.parametrize("num_ranks", [2, 3, 4, 8])
+def test_a_step_of_a_chapter_is_the_same_on_any_number_of_ranks(
+    small_groups: Path, num_ranks: int, chapters: int
+) -> None:
+    [alone] = epoch_of(small_groups, "train+dev", 1, chapters, 2)
+    ranks = epoch_of(small_groups, "train+dev", num_ranks, chapters, 2)
+    assert {len(steps) for steps in ranks} == {len(alone)}
+    for parts, (step_id, bucket, sentences) in zip(zip(*ranks), alone):
+        assert {part[:2] for part in parts} == {(step_id, bucket)}
+        assert sorted(sentence for part in parts for sentence in part[2]) == sorted(sentences)
+
+
+@pytest.mark.parametrize("chapters", CHAPTERS)
+def test_an_epoch_in_chapters_may_begin_at_any_step(small_groups: Path, chapters: int) -> None:
+    ranks = epoch_of(small_groups, "train", 3, chapters, 1)
+    for first in (1, len(ranks[0]) // 2, len(ranks[0]) - 1):
+        assert epoch_of(small_groups, "train", 3, chapters, 1, first) == [steps[first:] for steps in ranks]
+
+
+def test_epochs_have_other_chapters_and_row_groups_change_nothing_else(small_groups: Path, synth_shards: Path) -> None:
+    assert epoch_of(small_groups, "train", 1, 3, 0) != epoch_of(small_groups, "train", 1, 3, 1)
+    assert epoch_of(small_groups, "train", 2, 1, 4) == epoch_of(synth_shards, "train", 2, 1, 4)
+
+
+@pytest.mark.parametrize("chapters", [2, 9])
+def test_a_batch_of_a_chapter_has_every_field(small_groups: Path, synth_corpus: dict[str, Path], chapters: int) -> None:
+    index = read_index(small_groups)
+    expected = expected_sentences(synth_corpus["dev"], small_groups, index)
+    types = read_vocab(small_groups, index, "char")["types"]
+    seen: list[int] = []
+    for batch in Sentences(small_groups, index, "dev", ALL, 1, chapters=chapters).scoring_batches(7):
+        check_batch(batch, expected, types, 1)
+        seen += batch.sentence_id_B.tolist()
+    assert sorted(seen) == list(range(len(expected)))
+
+
+@pytest.mark.parametrize("memory_mb", [0.004, 0.002])
+def test_a_chapter_takes_no_more_memory_than_it_may(small_groups: Path, memory_mb: float) -> None:
+    index = read_index(small_groups)
+    chapters = num_chapters(index, "train", memory_mb)
+    assert chapters > 1
+    shards = [0, 3, 5]
+    sentences = Sentences(small_groups, index, "train", shards, 1, None, chapters, 1)
+    sizes = []
+    for chapter in range(chapters):
+        sentences.hold(0, chapter)
+        held = sentences._held
+        assert held is not None
+        flat = held.flat
+        by_sentence = [flat.length_R, flat.sentence_id_R, flat.first_R, held.row_R]
+        sizes.append(sum(array.nbytes for array in [*by_sentence, flat.word_M, flat.form_M, flat.tag_M]))
+        sizes[-1] += sum(array.nbytes for array in flat.feature_FM)
+    # Chapters are equal in sentences, and so nearly in tokens.
+    assert np.mean(sizes) <= memory_mb * 2**20 * len(shards)
+    assert max(sizes) <= 1.2 * memory_mb * 2**20 * len(shards)
+
+
+def test_only_the_chapter_that_is_held_gives_batches(small_groups: Path) -> None:
+    sentences = Sentences(small_groups, read_index(small_groups), "train", ALL, 1, None, 3, 1)
+    for step in (Step(0, 0, 5, [], 0), Step(0, 0, 5, [], 1)):
+        with pytest.raises(AssertionError):
+            sentences.step_batch(step)
+        sentences.hold(0, 0)
