@@ -13,9 +13,9 @@ import gc
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-
-from tqdm import tqdm
 
 from data_prep import settings as knobs
 from data_prep.agreement import agreement_lines
@@ -44,22 +44,31 @@ UNTOUCHED = "nothing was left behind, older files are untouched"
 
 
 # Of malloc.h; and the size from which glibc maps a block of memory by itself.
-M_MMAP_THRESHOLD = -3
-MMAP_THRESHOLD_BYTES = 1 << 18
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
+MMAP_THRESHOLD_BYTES = 1 << 19
 
 
 def _save_memory() -> None:
     """Give freed memory back, so that the peak does not grow with the corpus; __init__.py sees to Arrow's."""
-    # glibc raises this size with what is freed, up to 32 MB; its heap then holds ever more gaps. A C library
-    # without mallopt has no such habit.
+    # glibc raises this size with what is freed, up to 32 MB; its heap then holds ever more gaps. And it keeps a heap
+    # a thread, where one will do. A C library without mallopt has no such habits.
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES)
+        mallopt(M_ARENA_MAX, 1)
 
 
-def _bar(total: int | None, unit: str, what: str) -> tqdm:
-    # disable=None: no bar unless stderr is a terminal.
-    return tqdm(total=total, unit=unit, unit_scale=True, desc=what, disable=None, leave=False, file=sys.stderr)
+@contextmanager
+def _bar(total: int | None, unit: str, what: str) -> Iterator[Callable[[int], object]]:
+    """A progress bar, if stderr is a terminal; yields what to tell of each advance."""
+    if not sys.stderr.isatty():
+        yield lambda advance: None
+        return
+    # Imported where it is shown: it would be a fifth of the start.
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit=unit, unit_scale=True, desc=what, leave=False, file=sys.stderr) as bar:
+        yield bar.update
 
 
 def _sources(arguments: argparse.Namespace) -> dict[str, Path]:
@@ -76,7 +85,7 @@ def run_build(arguments: argparse.Namespace) -> int:
     sources, settings, problems = _sources(arguments), knobs.from_arguments(arguments), Problems()
     try:
         with _bar(_num_bytes(sources, settings), "B", "read") as reading, _bar(None, " tokens", "write") as writing:
-            index = build(sources, settings, arguments.out, problems, reading.update, writing.update)
+            index = build(sources, settings, arguments.out, problems, reading, writing)
     except CorpusError:
         print(f"no shards were written to {arguments.out}, because:", file=sys.stderr)
         raise
@@ -92,7 +101,7 @@ def run_build(arguments: argparse.Namespace) -> int:
 def run_check(arguments: argparse.Namespace) -> int:
     sources, settings = _sources(arguments), knobs.from_arguments(arguments)
     with _bar(_num_bytes(sources, settings), "B", "read") as reading:
-        problems, report = check(sources, settings, reading.update)
+        problems, report = check(sources, settings, reading)
     for line in [*problems.errors, *problems.warning_lines]:
         print(line, file=sys.stderr)
     print("\n".join(report))
@@ -102,7 +111,7 @@ def run_check(arguments: argparse.Namespace) -> int:
 
 def run_synth(arguments: argparse.Namespace) -> int:
     with _bar(arguments.sentences, " sentences", "write") as writing:
-        paths = synthesise(arguments.sentences, arguments.seed, arguments.out, writing.update)
+        paths = synthesise(arguments.sentences, arguments.seed, arguments.out, writing)
     print("\n".join(map(str, paths.values())))
     return 0
 

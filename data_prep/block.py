@@ -1,4 +1,4 @@
-"""What every reader yields: a block of whole sentences as flat columns."""
+"""What every reader yields: a block of whole sentences as flat columns of numbers."""
 
 from __future__ import annotations
 
@@ -6,25 +6,42 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from data_prep.problems import CorpusError
 
 # A file without sentence ends must not fill the memory.
 MAX_OPEN_TOKENS = 1_000_000
 
-# (number of the first line, lines) of block after block of a file.
-LineBlocks = Iterable["tuple[int, list[str]]"]
+# (number of the first line, whole lines) of block after block of a file; see source.split_lines.
+TextBlocks = Iterable["tuple[int, str]"]
 
 
 class Block(NamedTuple):
-    """N whole sentences, one after another; M tokens."""
+    """N whole sentences, one after another; M tokens as numbers of distinct strings."""
 
-    token_M: list[str]
-    tag_M: list[str]
+    token_M: np.ndarray
+    tag_M: np.ndarray
     # Empty if the file has no parts of speech.
-    pos_M: list[str]
+    pos_M: np.ndarray
     # Line of each token in its file, from 1.
-    line_M: list[int]
-    length_N: list[int]
+    line_M: np.ndarray
+    length_N: np.ndarray
+
+
+class Rows(NamedTuple):
+    """Tokens in the order of their lines, with or without an end of their last sentence."""
+
+    token_M: np.ndarray
+    tag_M: np.ndarray
+    pos_M: np.ndarray
+    line_M: np.ndarray
+    # Which of them open a sentence: bool.
+    opens_M: np.ndarray
+
+
+_NONE = np.zeros(0, np.int32)
+NO_ROWS = Rows(_NONE, _NONE, _NONE, _NONE, np.zeros(0, bool))
 
 
 class OpenBlock:
@@ -32,27 +49,33 @@ class OpenBlock:
 
     def __init__(self, path: Path):
         self.path = path
-        self.token: list[str] = []
-        self.tag: list[str] = []
-        self.pos: list[str] = []
-        self.line: list[int] = []
-        # First token of each sentence; the last one is open, and may have no token yet.
-        self.starts = [0]
+        self.rows: Rows | None = None
+        self.ended = True
 
     def end_sentence(self) -> None:
-        if len(self.token) > self.starts[-1]:
-            self.starts.append(len(self.token))
+        """The next row opens a sentence, whatever it says of itself."""
+        self.ended = True
+
+    def add(self, rows: Rows) -> None:
+        if not len(rows.token_M):
+            return
+        if self.ended:
+            rows.opens_M[0] = True
+            self.ended = False
+        before = self.rows
+        self.rows = rows if before is None else Rows(*(np.concatenate(columns) for columns in zip(before, rows)))
 
     def take(self) -> Block:
         """The sentences that have ended, removed from here."""
-        end = self.starts[-1]
-        if len(self.token) - end > MAX_OPEN_TOKENS:
+        rows = self.rows or NO_ROWS
+        starts = np.flatnonzero(rows.opens_M)
+        # The last start is that of the open sentence.
+        bounds = np.append(starts, len(rows.token_M)) if self.ended else starts
+        end = int(bounds[-1]) if len(bounds) else 0
+        if len(rows.token_M) - end > MAX_OPEN_TOKENS:
             raise CorpusError(
-                f"{self.path}:{self.line[end]}: error: no sentence ends within {MAX_OPEN_TOKENS:,} tokens; "
+                f"{self.path}:{rows.line_M[end]}: error: no sentence ends within {MAX_OPEN_TOKENS:,} tokens; "
                 "are the blank lines between sentences missing?"
             )
-        lengths = [stop - start for start, stop in zip(self.starts, self.starts[1:])]
-        block = Block(self.token[:end], self.tag[:end], self.pos[:end], self.line[:end], lengths)
-        del self.token[:end], self.tag[:end], self.pos[:end], self.line[:end]
-        self.starts = [0]
-        return block
+        self.rows = Rows(*(column[end:] for column in rows)) if end < len(rows.token_M) else None
+        return Block(rows.token_M[:end], rows.tag_M[:end], rows.pos_M[:end], rows.line_M[:end], np.diff(bounds))

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.block import Block, LineBlocks, OpenBlock
+import numpy as np
+
+from data_prep.block import Block, OpenBlock, Rows, TextBlocks
+from data_prep.columns import Table, parse
+from data_prep.numbering import Strings
 from data_prep.problems import Problems
+from data_prep.source import split_lines
 from data_prep.tags import is_well_formed
+from data_prep.threads import ahead
 
 DOCUMENT_MARK = "-DOCSTART-"
+DOCUMENT_LINE = re.compile(rf"^{DOCUMENT_MARK}.*$", re.MULTILINE)
+# Perhaps a comment, and spaces other than one between two columns.
+UNUSUAL = ("\n#", "\n ", "\n\t", "  ", " \n", " \r")
 
 
 class Layout(NamedTuple):
@@ -54,35 +64,115 @@ def _is_comment(columns: list[str], tag_column: int) -> bool:
     return not -len(columns) <= tag_column < len(columns) or not is_well_formed(columns[tag_column])
 
 
+def _is_blank(line: str) -> bool:
+    return not line or line.startswith(DOCUMENT_MARK) or (line.isspace() and not line.strip(" \t\r"))
+
+
+class Columns(NamedTuple):
+    """Which columns the user asks for, counted from either end."""
+
+    token: int
+    pos: int | None
+    tag: int
+
+
+def _first_row(text: str, tag_column: int) -> tuple[int, list[str]] | None:
+    """Place among the lines, and columns, of the first line that holds a token."""
+    for place, line in enumerate(split_lines(text)):
+        if not _is_blank(line):
+            columns = split_columns(line)
+            if line[0] != "#" or not _is_comment(columns, tag_column):
+                return place, columns
+    return None
+
+
+class _Parsed(NamedTuple):
+    """A block of text, and its table if it could be had at once."""
+
+    first: int
+    text: str
+    layout: Layout
+    table: Table | None
+
+
+def _parse(blocks: TextBlocks, path: Path, problems: Problems, wanted: Columns) -> Iterator[_Parsed]:
+    """Blocks from the first row on; none if its columns are not as wanted, which is reported."""
+    layout: Layout | None = None
+    for first, text in blocks:
+        if layout is None:
+            row = _first_row(text, wanted.tag)
+            if row is None:
+                continue
+            place, columns = row
+            try:
+                layout = make_layout(len(columns), *wanted)
+            except ValueError as error:
+                problems.error(f"{path}:{first + place}", str(error))
+                return
+        yield _Parsed(first, text, layout, _table(text, layout))
+
+
+def _table(text: str, layout: Layout) -> Table | None:
+    """The rows of a block if all its lines have the same columns, parted by one tab or space each."""
+    if DOCUMENT_MARK in text:
+        text = DOCUMENT_LINE.sub("", text)
+    framed = f"\n{text}\n"
+    if any(mark in framed for mark in UNUSUAL):
+        return None
+    wanted = [column for column in layout[1:] if column is not None]
+    return parse(text, layout.num_columns, wanted, "\t" if "\t" in text else " ", quoted=False)
+
+
+def _add_at_once(open_block: OpenBlock, strings: Strings, first: int, table: Table) -> None:
+    """Add the rows of a block."""
+    place_M = table.line_M
+    # A sentence begins after each empty line.
+    opens_M = place_M != np.append(-1, place_M)[:-1] + 1
+    token_M, tag_M, *pos = (numbering.coded(*column) for numbering, column in zip(strings, table.columns))
+    open_block.add(Rows(token_M, tag_M, pos[0] if pos else place_M[:0], first + place_M, opens_M))
+    if not len(place_M) or place_M[-1] + 1 < table.num_lines:
+        open_block.end_sentence()
+
+
+def _add_one_by_one(
+    open_block: OpenBlock, strings: Strings, first: int, text: str, layout: Layout, tag_column: int, problems: Problems
+) -> None:
+    """Add the rows of a block; lines of the wrong number of columns are reported and left out."""
+    rows, numbers, opens, ended = [], [], [], open_block.ended
+    for number, line in enumerate(split_lines(text), first):
+        if _is_blank(line):
+            ended = True
+            continue
+        columns = split_columns(line)
+        if line[0] == "#" and ended and _is_comment(columns, tag_column):
+            continue
+        if len(columns) != layout.num_columns:
+            found = f"{len(columns)} column{'s' if len(columns) != 1 else ''}"
+            problems.error(f"{open_block.path}:{number}", f"the line has {found}, the first one {layout.num_columns}")
+            continue
+        rows.append(columns)
+        numbers.append(number)
+        opens.append(ended)
+        ended = False
+    token_M, tag_M, pos_M = (
+        numbering.numbers([] if column is None else [row[column] for row in rows])
+        for numbering, column in zip(strings, layout[1:])
+    )
+    open_block.add(Rows(token_M, tag_M, pos_M, np.array(numbers, np.int64), np.array(opens, bool)))
+    if ended:
+        open_block.end_sentence()
+
+
 def read_conll(
-    blocks: LineBlocks, path: Path, problems: Problems, token_column: int, pos_column: int | None, tag_column: int
+    blocks: TextBlocks, path: Path, problems: Problems, strings: Strings, wanted: Columns
 ) -> Iterator[Block]:
     """Blocks of sentences; lines of the wrong number of columns are reported and left out."""
-    layout: Layout | None = None
-    rows = OpenBlock(path)
-    for first, lines in blocks:
-        for number, line in enumerate(lines, first):
-            if not line or line.startswith(DOCUMENT_MARK) or (line.isspace() and not line.strip(" \t\r")):
-                rows.end_sentence()
-                continue
-            columns = split_columns(line)
-            if line[0] == "#" and len(rows.token) == rows.starts[-1] and _is_comment(columns, tag_column):
-                continue
-            if layout is None:
-                try:
-                    layout = make_layout(len(columns), token_column, pos_column, tag_column)
-                except ValueError as error:
-                    problems.error(f"{path}:{number}", str(error))
-                    return
-            if len(columns) != layout.num_columns:
-                found = f"{len(columns)} column{'s' if len(columns) != 1 else ''}"
-                problems.error(f"{path}:{number}", f"the line has {found}, the first one {layout.num_columns}")
-                continue
-            rows.token.append(columns[layout.token])
-            rows.tag.append(columns[layout.tag])
-            if layout.pos is not None:
-                rows.pos.append(columns[layout.pos])
-            rows.line.append(number)
-        yield rows.take()
-    rows.end_sentence()
-    yield rows.take()
+    open_block = OpenBlock(path)
+    for first, text, layout, table in ahead(_parse(blocks, path, problems, wanted)):
+        if table is not None:
+            _add_at_once(open_block, strings, first, table)
+        else:
+            _add_one_by_one(open_block, strings, first, text, layout, wanted.tag, problems)
+        yield open_block.take()
+    open_block.end_sentence()
+    yield open_block.take()

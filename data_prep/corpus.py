@@ -8,12 +8,14 @@ from pathlib import Path
 
 from data_prep import source
 from data_prep.block import Block
-from data_prep.conll import read_conll, split_columns
+from data_prep.conll import Columns, read_conll, split_columns
 from data_prep.jsonl import read_jsonl
 from data_prep.kaggle import is_header, read_kaggle
+from data_prep.numbering import Strings
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings
 from data_prep.tags import is_well_formed
+from data_prep.threads import ahead
 
 DEFAULT_ENCODING = {"conll": "utf-8", "kaggle": "cp1252", "jsonl": "utf-8"}
 # Lines looked at to tell the format.
@@ -62,16 +64,19 @@ def format_and_encoding(path: Path, settings: Settings) -> tuple[str, str]:
 
 
 def read_corpus(
-    path: Path, settings: Settings, problems: Problems, progress: source.Progress | None = None
+    path: Path, settings: Settings, problems: Problems, strings: Strings, progress: source.Progress | None = None
 ) -> Iterator[Block]:
-    """Blocks of the sentences of one file, in order; what is wrong with single lines goes to `problems`.
+    """Blocks of the sentences of one file, in order, numbered by `strings`.
+
+    What is wrong with single lines goes to `problems`.
 
     Raises CorpusError for what makes the whole file unreadable.
     """
     name, encoding = format_and_encoding(path, settings)
-    blocks = source.line_blocks(path, encoding, progress)
+    blocks = ahead(source.text_blocks(path, encoding, progress))
     if name == "conll":
-        return read_conll(blocks, path, problems, settings.token_column, settings.pos_column, settings.tag_column)
+        wanted = Columns(settings.token_column, settings.pos_column, settings.tag_column)
+        return read_conll(blocks, path, problems, strings, wanted)
     if name == "kaggle":
-        return read_kaggle(blocks, path, problems)
-    return read_jsonl(blocks, path, problems, settings.on_broken == "repair")
+        return read_kaggle(blocks, path, problems, strings)
+    return read_jsonl(blocks, path, problems, strings, settings.on_broken == "repair")

@@ -6,6 +6,7 @@ shards and buckets, so a shard is read from end to end. Axes: S splits, H shards
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -93,14 +94,21 @@ def deal(resolved: Resolved, directory: Path, edges: list[int], num_shards: int)
     return dealt
 
 
-def _write_runs(file: BinaryIO, records: bytes, place_C: np.ndarray, size_C: np.ndarray, record_bytes: int) -> None:
+def _write_runs(file: BinaryIO, records_M: np.ndarray, place_C: np.ndarray, size_C: np.ndarray) -> None:
     """Write the first size_C[0] records at place_C[0], the next size_C[1] at place_C[1], and so on."""
-    begin = 0
-    for cell in np.flatnonzero(size_C).tolist():
-        end = begin + int(size_C[cell]) * record_bytes
-        file.seek(int(place_C[cell]) * record_bytes)
-        file.write(records[begin:end])
-        begin = end
+    data, number, begin = memoryview(records_M.tobytes()), file.fileno(), 0
+    filled = np.flatnonzero(size_C)
+    places, sizes = ((values_C[filled] * records_M.itemsize).tolist() for values_C in (place_C, size_C))
+    for place, size in zip(places, sizes):
+        _write_at(number, data[begin : begin + size], place)
+        begin += size
+
+
+def _write_at(number: int, data: memoryview, place: int) -> None:
+    # A write may be short, such as the last one before a disk is full.
+    while data:
+        written = os.pwrite(number, data, place)
+        data, place = data[written:], place + written
 
 
 def _place(resolved: Resolved, dealt: Dealt, dealer: _Dealer) -> None:
@@ -122,12 +130,12 @@ def _place(resolved: Resolved, dealt: Dealt, dealer: _Dealer) -> None:
             order_N = np.argsort(cell_N, kind="stable")
             begin_N = np.cumsum(length_N, dtype=np.int64) - length_N
             # Records in the order of cells, token positions of one sentence after another.
-            sentence_bytes = sentences_N[order_N].tobytes()
-            token_bytes = tokens_M[ragged_positions(begin_N[order_N], length_N[order_N])].tobytes()
+            sentences_N = sentences_N[order_N]
+            tokens_M = tokens_M[ragged_positions(begin_N[order_N], length_N[order_N])]
             rows_C = np.bincount(cell_N, minlength=len(row_C))
             tokens_C = np.bincount(cell_N, length_N, len(row_C)).astype(np.int64)
-            _write_runs(sentence_file, sentence_bytes, row_C, rows_C, SENTENCE.itemsize)
-            _write_runs(token_file, token_bytes, token_C, tokens_C, dealt.token_dtype.itemsize)
+            _write_runs(sentence_file, sentences_N, row_C, rows_C)
+            _write_runs(token_file, tokens_M, token_C, tokens_C)
             row_C += rows_C
             token_C += tokens_C
 

@@ -60,7 +60,7 @@ def _lists(values: np.ndarray | pa.Array, length_N: np.ndarray, dtype: pa.DataTy
     """Flat values -> a list column with `length_N` values a row."""
     offsets = np.concatenate([[0], np.cumsum(length_N)]).astype(np.int32)
     if isinstance(values, np.ndarray):
-        values = pa.array(values).cast(dtype.value_type)
+        values = pa.array(values, dtype.value_type)
     return pa.ListArray.from_arrays(pa.array(offsets), values, type=dtype)
 
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from data_prep.lexicon import FEATURE, FIRST_ID, LABELS, Lexicon, fit_lexicon, lexicons, match
 from data_prep.settings import Settings
-from data_prep.vocab import PAD, UNK, Vocab, fit_values
+from data_prep.vocab import PAD, UNK, Vocab, fit_values, sums
+from ner_dist.shard_format import id_dtype
 
 CAPS = ("allCaps", "upperInitial", "lowercase", "mixedCaps", "noinfo")
 
@@ -51,6 +52,11 @@ class FeatureSpec(NamedTuple):
 
 def capitalisation(token: str) -> str:
     """Capitalisation class of a token (Chiu & Nichols 2016, section 2.3.2); one without case has no info."""
+    # Most tokens are told at once; the loops say the same of them.
+    if token.islower():
+        return "lowercase"
+    if token[:1].isupper() and token[1:].islower():
+        return "upperInitial"
     has_upper = any(char.isupper() for char in token)
     has_lower = any(char.islower() for char in token)
     if not has_upper:
@@ -64,9 +70,8 @@ def capitalisation(token: str) -> str:
 def _fit_caps(corpus: Corpus) -> Fitted:
     # The classes are fixed, so every one has an id, seen in train or not.
     ids = {name: value_id for value_id, name in enumerate((PAD, UNK, *CAPS))}
-    id_V = np.array([ids[capitalisation(token)] for token in corpus.token_V], np.int64)
-    counts = np.zeros(len(ids), np.int64)
-    np.add.at(counts, id_V, corpus.count_V)
+    id_V = np.array([ids[capitalisation(token)] for token in corpus.token_V], id_dtype(len(ids)))
+    counts = sums(id_V, corpus.count_V, len(ids))
     return Fitted(Vocab(list(ids), counts.tolist()), lambda tokens: id_V[tokens.token_M])
 
 
@@ -74,6 +79,7 @@ def _fit_pos(corpus: Corpus) -> Fitted | None:
     if not corpus.pos_P:
         return None
     vocab, id_P = fit_values(corpus.pos_P, corpus.pos_count_P, min_count=1)
+    id_P = id_P.astype(id_dtype(len(vocab.values)))
     return Fitted(vocab, lambda tokens: id_P[tokens.pos_M])
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from data_prep import tags
 from data_prep.block import Block
 from data_prep.chunks import append_chunk, starts_mask
 from data_prep.corpus import read_corpus
+from data_prep.numbering import Numbering, no_strings
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.source import Progress
@@ -37,17 +37,6 @@ class Intake(NamedTuple):
     sentences_by_source: list[int]
 
 
-class Numbering(dict):
-    """String -> number in order of first appearance; looking up a new string numbers it."""
-
-    def __missing__(self, text: str) -> int:
-        number = self[text] = len(self)
-        return number
-
-    def numbers(self, texts: Sequence[str]) -> np.ndarray:
-        return np.fromiter(map(self.__getitem__, texts), np.int32, len(texts))
-
-
 def _mix(x: np.ndarray) -> np.ndarray:
     """Spread every bit of uint64 over all bits (the finaliser of splitmix64)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -65,58 +54,77 @@ def hash_sentences(token_hash_M: np.ndarray, length_N: np.ndarray) -> np.ndarray
 
 
 class _Tokens:
-    """Distinct tokens, their keyed hashes, and which of them no corpus should hold."""
+    """Keyed hashes of the distinct tokens, and which of them no corpus should hold."""
 
-    def __init__(self, settings: Settings):
-        self.settings = settings
-        self.numbering = Numbering()
-        self.hash_V = np.zeros(0, np.uint64)
-        self.blank: list[int] = []
-        self.long: dict[int, int] = {}
+    def __init__(self, numbering: Numbering, settings: Settings):
+        self.numbering, self.settings = numbering, settings
+        # With room for more: it grows by doubling.
+        self.hash_V = np.zeros(1 << 16, np.uint64)
+        self.num_known = 0
+        self.blank: dict[int, str] = {}
+        self.long: dict[int, str] = {}
 
-    def update(self, texts: list[str]) -> np.ndarray:
-        """Number the tokens of a block: int32 (M,)."""
-        known = len(self.numbering)
-        token_M = self.numbering.numbers(texts)
-        # Numbers follow the order of insertion, so the new strings are the last ones.
-        new = list(itertools.islice(reversed(self.numbering), len(self.numbering) - known))[::-1]
+    def update(self, block: Block) -> None:
+        """Look at the tokens that are new; those of the sentence that is still open may be among them."""
+        known, self.num_known = self.num_known, len(self.numbering)
+        new = self.numbering.since(known)
         key = self.settings.seed.to_bytes(8, "little")
-        digests = b"".join(hashlib.blake2b(text.encode(), digest_size=8, key=key).digest() for text in new)
-        self.hash_V = np.append(self.hash_V, np.frombuffer(digests, "<u8"))
+        digests = b"".join([hashlib.blake2b(text.encode(), digest_size=8, key=key).digest() for text in new])
+        while self.num_known > len(self.hash_V):
+            self.hash_V = np.append(self.hash_V, np.zeros_like(self.hash_V))
+        self.hash_V[known : self.num_known] = np.frombuffer(digests, "<u8")
         for number, text in enumerate(new, known):
             if not text.strip():
-                self.blank.append(number)
+                self.blank[number] = text
             elif len(text) > self.settings.max_chars:
-                self.long[number] = len(text)
-        return token_M
+                self.long[number] = text
 
-    def report(self, token_M: np.ndarray, block: Block, path: Path, problems: Problems) -> None:
-        if self.blank:
-            for i in np.flatnonzero(np.isin(token_M, self.blank)):
-                what = repr(block.token_M[i]) if block.token_M[i] else "nothing at all"
-                problems.error(f"{path}:{block.line_M[i]}", f"the token is {what}: empty or only white space")
-        if self.long:
-            for i in np.flatnonzero(np.isin(token_M, list(self.long))):
-                where = f"{path}:{block.line_M[i]}"
-                what = f"token {block.token_M[i][:30]!r}... has {self.long[int(token_M[i])]} characters"
-                if self.settings.on_long_word == "cut":
-                    problems.warn("long_words_cut", where, f"{what}; the character model sees its two ends")
-                else:
-                    limit = self.settings.max_chars
-                    problems.error(where, f"{what}, more than --max-chars {limit}; pass --on-long-word cut or raise it")
+    def report(self, block: Block, path: Path, problems: Problems) -> None:
+        for i, text in _found(block.token_M, self.blank):
+            what = repr(text) if text else "nothing at all"
+            problems.error(f"{path}:{block.line_M[i]}", f"the token is {what}: empty or only white space")
+        for i, text in _found(block.token_M, self.long):
+            where, what = f"{path}:{block.line_M[i]}", f"token {text[:30]!r}... has {len(text)} characters"
+            if self.settings.on_long_word == "cut":
+                problems.warn("long_words_cut", where, f"{what}; the character model sees its two ends")
+            else:
+                limit = self.settings.max_chars
+                problems.error(where, f"{what}, more than --max-chars {limit}; pass --on-long-word cut or raise it")
 
 
-def _report_tags(
-    tag_M: np.ndarray, malformed: list[int], names: list[str], block: Block, path: Path, problems: Problems
-) -> None:
-    for i in np.flatnonzero(np.isin(tag_M, malformed)):
-        if problems.full:
-            problems.more_errors(1)
-            continue
-        shown = repr(names[tag_M[i]])
-        problems.error(
-            f"{path}:{block.line_M[i]}", f"tag {shown} is neither O nor one of B I E L S U, a hyphen and a type"
-        )
+class _Tags:
+    """The table of the distinct tags, which of them are malformed, and counts of pairs of them."""
+
+    def __init__(self, numbering: Numbering):
+        self.numbering = numbering
+        self.table = tags.tag_table([])
+        self.malformed: dict[int, str] = {}
+        # For telling the scheme; see tags.count_pairs.
+        self.pairs = np.zeros((5, 5, 2), np.int64)
+
+    def update(self, block: Block) -> None:
+        known = len(self.table.prefix_K)
+        if len(self.numbering) > known:
+            new = enumerate(self.numbering.since(known), known)
+            self.malformed.update((number, name) for number, name in new if not tags.is_well_formed(name))
+            self.table = tags.tag_table(list(self.numbering))
+        prefix_M, type_M = self.table.prefix_K[block.tag_M], self.table.type_K[block.tag_M]
+        self.pairs += tags.count_pairs(prefix_M, type_M, starts_mask(block.length_N))
+
+    def report(self, block: Block, path: Path, problems: Problems) -> None:
+        for i, name in _found(block.tag_M, self.malformed):
+            if problems.full:
+                problems.more_errors(1)
+                continue
+            what = f"tag {name!r} is neither O nor one of B I E L S U, a hyphen and a type"
+            problems.error(f"{path}:{block.line_M[i]}", what)
+
+
+def _found(number_M: np.ndarray, texts: dict[int, str]) -> Iterator[tuple[int, str]]:
+    """Where the numbers are some of these, and their texts."""
+    if texts:
+        for i in np.flatnonzero(np.isin(number_M, list(texts))):
+            yield int(i), texts[int(number_M[i])]
 
 
 def take_in(
@@ -126,42 +134,37 @@ def take_in(
 
     Problems of single lines go to `problems`. Raises CorpusError for files that cannot be read at all.
     """
-    tokens, tag_names, pos_names = _Tokens(settings), Numbering(), Numbering()
-    malformed: list[int] = []
-    pairs = np.zeros((5, 5, 2), np.int64)
+    strings = no_strings()
+    tokens, tag_names = _Tokens(strings.token, settings), _Tags(strings.tag)
     sentences_by_source, with_pos = [], []
-    table = tags.tag_table([])
     hash_path = spill_path.with_name(spill_path.name + "-hashes")
     with open(spill_path, "wb") as spill, open(hash_path, "wb") as hashes:
         for source_id, path in enumerate(sources):
             num_sentences, has_pos = 0, False
-            for block in read_corpus(path, settings, problems, progress):
-                if not block.length_N:
+            for block in read_corpus(path, settings, problems, strings, progress):
+                if not len(block.length_N):
                     continue
-                length_N = np.array(block.length_N, np.int32)
-                token_M = tokens.update(block.token_M)
-                tokens.report(token_M, block, path, problems)
-                num_tags = len(tag_names)
-                tag_M = tag_names.numbers(block.tag_M)
-                if len(tag_names) > num_tags:
-                    names = list(tag_names)
-                    malformed += [i for i in range(num_tags, len(names)) if not tags.is_well_formed(names[i])]
-                    table = tags.tag_table(names)
-                if malformed:
-                    _report_tags(tag_M, malformed, list(tag_names), block, path, problems)
-                pairs += tags.count_pairs(table.prefix_K[tag_M], table.type_K[tag_M], starts_mask(length_N))
-                has_pos = bool(block.pos_M)
-                pos_M = pos_names.numbers(block.pos_M)
-                hash_sentences(tokens.hash_V[token_M], length_N).tofile(hashes)
-                arrays = [token_M, tag_M, pos_M, np.array(block.line_M), length_N, np.array([source_id])]
-                append_chunk(spill, arrays)
-                num_sentences += len(length_N)
+                for distinct in (tokens, tag_names):
+                    distinct.update(block)
+                    distinct.report(block, path, problems)
+                has_pos = bool(len(block.pos_M))
+                hash_sentences(tokens.hash_V[block.token_M], block.length_N).tofile(hashes)
+                append_chunk(spill, [*block, np.array([source_id])])
+                num_sentences += len(block.length_N)
             if not num_sentences and not problems.num_errors:
                 problems.error(str(path), "the file holds no sentences")
             sentences_by_source.append(num_sentences)
             with_pos.append(has_pos)
-    _check_sources(sources, with_pos, table, problems)
-    return Intake(spill_path, list(tokens.numbering), list(pos_names), table, pairs, hash_path, sentences_by_source)
+    _check_sources(sources, with_pos, tag_names.table, problems)
+    return Intake(
+        spill_path,
+        list(strings.token),
+        list(strings.pos),
+        tag_names.table,
+        tag_names.pairs,
+        hash_path,
+        sentences_by_source,
+    )
 
 
 def _check_sources(sources: list[Path], with_pos: list[bool], table: tags.TagTable, problems: Problems) -> None:

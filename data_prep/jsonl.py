@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from data_prep.block import Block, LineBlocks, OpenBlock
+import numpy as np
+
+from data_prep.block import Block, OpenBlock, Rows, TextBlocks
+from data_prep.chunks import starts_mask
+from data_prep.numbering import Strings
 from data_prep.problems import Problems
+from data_prep.source import split_lines
 
 TOKEN_PATTERN = re.compile(r"\S+")
 
@@ -118,12 +124,13 @@ def parse_record(line: str, repair: bool) -> Sentence:
     return Sentence(tokens, tags, pos, repairs)
 
 
-def read_jsonl(blocks: LineBlocks, path: Path, problems: Problems, repair: bool) -> Iterator[Block]:
+def read_jsonl(blocks: TextBlocks, path: Path, problems: Problems, strings: Strings, repair: bool) -> Iterator[Block]:
     """Blocks of sentences, one a line; blank lines do not count. Unsound lines are reported and left out."""
     has_pos: bool | None = None
-    rows = OpenBlock(path)
-    for first, lines in blocks:
-        for number, line in enumerate(lines, first):
+    open_block = OpenBlock(path)
+    for first, text in blocks:
+        sentences, numbers = [], []
+        for number, line in enumerate(split_lines(text), first):
             if not line.strip():
                 continue
             where = f"{path}:{number}"
@@ -137,9 +144,22 @@ def read_jsonl(blocks: LineBlocks, path: Path, problems: Problems, repair: bool)
             has_pos = sentence.pos is not None
             for name in sentence.repairs:
                 problems.warn(name, where, name.replace("_", " "))
-            rows.token += sentence.tokens
-            rows.tag += sentence.tags
-            rows.pos += sentence.pos or []
-            rows.line += [number] * len(sentence.tokens)
-            rows.end_sentence()
-        yield rows.take()
+            sentences.append(sentence)
+            numbers.append(number)
+        open_block.add(_rows(sentences, numbers, strings))
+        open_block.end_sentence()
+        yield open_block.take()
+
+
+def _rows(sentences: list[Sentence], numbers: list[int], strings: Strings) -> Rows:
+    def flat(lists: Iterable[list[str]]) -> list[str]:
+        return list(itertools.chain.from_iterable(lists))
+
+    length_N = np.array([len(sentence.tokens) for sentence in sentences], np.int64)
+    return Rows(
+        strings.token.numbers(flat(sentence.tokens for sentence in sentences)),
+        strings.tag.numbers(flat(sentence.tags for sentence in sentences)),
+        strings.pos.numbers(flat(sentence.pos or [] for sentence in sentences)),
+        np.repeat(np.array(numbers, np.int64), length_N),
+        starts_mask(length_N),
+    )

@@ -5,9 +5,16 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from data_prep.block import Block, LineBlocks, OpenBlock
+import numpy as np
+
+from data_prep.block import Block, OpenBlock, Rows, TextBlocks
+from data_prep.columns import Column, Table, parse
+from data_prep.numbering import Numbering, Strings
 from data_prep.problems import CorpusError, Problems
+from data_prep.source import split_lines
+from data_prep.threads import ahead
 
 SENTENCE, WORD, POS, TAG = "Sentence #", "Word", "POS", "Tag"
 
@@ -22,39 +29,31 @@ def _row(line: str) -> list[str]:
     return rows[0] if rows else []
 
 
-def _careful_rows(
-    first: int, lines: list[str], num_columns: int, path: Path, problems: Problems
-) -> tuple[list[list[str]], list[int]]:
-    """The sound rows of a block and their line numbers; the others are reported."""
-    rows, numbers = [], []
-    for number, line in enumerate(lines, first):
+def _careful_table(first: int, text: str, names: list[str], path: Path, problems: Problems) -> Table:
+    """The sound rows of a block, looked at one by one; the others are reported."""
+    lines = split_lines(text)
+    rows, places = [], []
+    for place, line in enumerate(lines):
+        where = f"{path}:{first + place}"
         try:
             row = _row(line)
         except csv.Error as error:
             what = "a quoted field opened here does not end on this line" if "end of data" in str(error) else str(error)
-            problems.error(f"{path}:{number}", f"not a row of CSV: {what}")
+            problems.error(where, f"not a row of CSV: {what}")
             continue
         if not row:
             continue
-        if len(row) != num_columns:
-            problems.error(f"{path}:{number}", f"the row has {len(row)} fields, the header {num_columns}")
+        if len(row) != len(names):
+            problems.error(where, f"the row has {len(row)} fields, the header {len(names)}")
             continue
         rows.append(row)
-        numbers.append(number)
-    return rows, numbers
-
-
-def _rows(
-    first: int, lines: list[str], num_columns: int, path: Path, problems: Problems
-) -> tuple[list[list[str]], list[int]]:
-    """Rows of a block and their line numbers: all at once if every line is one sound row."""
-    try:
-        rows = list(csv.reader(lines, strict=True))
-        if len(rows) == len(lines) and set(map(len, rows)) == {num_columns}:
-            return rows, list(range(first, first + len(lines)))
-    except csv.Error:
-        pass
-    return _careful_rows(first, lines, num_columns, path, problems)
+        places.append(place)
+    columns = []
+    for column in _wanted(names):
+        numbering = Numbering()
+        code_M = numbering.numbers([row[column] for row in rows])
+        columns.append(Column(list(numbering), code_M))
+    return Table(columns, np.array(places, np.int64), len(lines))
 
 
 def _header(line: str, path: Path) -> list[str]:
@@ -71,32 +70,56 @@ def _header(line: str, path: Path) -> list[str]:
     return names
 
 
-def read_kaggle(blocks: LineBlocks, path: Path, problems: Problems) -> Iterator[Block]:
-    """Blocks of sentences; a new label in the first field opens one. Unsound rows are reported and left out."""
+def _openings(labels: Column, label: str) -> tuple[np.ndarray, str]:
+    """Which rows open a sentence, being labelled otherwise than the last label before; and the last label."""
+    codes = {text: code for code, text in enumerate(labels.values)}
+    labelled = np.flatnonzero(labels.code_M != codes.get("", -1))
+    code = labels.code_M[labelled]
+    opens_M = np.zeros(len(labels.code_M), bool)
+    # Copies of this corpus exist that repeat the sentence's label on each of its rows.
+    opens_M[labelled] = code != np.append(codes.get(label, -1), code[:-1])[: len(code)]
+    return opens_M, labels.values[code[-1]] if len(code) else label
+
+
+class _Parsed(NamedTuple):
+    """A block of text without the header, and its table if it could be had at once."""
+
+    first: int
+    text: str
+    names: list[str]
+    table: Table | None
+
+
+def _wanted(names: list[str]) -> list[int]:
+    """Columns of the label, the token, the tag and, if there is one, the part of speech."""
+    places = {name: column for column, name in enumerate(names)}
+    return [places[name] for name in (SENTENCE, WORD, TAG, POS) if name in places]
+
+
+def _parse(blocks: TextBlocks, path: Path) -> Iterator[_Parsed]:
     names: list[str] = []
-    label = ""
-    rows = OpenBlock(path)
-    for first, lines in blocks:
+    for first, text in blocks:
         if not names:
-            names = _header(lines[0], path)
-            first, lines = first + 1, lines[1:]
-        block_rows, numbers = _rows(first, lines, len(names), path, problems)
-        if block_rows:
-            columns = dict(zip(names, zip(*block_rows)))
-            base = len(rows.token)
-            opening = []
-            for row, sentence in enumerate(columns[SENTENCE], base):
-                # Copies of this corpus exist that repeat the sentence's label on each of its rows.
-                if sentence and sentence != label:
-                    label = sentence
-                    opening.append(row)
-            if not base and (not opening or opening[0]):
-                problems.error(f"{path}:{numbers[0]}", f"a token before the first sentence: {SENTENCE!r} is empty")
-            rows.starts.extend(opening[1:] if opening[:1] == rows.starts[-1:] else opening)
-            rows.token.extend(columns[WORD])
-            rows.tag.extend(columns[TAG])
-            rows.pos.extend(columns.get(POS, ()))
-            rows.line.extend(numbers)
-        yield rows.take()
-    rows.end_sentence()
-    yield rows.take()
+            line, _, text = text.partition("\n")
+            names, first = _header(line.removesuffix("\r"), path), first + 1
+        yield _Parsed(first, text, names, parse(text, len(names), _wanted(names), ",", quoted=True))
+
+
+def read_kaggle(blocks: TextBlocks, path: Path, problems: Problems, strings: Strings) -> Iterator[Block]:
+    """Blocks of sentences; a new label in the first field opens one. Unsound rows are reported and left out."""
+    label = ""
+    open_block = OpenBlock(path)
+    for first, text, names, table in ahead(_parse(blocks, path)):
+        if table is None:
+            table = _careful_table(first, text, names, path, problems)
+        if len(table.line_M):
+            labels, *columns = table.columns
+            opens_M, label = _openings(labels, label)
+            line_M = first + table.line_M
+            if open_block.rows is None and not opens_M[0]:
+                problems.error(f"{path}:{line_M[0]}", f"a token before the first sentence: {SENTENCE!r} is empty")
+            token_M, tag_M, *pos = (numbering.coded(*column) for numbering, column in zip(strings, columns))
+            open_block.add(Rows(token_M, tag_M, pos[0] if pos else line_M[:0], line_M, opens_M))
+        yield open_block.take()
+    open_block.end_sentence()
+    yield open_block.take()

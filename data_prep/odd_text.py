@@ -27,7 +27,11 @@ SUSPICIONS = (
 
 def report_odd_text(token_V: list[str], count_V: np.ndarray, where: str, problems: Problems) -> None:
     """Warn of suspicious tokens; count_V says how often each of the distinct tokens occurs."""
+    # No suspicion spans a line end, so that one search often tells that there is none.
+    joined = "\n".join(token_V)
     for name, pattern, what in SUSPICIONS:
+        if not pattern.search(joined):
+            continue
         for number, text in enumerate(token_V):
             if pattern.search(text):
                 count = int(count_V[number])

@@ -67,7 +67,7 @@ class _Pass:
         split_M = np.repeat(split_N, length_N)
         for counts, values in ((self.token_SV, token_M), (self.tag_SK, tag_M), (self.pos_SP, pos_M)):
             if counts.size and len(values):
-                counts += np.bincount(split_M * counts.shape[1] + values, minlength=counts.size).reshape(counts.shape)
+                _count(counts.reshape(-1), split_M * counts.shape[1] + values)
         width = max(self.length_SL.shape[1], int(length_N.max()) + 1)
         self.length_SL = np.pad(self.length_SL, ((0, 0), (0, width - self.length_SL.shape[1])))
         flat = np.bincount(split_N * width + length_N, minlength=self.length_SL.size)
@@ -95,6 +95,16 @@ class _Pass:
                 self.longest[split_id] = Longest(int(length_N[longest]), f"{path}:{line_M[start_N[longest]]}")
 
 
+def _count(counts: np.ndarray, number_M: np.ndarray) -> None:
+    """Add how often each number occurs."""
+    if len(counts) < 8 * len(number_M):
+        counts += np.bincount(number_M, minlength=len(counts))
+    else:
+        # Of a large vocabulary a block holds little.
+        numbers, times = np.unique(number_M, return_counts=True)
+        counts[numbers] += times
+
+
 def _choose_scheme(intake: Intake, sources: list[Path], settings: Settings, problems: Problems) -> tags.Scheme:
     if settings.scheme != "auto":
         return tags.Scheme(settings.scheme, "as --scheme says", clear=True)
@@ -113,7 +123,7 @@ def resolve(
     with open(path, "wb") as spill:
         for token_M, tag_M, pos_M, line_M, length_N, source in read_chunks(intake.path, NUM_INTAKE_ARRAYS):
             source_path = sources[source[0]]
-            split_N = chooser.next_ids(len(length_N), int(source[0]))
+            split_N = chooser.next_ids(len(length_N))
             block = Mender(source_path, line_M, settings, problems)
             bilou_M = block.to_bilou(tag_M, starts_mask(length_N), intake.tag_table, state.scheme.name)
             if length_N.max() > settings.max_tokens:

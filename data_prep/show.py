@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_prep.agreement import agreement_lines
@@ -58,6 +57,9 @@ def describe(directory: Path, index: Index) -> list[str]:
 
 def _grep_rows(table: pa.Table, token: str) -> pa.Table:
     """The rows whose text holds a token."""
+    # Only here: importing it is a fifth of the start of any command.
+    import pyarrow.compute as pc
+
     texts = table["text"].combine_chunks()
     hits = pc.list_parent_indices(texts).filter(pc.equal(pc.list_flatten(texts), token))
     return table.take(hits.unique())

@@ -13,7 +13,7 @@ from typing import IO
 
 from data_prep.problems import CorpusError
 
-BLOCK_BYTES = 1 << 18
+BLOCK_BYTES = 1 << 19
 # Text of a corpus has line ends; a binary file may have none, and must not fill the memory.
 MAX_LINE_CHARS = 1 << 25
 BYTE_ORDER_MARKS = (
@@ -98,13 +98,18 @@ def choose_encoding(first_bytes: bytes, encoding: str | None, default: str) -> s
     return encoding or default
 
 
-def line_blocks(path: Path, encoding: str, progress: Progress | None = None) -> Iterator[tuple[int, list[str]]]:
-    r"""(number of the first line, lines without their ends) of block after block; \n and \r\n end a line.
+def split_lines(text: str) -> list[str]:
+    r"""The lines of a block of text without their ends; only \n and \r\n end a line."""
+    # str.splitlines would also part at NEL (cp1252's ellipsis in latin-1) and others.
+    return text.replace("\r\n", "\n").removesuffix("\r").split("\n")
+
+
+def text_blocks(path: Path, encoding: str, progress: Progress | None = None) -> Iterator[tuple[int, str]]:
+    r"""(number of the first line, whole lines but for the last one's \n) of block after block; see split_lines.
 
     Raises CorpusError naming file and line for bytes that are not text in `encoding`.
     """
     decoder = codecs.getincrementaldecoder(encoding)("strict")
-    # Only \n parts lines: str.splitlines would also part at NEL (cp1252's ellipsis in latin-1) and others.
     number, rest = 1, ""
     with open_bytes(path, progress) as blocks:
         for block in blocks:
@@ -113,12 +118,11 @@ def line_blocks(path: Path, encoding: str, progress: Progress | None = None) -> 
             if len(rest) > MAX_LINE_CHARS:
                 raise CorpusError(f"{path}:{number}: a line of more than {MAX_LINE_CHARS:,} characters; is this text?")
             if end:
-                lines = text.replace("\r\n", "\n").removesuffix("\r").split("\n")
-                yield number, lines
-                number += len(lines)
+                yield number, text
+                number += text.count("\n") + 1
         rest += _decode(decoder, b"", path, encoding, number, rest)
     if rest:
-        yield number, [rest.removesuffix("\r")]
+        yield number, rest
 
 
 def _decode(decoder: codecs.IncrementalDecoder, block: bytes, path: Path, encoding: str, number: int, rest: str) -> str:

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from data_prep.problems import CorpusError, Problems
 
@@ -136,6 +135,9 @@ class _Parser:
             return []
 
     def _vectors(self, numbers: list[int], values: list[bytes]) -> np.ndarray:
+        # Only text needs it: importing it is a fifth of the start of any command.
+        import pyarrow.compute as pc
+
         shape = (len(values), self.layout.num_units)
         try:
             flat = pc.split_pattern(pa.array([b" ".join(values)], pa.binary()), b" ").flatten()

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
-from data_prep.chunks import ragged_positions
 from data_prep.settings import Settings
 from ner_dist.shard_format import CHAR_TYPES, CHAR_UNK_IDS, NUM_CHAR_SPECIALS, PAD_ID, UNK_ID
-from ner_dist.words import word_form
+from ner_dist.words import normalise, word_form
 
 PAD, UNK = "<pad>", "<unk>"
 # Character ids are 16 bits wide in the shards.
 MAX_CHAR_VALUES = 1 << 16
+# Tokens whose characters are looked at together: arrays of characters are large.
+TOKENS_AT_ONCE = 1 << 14
 
 
 class Vocab(NamedTuple):
@@ -56,10 +58,17 @@ class Words(NamedTuple):
 
 class Chars(NamedTuple):
     vocab: Vocab
-    # Character ids of the distinct tokens, one token after another, and where each token's begin.
+    # Character ids of the distinct tokens, one token after another, and how many each has.
     id_C: np.ndarray
-    start_V: np.ndarray
     length_V: np.ndarray
+    # The same ids as bytes, a value a token: Arrow takes such values several times quicker than numpy does.
+    bytes_V: pa.BinaryArray
+
+
+def sums(number_V: np.ndarray, count_V: np.ndarray, size: int) -> np.ndarray:
+    """The counts that belong to each number from 0 to size - 1, added up: int64."""
+    # Floats hold whole numbers exactly up to 2^53, and np.add.at is slow.
+    return np.bincount(number_V, count_V, size).astype(np.int64)
 
 
 def fit_values(
@@ -72,8 +81,7 @@ def fit_values(
     """
     numbers: dict[str, int] = {}
     number_V = np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int64)
-    counts = np.zeros(len(numbers), np.int64)
-    np.add.at(counts, number_V, count_V)
+    counts = sums(number_V, count_V, len(numbers))
     kept = sorted(
         (-count, text)
         for text, count in zip(numbers, counts.tolist())
@@ -96,12 +104,13 @@ def fit_words(
     With vectors, every form of train that has one is kept, and words that train lacks follow: all of the file, or with
     --vector-words corpus those that tokens of dev or test look up.
     """
-    with_vector = rows or {}
-    found = [word_form(token, settings.keep_case, settings.keep_digits, with_vector) for token in token_V]
-    forms = [form for form, _ in found]
-    vocab, id_V = fit_values(forms, count_V, settings.min_count, with_vector)
     if rows is None:
+        forms = [normalise(token, settings.keep_case, settings.keep_digits) for token in token_V]
+        vocab, id_V = fit_values(forms, count_V, settings.min_count)
         return Words(vocab, forms, id_V.astype(np.int32))
+    found = [word_form(token, settings.keep_case, settings.keep_digits, rows) for token in token_V]
+    forms = [form for form, _ in found]
+    vocab, _ = fit_values(forms, count_V, settings.min_count, rows)
     first_unseen = len(vocab.values)
     seen = set(vocab.values[UNK_ID + 1 :])
     wanted: Container[str] = set(forms) if settings.vector_words == "corpus" else rows
@@ -134,15 +143,30 @@ def shorten(token: str, max_chars: int) -> str:
     return token[: max_chars - tail] + token[-tail:]
 
 
+def _code_points(token_V: list[str], max_chars: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """(which tokens, their code points one after another, how many each has) of some tokens after others."""
+    for begin in range(0, len(token_V), TOKENS_AT_ONCE):
+        some = slice(begin, begin + TOKENS_AT_ONCE)
+        shown = [shorten(token, max_chars) for token in token_V[some]]
+        code_C = np.frombuffer("".join(shown).encode("utf-32-le"), "<u4")
+        yield some, code_C, np.array([len(token) for token in shown], np.int64)
+
+
+def _char_counts(token_V: list[str], count_V: np.ndarray, max_chars: int) -> tuple[np.ndarray, np.ndarray]:
+    """The code points of all tokens, rising, and how often each occurs in train."""
+    counts, occurs = np.zeros(0, np.int64), np.zeros(0, bool)
+    for some, code_C, length_V in _code_points(token_V, max_chars):
+        size = max(len(counts), int(code_C.max(initial=0)) + 1)
+        counts, occurs = np.pad(counts, (0, size - len(counts))), np.pad(occurs, (0, size - len(occurs)))
+        counts += sums(code_C, np.repeat(count_V[some], length_V), size)
+        occurs[code_C] = True
+    codes = np.flatnonzero(occurs)
+    return codes, counts[codes]
+
+
 def fit_chars(token_V: list[str], count_V: np.ndarray, settings: Settings) -> Chars:
     """Character ids of every distinct token; a rare character gets the <unk-...> of its type."""
-    shown = [shorten(token, settings.max_chars) for token in token_V]
-    length_V = np.array([len(token) for token in shown], np.int64)
-    code_C = np.frombuffer("".join(shown).encode("utf-32-le"), "<u4")
-    codes, number_C = np.unique(code_C, return_inverse=True)
-    counts = np.zeros(len(codes), np.int64)
-    np.add.at(counts, number_C, np.repeat(count_V, length_V))
-
+    codes, counts = _char_counts(token_V, count_V, settings.max_chars)
     texts = [chr(code) for code in codes]
     types = [char_type(text) for text in texts]
     order = sorted(range(len(texts)), key=lambda number: (-counts[number], texts[number]))
@@ -150,7 +174,6 @@ def fit_chars(token_V: list[str], count_V: np.ndarray, settings: Settings) -> Ch
     kept = kept[: MAX_CHAR_VALUES - NUM_CHAR_SPECIALS]
     id_of_number = np.array([CHAR_UNK_IDS[kind] for kind in types], np.uint16)
     id_of_number[kept] = np.arange(NUM_CHAR_SPECIALS, NUM_CHAR_SPECIALS + len(kept))
-    id_C = id_of_number[number_C]
 
     unknown = np.zeros(NUM_CHAR_SPECIALS, np.int64)
     rare = np.setdiff1d(np.arange(len(texts)), kept)
@@ -163,10 +186,17 @@ def fit_chars(token_V: list[str], count_V: np.ndarray, settings: Settings) -> Ch
         unknown.tolist() + counts[kept].tolist(),
         special_types + [CHAR_TYPES.index(types[number]) for number in kept],
     )
-    return Chars(vocab, id_C, np.cumsum(length_V) - length_V, length_V)
+    id_of_code = np.zeros(codes.max(initial=-1) + 1, np.uint16)
+    id_of_code[codes] = id_of_number
+    pieces = [(id_of_code[code_C], length_V) for _, code_C, length_V in _code_points(token_V, settings.max_chars)]
+    id_C, length_V = (np.concatenate(arrays) for arrays in zip(*pieces))
+    offsets = np.append(0, np.cumsum(length_V * id_C.itemsize)).astype(np.int32)
+    bytes_V = pa.BinaryArray.from_buffers(pa.binary(), len(length_V), [None, pa.py_buffer(offsets), pa.py_buffer(id_C)])
+    return Chars(vocab, id_C, length_V, bytes_V)
 
 
 def gather_chars(chars: Chars, token_M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Character ids of a sequence of tokens, one token after another, and the characters of each token (M,)."""
     length_M = chars.length_V[token_M]
-    return chars.id_C[ragged_positions(chars.start_V[token_M], length_M)], length_M
+    _, _, data = chars.bytes_V.take(pa.array(token_M)).buffers()
+    return np.frombuffer(data, np.uint16, int(length_M.sum())), length_M

@@ -18,6 +18,7 @@ from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.source import Progress
 from data_prep.staging import check_output, staged
+from data_prep.threads import side_by_side
 from data_prep.vectors import write_vectors
 from ner_dist.shard_format import Index, ShardFile, VectorsFile, file_sha256, write_index
 
@@ -25,10 +26,22 @@ from ner_dist.shard_format import Index, ShardFile, VectorsFile, file_sha256, wr
 MAX_PIECE_TOKENS = 1 << 14
 
 
+def _write_piece(writer: pq.ParquetWriter, sentences: Sentences, edges: list[int], encoding: Encoding) -> list[int]:
+    """Write a row group for each bucket of a piece; returns their sizes."""
+    # One encoding for all the small buckets of a piece: quicker than one each.
+    table = encode(sentences, encoding)
+    begin, row_groups = 0, []
+    for num_rows in filter(None, np.bincount(bucket_ids(sentences.length_N, edges)).tolist()):
+        writer.write_table(table.slice(begin, num_rows), row_group_size=num_rows)
+        row_groups.append(num_rows)
+        begin += num_rows
+    return row_groups
+
+
 def _write_shard(
     path: Path, pieces: Iterator[Sentences], edges: list[int], encoding: Encoding, progress: Callable[[int], object]
 ) -> list[int]:
-    """Write one Parquet file: a row group for each bucket of each piece. Returns the row groups' sizes."""
+    """Write one Parquet file. Returns the sizes of its row groups."""
     row_groups = []
     with pq.ParquetWriter(
         str(path),
@@ -39,13 +52,7 @@ def _write_shard(
         write_page_checksum=True,
     ) as writer:
         for sentences in pieces:
-            # One encoding for all the small buckets of a piece: quicker than one each.
-            table = encode(sentences, encoding)
-            begin = 0
-            for num_rows in filter(None, np.bincount(bucket_ids(sentences.length_N, edges)).tolist()):
-                writer.write_table(table.slice(begin, num_rows), row_group_size=num_rows)
-                row_groups.append(num_rows)
-                begin += num_rows
+            row_groups += _write_piece(writer, sentences, edges, encoding)
             progress(len(sentences.token_M))
     return row_groups
 
@@ -53,26 +60,33 @@ def _write_shard(
 def write_shards(
     prepared: Prepared, settings: Settings, directory: Path, spill: Path, progress: Callable[[int], object]
 ) -> dict[str, list[ShardFile]]:
-    """Deal the sentences of every split to its shards. `progress` is told of tokens written."""
-    edges = prepared.edges
+    """Deal the sentences of every split to its shards. `progress` is told of tokens written, by several threads."""
+    edges, splits = prepared.edges, prepared.resolved.splits
     dealt = deal(prepared.resolved, spill, edges, settings.num_shards)
     prepared.resolved.path.unlink()
-    entries: dict[str, list[ShardFile]] = {}
-    for split_id, split in enumerate(prepared.resolved.splits):
-        entries[split] = []
-        # One file after another: an open one keeps the description of every row group in memory.
+
+    def write_split(split_id: int, go_on: Callable[[], None]) -> list[ShardFile]:
+        def written(num_tokens: int) -> None:
+            go_on()
+            progress(num_tokens)
+
+        entries = []
         for shard in range(settings.num_shards):
-            path = directory / f"{split}-{shard:05d}.parquet"
+            path = directory / f"{splits[split_id]}-{shard:05d}.parquet"
             pieces = read_shard(dealt, split_id, shard, MAX_PIECE_TOKENS)
-            row_groups = _write_shard(path, pieces, edges, prepared.encoding, progress)
+            row_groups = _write_shard(path, pieces, edges, prepared.encoding, written)
             rows_B, tokens_B = dealt.rows_SHB[split_id, shard], dealt.tokens_SHB[split_id, shard]
             assert sum(row_groups) == rows_B.sum()
-            entries[split].append(
+            entries.append(
                 ShardFile(
                     path.name, path.stat().st_size, file_sha256(path), rows_B.tolist(), tokens_B.tolist(), row_groups
                 )
             )
-    return entries
+        return entries
+
+    # Not two files of a split at a time: an open one keeps the description of every row group in memory, and those of
+    # train are many.
+    return dict(zip(splits, side_by_side(write_split, range(len(splits)))))
 
 
 def _write_vectors(prepared: Prepared, directory: Path) -> VectorsFile | None:

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from data_prep.corpus import read_corpus
+from data_prep.numbering import no_strings
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings
-from data_prep.source import line_blocks
+from data_prep.source import split_lines, text_blocks
 
 TOKENS = [["EU", "rejects", "#", "."], ["Peter"], ["None", '"', "é"]]
 TAGS = [["B-ORG", "O", "O", "O"], ["B-PER"], ["O", "O", "O"]]
@@ -36,17 +37,21 @@ JSONL = "\n".join(
 
 def read(path: Path, **knobs: object) -> tuple[list[list[str]], list[list[str]], list[list[str]], list[int], Problems]:
     """Sentences of a file: tokens, tags, parts of speech; the line of each token; the problems."""
-    problems = Problems()
+    problems, strings = Problems(), no_strings()
     columns: tuple[list[list[str]], ...] = ([], [], [])
     lines: list[int] = []
-    for block in read_corpus(path, Settings(**knobs), problems):  # type: ignore[arg-type]
-        begin = 0
+    for block in read_corpus(path, Settings(**knobs), problems, strings):  # type: ignore[arg-type]
         assert sum(block.length_N) == len(block.token_M) == len(block.tag_M) == len(block.line_M)
+        texts = [
+            [texts_V[number] for number in number_M]
+            for texts_V, number_M in zip(map(list, strings), (block.token_M, block.tag_M, block.pos_M))
+        ]
+        begin = 0
         for length in block.length_N:
-            for column, values in zip(columns, (block.token_M, block.tag_M, block.pos_M)):
+            for column, values in zip(columns, texts):
                 column.append(values[begin : begin + length])
             begin += length
-        lines += block.line_M
+        lines += block.line_M.tolist()
     return (*columns, lines, problems)  # type: ignore[return-value]
 
 
@@ -117,7 +122,7 @@ def test_lines_keep_their_numbers_across_blocks(tmp_path: Path, monkeypatch: pyt
 def test_only_newlines_part_lines(tmp_path: Path) -> None:
     # NEL, form feed and the line separator part lines for str.splitlines.
     path = write(tmp_path / "corpus", "a\x85b O\nc\x0cd O\ne\u2028f O\n")
-    assert next(line_blocks(path, "utf-8"))[1] == ["a\x85b O", "c\x0cd O", "e\u2028f O"]
+    assert split_lines(next(text_blocks(path, "utf-8"))[1]) == ["a\x85b O", "c\x0cd O", "e\u2028f O"]
 
 
 def test_document_marks_comments_and_blank_lines_are_no_tokens(tmp_path: Path) -> None:

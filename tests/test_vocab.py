@@ -77,6 +77,15 @@ def test_character_types(char: str, expected: str) -> None:
     assert char_type(char) == expected
 
 
+def test_characters_are_the_same_however_many_tokens_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens, count_V = [*TOKENS, "😀", "Ωmega"], np.arange(8)
+    whole = fit_chars(tokens, count_V, Settings(min_char_count=3))
+    monkeypatch.setattr("data_prep.vocab.TOKENS_AT_ONCE", 1)
+    parts = fit_chars(tokens, count_V, Settings(min_char_count=3))
+    assert parts.vocab == whole.vocab
+    assert (parts.id_C.tolist(), parts.length_V.tolist()) == (whole.id_C.tolist(), whole.length_V.tolist())
+
+
 def test_unseen_characters_keep_their_type() -> None:
     chars = fit_chars(["aA", "bB.1"], counts(3, 0), Settings())
     assert chars.vocab.values == ["<pad>", "<unk-upper>", "<unk-lower>", "<unk-punct>", "<unk-other>", "A", "a"]

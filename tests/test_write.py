@@ -22,6 +22,7 @@ import data_prep.write
 from data_prep.features import capitalisation
 from data_prep.mend import cut_long
 from data_prep.problems import CorpusError, Problems
+from data_prep.resolve import _count
 from data_prep.settings import Settings
 from data_prep.staging import OutputError
 from data_prep.synth import synthesise
@@ -467,6 +468,14 @@ def test_shards_may_be_more_than_the_sentences_of_dev(corpus: dict[str, Path], t
     assert len(rows(tmp_path / "out", index, "dev")) == 1
 
 
+def test_counts_of_a_block_do_not_depend_on_the_size_of_the_vocabulary() -> None:
+    for num_values in (5, 5000):
+        counts = np.ones(num_values, np.int64)
+        _count(counts, np.array([3, 1, 3, 3]))
+        assert counts[:5].tolist() == [1, 2, 1, 4, 1]
+        assert counts.sum() == num_values + 4
+
+
 def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
     once = synthesise(20_000, 2, tmp_path / "corpus")["train"]
     tenfold = tmp_path / "tenfold.conll"
@@ -483,7 +492,7 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
         command = [sys.executable, "-c", code, "build", "--train", str(path), "--out", str(tmp_path / "out")]
         finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         peaks.append(int(finished.stdout.split()[-1]))
-    # 8 bytes a sentence while it is split, and row groups that only a larger corpus fills.
+    # Row groups that only a larger corpus fills, and a description of each while its file is open.
     assert peaks[1] < 1.06 * peaks[0], peaks
 
 
