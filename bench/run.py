@@ -16,13 +16,23 @@ from pathlib import Path
 from bench.files import replace
 from bench.machine import commit, hardware
 from bench.speed.crf import crf
+from bench.speed.flops import arithmetic
+from bench.speed.forecast import forecast
+from bench.speed.plan import plan
 from bench.speed.preparation import preparation
+from bench.speed.reader import reader
 from bench.speed.rows import Options
 from bench.speed.scaling import padding, scaling
 from bench.speed.score import score
+from bench.speed.time_to_f1 import time_to_f1
+from bench.speed.training import training
 
 RESULTS = Path("bench/results.json")
 BENCHMARKS = {"scaling": scaling, "padding": padding, "preparation": preparation, "score": score, "crf": crf}
+BENCHMARKS.update(training=training, arithmetic=arithmetic, time_to_f1=time_to_f1)
+BENCHMARKS.update(plan=plan, reader=reader, forecast=forecast)
+# Only if named: they take an hour.
+LONG = {"time_to_f1"}
 
 
 def main() -> None:
@@ -30,7 +40,9 @@ def main() -> None:
     shards = "data/conll2003" if Path("data/conll2003/index.json").exists() else "data/shards"
     corpus = str(Path(corpora) / "gmb/ner_dataset.csv.zip") if corpora else None
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)} (all)")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)} (all but {', '.join(LONG)})"
+    )
     parser.add_argument("--shards", default=shards, help=f"to train on ({shards})")
     parser.add_argument("--corpus", default=corpus, help="to prepare (the Kaggle file in NER_CORPORA)")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each, of which the median counts (3)")
@@ -40,7 +52,7 @@ def main() -> None:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
     options = Options(arguments.shards, arguments.corpus, arguments.repeats)
     record = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for name in arguments.names or BENCHMARKS:
+    for name in arguments.names or [name for name in BENCHMARKS if name not in LONG]:
         # Each benchmark says when and where it was run: some may be newer than others.
         record[name] = {
             "date": str(datetime.date.today()),
