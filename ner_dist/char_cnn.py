@@ -65,14 +65,17 @@ def windows(char_NC: np.ndarray, char_type_NC: np.ndarray, width: int) -> Window
 def convolve(windows: Windows, weights: Weights) -> Convolved:
     """What each filter sees most in each form: maximum_NF, of the weights' type."""
     units_VE = np.concatenate((weights.char[windows.char_V], weights.char_type[windows.char_type_V]), 1)
-    seen_MF = (units_VE @ weights.filter_FEK[:, :, 0].T).take(windows.window_MK[:, 0], 0)
-    for k in range(1, weights.filter_FEK.shape[2]):
-        seen_MF += (units_VE @ weights.filter_FEK[:, :, k].T).take(windows.window_MK[:, k], 0)
+    # What a character adds at each place of a window.
+    added_KVF = units_VE @ np.ascontiguousarray(weights.filter_FEK.transpose(2, 1, 0))
+    seen_MF = added_KVF[0].take(windows.window_MK[:, 0], 0)
+    for k in range(1, len(added_KVF)):
+        seen_MF += added_KVF[k].take(windows.window_MK[:, k], 0)
     maximum_NF = np.maximum.reduceat(seen_MF, windows.first_N, 0)
-    window, filters = np.nonzero(seen_MF == maximum_NF.take(windows.form_M, 0))
     # Of equal windows the first is written last. NaN equals nothing, and leaves the form's first window.
-    winner_NF = np.repeat(windows.first_N[:, None], len(weights.bias_F), 1)
-    winner_NF[windows.form_M[window[::-1]], filters[::-1]] = window[::-1]
+    num_filters = len(weights.bias_F)
+    winner_NF = np.repeat(windows.first_N[:, None], num_filters, 1)
+    window, filters = divmod(np.flatnonzero(seen_MF == maximum_NF.take(windows.form_M, 0))[::-1], num_filters)
+    winner_NF.ravel()[windows.form_M[window] * num_filters + filters] = window
     return Convolved(windows, units_VE, maximum_NF + weights.bias_F, winner_NF)
 
 

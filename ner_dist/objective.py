@@ -32,7 +32,7 @@ class Objective:
     ) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
         """Fill the parameters' gradients; returns that of rows_UD, to which word_TB points, and the loss, (1,)."""
         char_cnn = self.tagger.char_cnn
-        convolved = None if char_cnn is None else char_cnn.convolve(batch)
+        convolved = char_cnn and char_cnn.convolve(batch)
         inputs = tagger_inputs(batch, rows_UD, word_TB, convolved)
         rows_UD, _, form_NF, *_ = inputs
         for leaf in (rows_UD, form_NF):
@@ -43,7 +43,7 @@ class Objective:
                 loss = self._of_tags(batch, inputs)
             else:
                 loss = self._of_sequences(self.tagger.transitions, batch, inputs)
-        if convolved is not None:
+        if char_cnn and convolved:
             char_cnn.differentiate(convolved, form_NF.grad.asnumpy())
         return rows_UD.grad, loss
 

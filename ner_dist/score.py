@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ner_dist.spans import B, Spans, U, split_ids, strict_spans
+from ner_dist.spans import B, Spans, U, span_tokens, split_ids, strict_spans
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,22 +54,17 @@ def count(gold_M: np.ndarray, predicted_M: np.ndarray, starts_M: np.ndarray, num
     (gold_prefix_M, gold_type_M), (predicted_prefix_M, predicted_type_M) = split_ids(gold_M), split_ids(predicted_M)
     gold = strict_spans(gold_prefix_M, gold_type_M, starts_M)
     predicted = strict_spans(predicted_prefix_M, predicted_type_M, starts_M)
-    spans = np.zeros((num_types + 1, num_types + 1), np.int64)
-    # A span is known by its two ends; entities of one sequence never share one.
-    _, of_gold, of_predicted = np.intersect1d(
-        _span_keys(gold, len(gold_M)), _span_keys(predicted, len(gold_M)), assume_unique=True, return_indices=True
-    )
-    np.add.at(spans, (gold.type_E[of_gold], predicted.type_E[of_predicted]), 1)
-    spans[:num_types, num_types] = np.bincount(np.delete(gold.type_E, of_gold), minlength=num_types)
-    spans[num_types, :num_types] = np.bincount(np.delete(predicted.type_E, of_predicted), minlength=num_types)
+    touching_predicted, touching_gold = _touching(predicted, gold, len(gold_M), num_types)
     # In BIO, B and U are one tag, and so are I and L.
-    same_bio_M = (gold_type_M == predicted_type_M) & (_begins(gold_prefix_M) == _begins(predicted_prefix_M))
-    right = [(same_M & (gold_M != 0)).sum() for same_M in (gold_M == predicted_M, same_bio_M)]
+    inside = np.flatnonzero(gold_M)
+    right_M = gold_M[inside] == predicted_M[inside]
+    right_bio_M = gold_type_M[inside] == predicted_type_M[inside]
+    right_bio_M &= _begins(gold_prefix_M[inside]) == _begins(predicted_prefix_M[inside])
     return Counts(
-        spans=spans,
-        touching_predicted=_touching(predicted, gold, len(gold_M), num_types),
-        touching_gold=_touching(gold, predicted, len(gold_M), num_types),
-        tokens=np.array([*right, (predicted_M != 0).sum(), (gold_M != 0).sum()], np.int64),
+        spans=_confusion(gold, predicted, len(gold_M), num_types),
+        touching_predicted=touching_predicted,
+        touching_gold=touching_gold,
+        tokens=np.array([right_M.sum(), right_bio_M.sum(), np.count_nonzero(predicted_M), len(inside)], np.int64),
     )
 
 
@@ -77,23 +72,40 @@ def _begins(prefix_M: np.ndarray) -> np.ndarray:
     return (prefix_M == B) | (prefix_M == U)
 
 
-def _span_keys(spans: Spans, num_tokens: int) -> np.ndarray:
-    return spans.start_E * (num_tokens + 1) + spans.end_E
+def _confusion(gold: Spans, predicted: Spans, num_tokens: int, num_types: int) -> np.ndarray:
+    """Counts.spans."""
+    # A span is known by its ends; entities of one sequence never share one.
+    end_M, type_M = np.zeros(num_tokens, np.int64), np.zeros(num_tokens, np.int64)
+    end_M[gold.start_E], type_M[gold.start_E] = gold.end_E, gold.type_E
+    same_E = end_M[predicted.start_E] == predicted.end_E
+    cell_E = type_M[predicted.start_E[same_E]] * (num_types + 1) + predicted.type_E[same_E]
+    spans = np.bincount(cell_E, minlength=(num_types + 1) ** 2).reshape(num_types + 1, num_types + 1)
+    spans[:num_types, num_types] = np.bincount(gold.type_E, minlength=num_types) - spans.sum(1)[:num_types]
+    spans[num_types, :num_types] = np.bincount(predicted.type_E[~same_E], minlength=num_types)
+    return spans
 
 
-def _touching(spans: Spans, others: Spans, num_tokens: int, num_types: int) -> np.ndarray:
-    """By type, how many spans share at least one token with a span of their type among the others: (K,)."""
-    touched = np.zeros(num_types, np.int64)
-    for type_id in range(num_types):
-        mine = spans.type_E == type_id
-        theirs = others.type_E == type_id
-        # Tokens covered by the others up to each position; a span that covers one sees the sum grow.
-        step = np.zeros(num_tokens + 1, np.int64)
-        step[others.start_E[theirs]] += 1
-        step[others.end_E[theirs]] -= 1
-        covered = np.concatenate(([0], np.cumsum(np.cumsum(step[:-1]))))
-        touched[type_id] = (covered[spans.end_E[mine]] > covered[spans.start_E[mine]]).sum()
-    return touched
+def _touching(spans: Spans, others: Spans, num_tokens: int, num_types: int) -> tuple[np.ndarray, np.ndarray]:
+    """By type, how many spans share at least one token with one of their type among the others, and the reverse."""
+    other_M = np.full(num_tokens, -1)
+    token_C, other_C = span_tokens(others)
+    other_M[token_C] = other_C
+    token_C, span_C = span_tokens(spans)
+    other_C = other_M[token_C]
+    shared_C = np.flatnonzero(other_C >= 0)
+    span_C, other_C = span_C[shared_C], other_C[shared_C]
+    of_one_type_C = spans.type_E[span_C] == others.type_E[other_C]
+    return (
+        _of_each_type(spans, span_C[of_one_type_C], num_types),
+        _of_each_type(others, other_C[of_one_type_C], num_types),
+    )
+
+
+def _of_each_type(spans: Spans, named: np.ndarray, num_types: int) -> np.ndarray:
+    """How many spans of each type are named, however often."""
+    named_E = np.zeros(len(spans.type_E), bool)
+    named_E[named] = True
+    return np.bincount(spans.type_E[named_E], minlength=num_types)
 
 
 def _share(part: int, whole: int) -> float:

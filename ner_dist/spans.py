@@ -32,14 +32,15 @@ def bilou_tags(entity_types: list[str]) -> list[str]:
 
 
 def split_ids(tag_M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """BILOU ids -> (prefix codes, type ids); the type of O is -1."""
-    tag_M = tag_M.astype(np.int64)
-    return np.where(tag_M == 0, O, (tag_M - 1) % 4 + 1), np.where(tag_M == 0, -1, (tag_M - 1) // 4)
+    """BILOU ids -> (prefix codes, type ids), int32; the type of O is -1."""
+    # Of a type's four tags the ids end in the bits 0 to 3 now.
+    shifted_M = tag_M.astype(np.int32) + 3
+    return ((shifted_M & 3) + 1) * (tag_M != 0), (shifted_M >> 2) - 1
 
 
 def join_ids(prefix_M: np.ndarray, type_M: np.ndarray) -> np.ndarray:
     """(prefix codes, type ids) -> BILOU ids, int64."""
-    return np.where(prefix_M == O, 0, 4 * type_M + prefix_M)
+    return np.where(prefix_M == O, 0, 4 * type_M.astype(np.int64) + prefix_M)
 
 
 def _previous(prefix_M: np.ndarray, type_M: np.ndarray, starts_M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -69,23 +70,33 @@ def strict_spans(prefix_M: np.ndarray, type_M: np.ndarray, starts_M: np.ndarray)
     """Entities of BILOU (or BIOES) tags that are complete: U, or B I* L of one type; the rest is ignored."""
     before_M, same_M = _previous(prefix_M, type_M, starts_M)
     linked_M = same_M & ((before_M == B) | (before_M == I)) & ((prefix_M == I) | (prefix_M == L))
-    first_M = np.flatnonzero(~linked_M)
-    last_M = np.append(first_M, len(prefix_M))[1:] - 1
-    complete = (prefix_M[first_M] == U) | ((prefix_M[first_M] == B) & (prefix_M[last_M] == L))
-    start_E = first_M[complete]
-    return Spans(start_E, last_M[complete] + 1, type_M[start_E])
+    num_linked_M = np.cumsum(linked_M, dtype=np.int32)
+    start_E = np.flatnonzero((prefix_M == B) | (prefix_M == U))
+    closing = np.append(np.flatnonzero(prefix_M == L), len(prefix_M))
+    single_E = prefix_M[start_E] == U
+    last_E = np.where(single_E, start_E, closing[np.searchsorted(closing, start_E)])
+    # Whether every token behind the first continues the one before.
+    inside_E = np.minimum(last_E, len(prefix_M) - 1)
+    complete = (last_E == inside_E) & (num_linked_M[inside_E] - num_linked_M[start_E] == inside_E - start_E)
+    start_E = start_E[complete]
+    return Spans(start_E, last_E[complete] + 1, type_M[start_E])
+
+
+def span_tokens(spans: Spans) -> tuple[np.ndarray, np.ndarray]:
+    """The tokens of all entities, one entity after another, and the number of the entity of each."""
+    length_E = spans.end_E - spans.start_E
+    span_C = np.repeat(np.arange(len(length_E)), length_E)
+    return np.arange(len(span_C)) + (spans.start_E - np.cumsum(length_E) + length_E)[span_C], span_C
 
 
 def spans_to_bilou(spans: Spans, num_tokens: int) -> np.ndarray:
     """BILOU ids (M,) int64 of non-overlapping spans."""
     tag_M = np.zeros(num_tokens, np.int64)
-    length_E = spans.end_E - spans.start_E
-    # Positions start .. end - 1 of every span, flat.
-    inside = np.repeat(spans.start_E - np.cumsum(length_E) + length_E, length_E) + np.arange(length_E.sum())
-    tag_M[inside] = np.repeat(4 * spans.type_E + I, length_E)
+    token_C, span_C = span_tokens(spans)
+    tag_M[token_C] = (4 * spans.type_E + I)[span_C]
     tag_M[spans.start_E] = 4 * spans.type_E + B
     tag_M[spans.end_E - 1] = 4 * spans.type_E + L
-    single = length_E == 1
+    single = spans.end_E - spans.start_E == 1
     tag_M[spans.start_E[single]] = 4 * spans.type_E[single] + U
     return tag_M
 
