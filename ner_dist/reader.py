@@ -27,11 +27,9 @@ class Batch(NamedTuple):
     # Vocabulary ids of the batch's words, rising, int64 (W); word_TB (int32) points into it.
     word_ids_W: np.ndarray
     word_TB: np.ndarray
-    # Characters of each distinct form; a word of the batch is looked up in it through form_TB.
+    # Characters of each distinct form, padded on both sides; a token finds its own through form_TB.
     char_NC: np.ndarray
     char_type_NC: np.ndarray
-    # float32: 1 beyond a form's last character, where no window may be centred; 0 elsewhere.
-    beyond_NC1: np.ndarray
     form_TB: np.ndarray
     feature_FTB: np.ndarray
     tag_TB: np.ndarray
@@ -167,7 +165,7 @@ class Sentences:
         word_TB, form_TB = flat.word_M[at_TB], flat.form_M[at_TB]
         word_ids_W = self._words.find(word_TB[real_TB])
         form_ids_N = held.forms.find(form_TB[real_TB])
-        char_NC, beyond_NC1 = self._characters(flat, form_ids_N)
+        char_NC = self._characters(flat, form_ids_N)
         feature_FTB = np.empty((len(flat.feature_FM), *real_TB.shape), np.int32)
         for values_TB, feature_M in zip(feature_FTB, flat.feature_FM):
             values_TB[:] = feature_M[at_TB]
@@ -176,7 +174,6 @@ class Sentences:
             word_TB=self._words.places(word_TB),
             char_NC=char_NC,
             char_type_NC=self._char_types[char_NC],
-            beyond_NC1=beyond_NC1,
             form_TB=held.forms.places(form_TB),
             feature_FTB=feature_FTB,
             tag_TB=flat.tag_M[at_TB].astype(np.int32),
@@ -185,15 +182,11 @@ class Sentences:
             sentence_id_B=flat.sentence_id_R[rows],
         )
 
-    def _characters(self, flat: Flat, form_ids_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """char_NC and beyond_NC1 of these forms."""
+    def _characters(self, flat: Flat, form_ids_N: np.ndarray) -> np.ndarray:
+        """char_NC of these forms."""
         length_N1 = flat.char_length_N[form_ids_N][:, None]
-        longest, padding = int(length_N1.max()), self._char_padding
-        offset_C = np.arange(-padding, longest + padding)
-        after_NC = offset_C >= length_N1
+        offset_C = np.arange(-self._char_padding, int(length_N1.max()) + self._char_padding)
         # Before its first character and after its last, a form has the padding that is at the end of all.
         at_NC = flat.char_first_N[form_ids_N][:, None] + offset_C
-        at_NC = np.where(after_NC | (offset_C < 0), len(flat.char) - 1, at_NC)
-        beyond_NC = after_NC.astype(np.float32)
-        beyond_NC[:, padding + longest :] = 0
-        return flat.char[at_NC].astype(np.int32), beyond_NC[:, :, None]
+        at_NC = np.where((offset_C < 0) | (offset_C >= length_N1), len(flat.char) - 1, at_NC)
+        return flat.char[at_NC].astype(np.int32)

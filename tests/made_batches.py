@@ -63,10 +63,8 @@ def batch_of(sentences: list[Sentence], char_padding: int = 1, num_features: int
     forms = sorted({tuple(chars) for s in sentences for chars in s.chars})
     width = max(map(len, forms)) + 2 * char_padding
     char_NC = np.zeros((len(forms), width), np.int32)
-    beyond_NC1 = np.zeros((len(forms), width, 1), np.float32)
     for row, form in enumerate(forms):
         char_NC[row, char_padding : char_padding + len(form)] = form
-        beyond_NC1[row, char_padding + len(form) : width - char_padding] = 1
     word_TB, form_TB, tag_TB = (np.zeros(shape, np.int32) for _ in range(3))
     feature_FTB = np.zeros((num_features, *shape), np.int32)
     mask_TB = np.zeros(shape, np.float32)
@@ -83,7 +81,6 @@ def batch_of(sentences: list[Sentence], char_padding: int = 1, num_features: int
         word_TB=word_TB,
         char_NC=char_NC,
         char_type_NC=np.vectorize(char_type, otypes=[np.int32])(char_NC),
-        beyond_NC1=beyond_NC1,
         form_TB=form_TB,
         feature_FTB=feature_FTB,
         tag_TB=tag_TB,

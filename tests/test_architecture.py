@@ -100,14 +100,16 @@ def test_horovods_own_broadcast_is_not_used() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["errors", "shard_format", "spans", "words", "config", "plan", "reader", "dropout", "score", "viterbi"]
+    "name",
+    "errors shard_format shard_table spans words config plan chapters flat distinct reader dropout char_cnn crf score "
+    "viterbi".split(),
 )
 def test_what_needs_no_mxnet_does_not_reach_it(name: str) -> None:
     assert not reached(f"ner_dist.{name}") & {"mxnet", "horovod"}
 
 
 def test_the_plan_and_the_score_do_no_input_or_output() -> None:
-    for name in ("plan", "score", "spans", "viterbi", "dropout"):
+    for name in ("plan", "chapters", "score", "spans", "viterbi", "crf", "char_cnn", "dropout", "distinct"):
         foreign = {module for module in IMPORTS[f"ner_dist.{name}"] if module not in SOURCES}
         assert foreign <= {"__future__", "collections", "dataclasses", "numpy", "typing"}, name
 

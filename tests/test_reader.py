@@ -76,7 +76,6 @@ def check_batch(batch: Batch, expected: list[Expected], char_types: list[int], p
     assert batch.word_ids_W.tolist() == sorted({word for sentence in chosen for word in sentence.words})
     spellings = {tuple(chars) for sentence in chosen for chars in sentence.chars}
     assert batch.char_NC.shape == (len(spellings), max(map(len, spellings)) + 2 * padding)
-    assert batch.beyond_NC1.shape == (*batch.char_NC.shape, 1)
     shape = (max(lengths), len(lengths))
     assert batch.word_TB.shape == batch.form_TB.shape == batch.tag_TB.shape == batch.mask_TB.shape == shape
     assert batch.feature_FTB.shape == (len(chosen[0].features), *shape)
@@ -95,15 +94,10 @@ def check_batch(batch: Batch, expected: list[Expected], char_types: list[int], p
             after = batch.char_NC.shape[1] - padding - len(chars)
             assert batch.char_NC[form].tolist() == [0] * padding + chars + [0] * after
             assert batch.char_type_NC[form].tolist() == [char_types[char] for char in batch.char_NC[form]]
-            # Windows are centred on the form's characters, so the padding before them does not count.
-            assert (
-                batch.beyond_NC1[form, :, 0].tolist()
-                == [0] * (padding + len(chars)) + [1] * (after - padding) + [0] * padding
-            )
     for array in (batch.word_TB, batch.char_NC, batch.char_type_NC, batch.form_TB, batch.feature_FTB, batch.tag_TB):
         assert array.dtype == np.int32
     assert batch.word_ids_W.dtype == np.int64
-    assert batch.mask_TB.dtype == batch.beyond_NC1.dtype == np.float32
+    assert batch.mask_TB.dtype == np.float32
 
 
 @pytest.mark.parametrize("padding", [0, 1, 2])
