@@ -91,6 +91,8 @@ def everything_on() -> list[str]:
         "optimizer.clip_norm": 1.0,
         "train.average": 0.9,
         "data.train_on": "train+dev",
+        # Of shards of some kilobytes: several chapters.
+        "data.memory_mb": 0.004,
         "train.keep": "last",
     }
     return [word for name, value in values.items() for word in (f"--{name}", str(value))]

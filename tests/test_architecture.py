@@ -101,8 +101,24 @@ def test_horovods_own_broadcast_is_not_used() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    "errors shard_format shard_table spans words config plan chapters flat distinct reader dropout char_cnn crf score "
-    "viterbi".split(),
+    [
+        "errors",
+        "shard_format",
+        "shard_table",
+        "spans",
+        "words",
+        "config",
+        "plan",
+        "chapters",
+        "flat",
+        "distinct",
+        "reader",
+        "dropout",
+        "char_cnn",
+        "crf",
+        "score",
+        "viterbi",
+    ],
 )
 def test_what_needs_no_mxnet_does_not_reach_it(name: str) -> None:
     assert not reached(f"ner_dist.{name}") & {"mxnet", "horovod"}

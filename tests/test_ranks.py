@@ -20,7 +20,8 @@ from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.synth import synthesise
 from data_prep.write import build
-from ner_dist import checkpoint
+from ner_dist import checkpoint, config
+from ner_dist.chapters import num_chapters
 from ner_dist.plan import epoch_steps
 from ner_dist.shard_format import read_index
 
@@ -134,6 +135,12 @@ def everything(
     }
     more = [word for name, value in values.items() for word in (f"--{name}", str(value))]
     return trained([*tiny_knobs, *everything_on, *more], (0, 2, 4), tmp_path_factory.mktemp("everything"))
+
+
+def test_everything_on_trains_in_several_chapters(rich_shards: Path, everything_on: list[str]) -> None:
+    settings, _ = config.parse([f"--data.shards={rich_shards}", *everything_on])
+    index = read_index(rich_shards)
+    assert 2 <= num_chapters(index, settings.data.train_on, settings.data.memory_mb) <= 6
 
 
 @pytest.mark.parametrize("num_ranks", [2, 4])
