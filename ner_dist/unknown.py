@@ -15,6 +15,8 @@ from ner_dist.shard_format import CHAR_TYPES, CHAR_UNK_IDS, UNK_ID
 
 # Random streams beside those of the dropout layers, which count from 0.
 _WORDS, _CHARS = 1 << 32, (1 << 32) + 1
+# Of the polynomial of a spelling; any large odd number.
+_BASE = np.uint64(0xD1342543DE82EF95)
 # The unknown character of each character type; padding stays padding.
 _UNK_OF_TYPE = np.array([CHAR_UNK_IDS.get(name, 0) for name in CHAR_TYPES], np.int32)
 
@@ -49,10 +51,11 @@ class Hiding:
         return batch._replace(word_ids_W=word_ids_W, word_TB=word_TB)
 
     def _hide_chars(self, batch: Batch, epoch: int, step_id: int) -> Batch:
-        # A form may stand on several ranks, and must look the same on all: its key is its spelling.
-        key_N = np.broadcast_to(keys(self._seed, epoch, _CHARS, step_id), len(batch.char_NC))
-        for char_N in batch.char_NC.T:
-            key_N = np.where(char_N > 0, keys(key_N, char_N), key_N)
+        # A form may stand on several ranks, and must look the same on all: its key is its spelling, as a polynomial,
+        # to which padding adds nothing.
+        power_C = np.cumprod(np.full(batch.char_NC.shape[1], _BASE))
+        spelling_N = (batch.char_NC.astype(np.uint64) * power_C).sum(1, dtype=np.uint64)
+        key_N = keys(self._seed, epoch, _CHARS, step_id, spelling_N)
         byte_NC = random_bytes(key_N, batch.char_NC.shape[1], 1)[:, :, 0].T
         unknown_NC = _UNK_OF_TYPE[batch.char_type_NC]
         return batch._replace(char_NC=np.where(byte_NC < self._level_chars, unknown_NC, batch.char_NC))
