@@ -16,21 +16,25 @@ from pathlib import Path
 from bench.files import replace
 from bench.machine import commit, hardware
 from bench.speed.crf import crf
+from bench.speed.exchange import exchange
 from bench.speed.flops import arithmetic
 from bench.speed.forecast import forecast
 from bench.speed.plan import plan
 from bench.speed.preparation import preparation
+from bench.speed.profile import profile
 from bench.speed.reader import reader
 from bench.speed.rows import Options
 from bench.speed.scaling import padding, scaling
 from bench.speed.score import score
 from bench.speed.time_to_f1 import time_to_f1
+from bench.speed.timeline import timeline
 from bench.speed.training import training
 
 RESULTS = Path("bench/results.json")
 BENCHMARKS = {"scaling": scaling, "padding": padding, "preparation": preparation, "score": score, "crf": crf}
 BENCHMARKS.update(training=training, arithmetic=arithmetic, time_to_f1=time_to_f1)
-BENCHMARKS.update(plan=plan, reader=reader, forecast=forecast)
+BENCHMARKS.update(plan=plan, reader=reader, forecast=forecast, profile=profile, timeline=timeline)
+BENCHMARKS.update(exchange=exchange)
 # Only if named: they take an hour.
 LONG = {"time_to_f1"}
 

@@ -24,7 +24,9 @@ def prepare() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     local_ranks = int(os.environ.get("HOROVOD_LOCAL_SIZE", "1"))
     threads = os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // local_ranks)))
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Operators are so short that a thread which sleeps in between wakes up too late: two were slower than one. But
+    # where ranks share a host, Horovod's threads need the cores that waiting threads would burn.
+    os.environ.setdefault("OMP_WAIT_POLICY", "ACTIVE" if local_ranks == 1 else "PASSIVE")
     # oneDNN keeps what it compiles for each shape, by default for ever; batches come in ever new shapes.
     os.environ.setdefault("MXNET_MKLDNN_CACHE_NUM", "200")
     # OpenMP takes a list, too: one number a level of nesting.
