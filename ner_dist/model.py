@@ -181,7 +181,7 @@ class Tagger(gluon.HybridBlock):
             yield
         finally:
             for weight_X, before_X, gradient_X, mask in changed:
-                weight_X[:] = before_X
+                before_X.copyto(weight_X)
                 gradient_X *= mask
 
     def scores(self) -> Scores:
