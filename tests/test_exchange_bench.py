@@ -11,7 +11,7 @@ from made_batches import NUM_WORDS, batch_of, small_index
 from test_step import MINE, YOURS, config_of, learner_of
 from thread_comm import ThreadComm, on_ranks
 
-from bench.speed.exchange import median, rows_of
+from bench.speed.exchange import medians, rows_of
 from bench.speed.traffic import Exchange, Recorder, dense_gradients, num_bytes, spread, sum_in_half
 from ner_dist import model
 from ner_dist.errors import UserError
@@ -102,7 +102,7 @@ def test_rows_of_the_benchmark_from_made_measurements(capsys: pytest.CaptureFixt
         "exchange_s": {**exchange_s, "dense 400000": 0.3},
         "half_error": 1e-4,
     }
-    rows = rows_of(median([once, once, {**once, "announce_s": 1.0}]), "2 ranks")
+    rows = rows_of(medians([once, once, {**once, "announce_s": 1.0}]), "2 ranks")
     assert [row.ratio for row in rows[:2]] == pytest.approx([8_080 / 160_004_000, 4_080 / 160_000_000])
     assert [row.ratio for row in rows[2:5]] == pytest.approx([1.05, 1.5, 0.01])
     assert all(row.name.endswith("2 ranks") for row in rows)

@@ -12,6 +12,8 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
+
 from bench.speed.forecast import corpus, distinct_words
 from bench.speed.rows import Options, Row, row
 from bench.speed.traffic import VOCABULARIES
@@ -23,15 +25,16 @@ _SMALL, _LARGE = VOCABULARIES
 
 def exchange(options: Options) -> list[Row]:
     """Bytes and time with 2 and 4 ranks, 32 sentences each; words of 100 units upon made tables."""
-    index = read_index(options.shards)
-    share_V = corpus(options.shards, index).share_V
-    tokens = _SENTENCES * index.num_tokens("train") / index.num_sentences("train")
+    what = corpus(options.shards, read_index(options.shards))
     rows = []
     for ranks in (2, 4):
-        found = median([traffic(ranks, options.shards) for _ in range(options.repeats)])
+        found = medians([traffic(ranks, options.shards) for _ in range(options.repeats)])
         where = f"{ranks} ranks on {len(os.sched_getaffinity(0))} cores"
         rows += rows_of(found, where)
-        words, expected = bytes_of_words(found) / (4 * _WORD_UNITS), distinct_words(share_V, ranks * tokens)
+        # A bucket's last step may be short.
+        num_steps = np.ceil(what.rows_B / (ranks * _SENTENCES)).sum()
+        words = bytes_of_words(found) / (4 * _WORD_UNITS)
+        expected = distinct_words(what.share_V, what.num_tokens / num_steps)
         rows.append(row(f"words a step, counted / as forecast, {where}", words / expected, words, expected, "words"))
     return rows
 
@@ -82,8 +85,8 @@ def traffic(ranks: int, shards: str) -> dict[str, Any]:
     return found
 
 
-def median(found: list[Any]) -> Any:
+def medians(found: list[Any]) -> Any:
     """Of numbers, or of each number in nested dictionaries of the same names."""
     if isinstance(found[0], dict):
-        return {name: median([one[name] for one in found]) for name in found[0]}
+        return {name: medians([one[name] for one in found]) for name in found[0]}
     return statistics.median(found)
