@@ -14,7 +14,8 @@ from mxnet import gluon
 from ner_dist.config import Model
 from ner_dist.crf import likelihood, neutral
 from ner_dist.dropout import keys, mask
-from ner_dist.model import BiLSTM, SummedLoss, Tagger, mirror
+from ner_dist.layers import BiLSTM, mirror
+from ner_dist.model import SummedLoss, Tagger
 from ner_dist.shard_format import Feature
 from ner_dist.word_table import InitialWords, WordTable
 

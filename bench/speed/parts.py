@@ -40,10 +40,10 @@ PLACES = {
         "ner_dist.model:on_device",
         "ner_dist.word_table:on_device",
         "ner_dist.objective:set_gradient",
-        "ner_dist.model:set_gradient",
+        "ner_dist.layers:set_gradient",
     ],
     "device to host": ["mxnet.ndarray:NDArray.asnumpy"],
-    "character CNN": ["ner_dist.model:CharCNN.convolve", "ner_dist.model:CharCNN.differentiate"],
+    "character CNN": ["ner_dist.layers:CharCNN.convolve", "ner_dist.layers:CharCNN.differentiate"],
     # Of single tags, the loss is part of it.
     "forward": ["ner_dist.model:TrainingEmissions.__call__", "ner_dist.model:SummedLoss.__call__"],
     "loss (CRF)": ["ner_dist.crf:likelihood", "ner_dist.crf:Scores.allowed", "ner_dist.model:Tagger.scores"],
