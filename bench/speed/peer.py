@@ -3,7 +3,7 @@
 It runs in a process of its own, since PyTorch and MXNet each bring an OpenMP, and it may have an interpreter of its
 own, NER_PEER_PYTHON, since PyTorch's requirements do not fit ours (setuptools). That one needs little:
 
-    python -m venv .peer && .peer/bin/pip install torch==2.13.0+cpu numpy pyarrow
+    python -m venv .peer && .peer/bin/pip install torch numpy pyarrow
     NER_PEER_PYTHON=.peer/bin/python python -m bench.run training
 
 Axes: T tokens, B sentences, K tags, W distinct words, D word units, V words of the table, X parameters.
