@@ -31,7 +31,10 @@ def steps(arguments: argparse.Namespace) -> None:
     dropout = Dropout(input=arguments.dropout_input, output=arguments.dropout_output)
     tagger = Tagger(shards.sizes, dropout, arguments.lstm == "packed")
     trainer = Trainer(tagger, arguments.rule, learning_rate=0.002)
-    batches = shards.training_batches(arguments.batch_sentences, arguments.seed, epoch=0)
+    # Epoch after epoch: one may have fewer steps than are timed.
+    batches = itertools.chain.from_iterable(
+        shards.training_batches(arguments.batch_sentences, arguments.seed, epoch) for epoch in itertools.count()
+    )
     _train(trainer, itertools.islice(batches, arguments.warm_up_steps))
     began_s = time.perf_counter()
     _, _, num_tokens = _train(trainer, itertools.islice(batches, arguments.timed_steps))

@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from data_prep.chunks import starts_mask
-from data_prep.lexicon import FEATURE, FIRST_ID
+from data_prep.lexicon import FEATURE
 from data_prep.summary import percent, table
+from ner_dist.lexicon import FIRST_ID
 from ner_dist.shard_format import Index
 from ner_dist.spans import Spans, split_ids, strict_spans
 

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.lexicon import FEATURE, FIRST_ID, LABELS, Lexicon, fit_lexicon, lexicons, match
+from data_prep.lexicon import FEATURE, Lexicon, lexicons, read_entries
 from data_prep.settings import Settings
 from data_prep.vocab import PAD, UNK, Vocab, fit_values, sums
+from ner_dist.lexicon import FIRST_ID, LABELS, codes, fit, match
 from ner_dist.shard_format import id_dtype
-
-CAPS = ("allCaps", "upperInitial", "lowercase", "mixedCaps", "noinfo")
+from ner_dist.spelling import CAPS, capitalisation
 
 
 class Tokens(NamedTuple):
@@ -50,23 +50,6 @@ class FeatureSpec(NamedTuple):
     fit: Callable[[Corpus], Fitted | None]
 
 
-def capitalisation(token: str) -> str:
-    """Capitalisation class of a token (Chiu & Nichols 2016, section 2.3.2); one without case has no info."""
-    # Most tokens are told at once; the loops say the same of them.
-    if token.islower():
-        return "lowercase"
-    if token[:1].isupper() and token[1:].islower():
-        return "upperInitial"
-    has_upper = any(char.isupper() for char in token)
-    has_lower = any(char.islower() for char in token)
-    if not has_upper:
-        return "lowercase" if has_lower else "noinfo"
-    if not has_lower:
-        return "allCaps"
-    rest_has_upper = any(char.isupper() for char in token[1:])
-    return "upperInitial" if token[0].isupper() and not rest_has_upper else "mixedCaps"
-
-
 def _fit_caps(corpus: Corpus) -> Fitted:
     # The classes are fixed, so every one has an id, seen in train or not.
     ids = {name: value_id for value_id, name in enumerate((PAD, UNK, *CAPS))}
@@ -90,11 +73,15 @@ FEATURES = (
 
 
 def _fit_lexicon(lexicon: Lexicon, corpus: Corpus) -> Fitted:
-    matcher = fit_lexicon(lexicon, corpus.token_V)
+    entries = list(read_entries(lexicon.path))
+    matcher = fit(entries, lexicon.parts, {token.casefold() for token in corpus.token_V})
+    code_V = codes(matcher, corpus.token_V)
     values = [PAD, UNK, *LABELS]
     # The counts stay 0: strings by themselves do not say how often a label occurs in sentences.
-    vocab = Vocab(values, [0] * len(values))
-    return Fitted(vocab, lambda tokens: FIRST_ID + match(matcher, tokens.token_M, tokens.length_N))
+    vocab = Vocab(
+        values, [0] * len(values), entries=list(dict.fromkeys(map(" ".join, entries))), parts=[*lexicon.parts]
+    )
+    return Fitted(vocab, lambda tokens: FIRST_ID + match(matcher, code_V[tokens.token_M], tokens.length_N))
 
 
 def lexicon_specs(settings: Settings) -> list[FeatureSpec]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Container, Iterator, Mapping
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from data_prep.settings import Settings
 from ner_dist.shard_format import CHAR_TYPES, CHAR_UNK_IDS, NUM_CHAR_SPECIALS, PAD_ID, UNK_ID
+from ner_dist.spelling import char_type, shorten
 from ner_dist.words import normalise, word_form
 
 PAD, UNK = "<pad>", "<unk>"
@@ -23,13 +23,16 @@ TOKENS_AT_ONCE = 1 << 14
 class Vocab(NamedTuple):
     """Values by id, how often each occurs in train, and for characters their types.
 
-    Words that were looked up in pretrained vectors have a list of the ids that have none.
+    Words that were looked up in pretrained vectors have a list of the ids that have none. The labels of a lexicon have
+    its entries, and how long a match in part is at least and at most: what prediction needs to match new text.
     """
 
     values: list[str]
     counts: list[int]
     types: list[int] | None = None
     without_vector: list[int] | None = None
+    entries: list[str] | None = None
+    parts: list[int] | None = None
 
     def record(self) -> dict[str, list[str] | list[int]]:
         """What vocab/<name>.json says."""
@@ -124,23 +127,6 @@ def fit_words(
         np.array([ids.get(form, UNK_ID) for form in forms], np.int32),
         Found(row_I, first_unseen, [step for _, step in found]),
     )
-
-
-def char_type(char: str) -> str:
-    """One of CHAR_TYPES: upper, lower, punct (with symbols) or other (digits, ideographs, ...)."""
-    if char.isupper():
-        return "upper"
-    if char.islower():
-        return "lower"
-    return "punct" if unicodedata.category(char)[0] in "PS" else "other"
-
-
-def shorten(token: str, max_chars: int) -> str:
-    """The first and the last half of a token that is too long for the character model."""
-    if len(token) <= max_chars:
-        return token
-    tail = max_chars // 2
-    return token[: max_chars - tail] + token[-tail:]
 
 
 def _code_points(token_V: list[str], max_chars: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:

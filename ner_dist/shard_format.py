@@ -245,7 +245,8 @@ def read_vocab(directory: str | os.PathLike[str], index: Index, name: str) -> di
     """One vocabulary, verified: {"values": [...], "counts": [...]}; position = id.
 
     Characters have "types" too. Words that were looked up in pretrained vectors have "without_vector": the ids, in
-    order, whose row of vectors.npy is NaN; see words.word_ids.
+    order, whose row of vectors.npy is NaN; see words.word_ids. The labels of a lexicon have "entries", case-folded
+    tokens parted by spaces, and "parts", the least and most tokens of a match in part; see lexicon.fit.
     """
     path = verify_file(directory, index.vocab[name])
     vocab: dict[str, list[Any]] = json.loads(path.read_text(encoding="utf-8"))

@@ -9,33 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_prep import features
-from data_prep.features import CAPS, Corpus, Fitted, Tokens, capitalisation, fit_features
+from data_prep.features import Corpus, Fitted, Tokens, fit_features
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.vocab import PAD, UNK, Vocab
 from data_prep.write import build
 from ner_dist.shard_format import UNK_ID
-
-
-@pytest.mark.parametrize(
-    ("token", "expected"),
-    [
-        ("NATO", "allCaps"),
-        ("U.S.", "allCaps"),
-        ("A", "allCaps"),
-        ("Paris", "upperInitial"),
-        ("O'brien", "upperInitial"),
-        ("word", "lowercase"),
-        ("1990s", "lowercase"),
-        ("iPhone", "mixedCaps"),
-        ("McDonald", "mixedCaps"),
-        ("1996-08-22", "noinfo"),
-        (",", "noinfo"),
-        ("東京", "noinfo"),
-    ],
-)
-def test_capitalisation_classes(token: str, expected: str) -> None:
-    assert capitalisation(token) == expected
+from ner_dist.spelling import CAPS
 
 
 def corpus(pos: list[str]) -> Corpus:
@@ -61,7 +41,9 @@ def test_lists_of_a_lexicon_are_features_after_the_declared_ones(tmp_path: Path)
         (tmp_path / f"{name}.txt").write_text("Paris\n")
     fitted = fit_features(corpus(["NNP", "VBZ"]), Settings(lexicon=str(tmp_path)))
     assert list(fitted) == ["caps", "pos", "lexicon_LOC", "lexicon_PER"]
-    assert fitted["lexicon_LOC"].vocab == Vocab([PAD, UNK, "O", "B", "I", "L", "U"], [0] * 7)
+    assert fitted["lexicon_LOC"].vocab == Vocab(
+        [PAD, UNK, "O", "B", "I", "L", "U"], [0] * 7, entries=["paris"], parts=[2, 512]
+    )
     assert fitted["lexicon_LOC"].encode(Tokens(np.array([0, 1]), np.array([]), np.array([2]))).tolist() == [6, 2]
 
 

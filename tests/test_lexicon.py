@@ -14,12 +14,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_prep.__main__ import main
-from data_prep.lexicon import LABELS, MIN_PART_TOKENS, Lexicon, _char, fit_lexicon, lexicons, match
+from data_prep.lexicon import MIN_PART_TOKENS, lexicons, read_entries
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings, SettingsError
 from data_prep.staging import OutputError
 from data_prep.vocab import PAD, UNK
 from data_prep.write import build
+from ner_dist.lexicon import LABELS, Parts, _char, codes, fit, match
 from ner_dist.shard_format import file_sha256, read_vocab
 
 # Few words, so that entries meet, and pairs that are equal but for case: ss and ß, i with a dot above and İ.
@@ -62,13 +63,15 @@ def slow_labels(entries: list[list[str]], sentence: list[str], partial: bool, pe
 
 
 def labels(path: Path, sentences: list[list[str]], max_part: int, min_part: int = MIN_PART_TOKENS) -> list[str]:
-    """The labels of sentences by the matcher, a letter a token."""
-    numbers: dict[str, int] = {}
-    token_M = np.array([numbers.setdefault(word, len(numbers)) for sentence in sentences for word in sentence])
+    """The labels of sentences by the matcher, a letter a token; the same whether it knows their tokens or not."""
+    tokens = [word for sentence in sentences for word in sentence]
     length_N = np.array([len(sentence) for sentence in sentences])
-    matcher = fit_lexicon(Lexicon("X", path, min_part, max_part), list(numbers))
-    letters = "".join(LABELS[label] for label in match(matcher, token_M, length_N))
-    return [letters[end - length : end] for end, length in zip(np.cumsum(length_N), length_N)]
+    found = []
+    for known in (None, {token.casefold() for token in tokens}):
+        matcher = fit(read_entries(path), Parts(min_part, max_part), known)
+        found.append("".join(LABELS[label] for label in match(matcher, codes(matcher, tokens), length_N)))
+    assert found[0] == found[1]
+    return [found[0][end - length : end] for end, length in zip(np.cumsum(length_N), length_N)]
 
 
 def write_list(path: Path, *entries: str) -> Path:
@@ -120,7 +123,7 @@ def test_one_name_of_a_person_is_a_match_and_of_others_not(tmp_path: Path) -> No
     by_name = {lexicon.name: lexicon for lexicon in lexicons(Settings(lexicon=str(tmp_path)))}
     sentence = ["Joyce", "met", "Henry", "and", "James", "but", "no", "Lovelace"]
     for name, expected in (("PER", "LOBOUOOO"), ("person", "LOBOUOOO"), ("LOC", "OOOOOOOO")):
-        assert labels(by_name[name].path, [sentence], by_name[name].max_part, by_name[name].min_part) == [expected]
+        assert labels(by_name[name].path, [sentence], by_name[name].parts.most, by_name[name].parts.least) == [expected]
 
 
 def test_no_match_goes_over_the_border_of_a_sentence(tmp_path: Path) -> None:
@@ -135,7 +138,7 @@ def test_entries_that_the_corpus_cannot_hold_change_nothing(tmp_path: Path) -> N
     assert labels(path, sentences, 512) == ["OBILOBI"]
     # "in" is one token, half of an entry: no match but of a person.
     assert labels(more, sentences, 512) == ["OBILOBI"]
-    matcher = fit_lexicon(Lexicon("X", more, MIN_PART_TOKENS, 512), sentences[0])
+    matcher = fit(read_entries(more), Parts(MIN_PART_TOKENS, 512), {token.casefold() for token in sentences[0]})
     # Kept: Bank of Japan and its two halves, as one of which Bank of counts twice; New York.
     assert len(matcher.kinds) == 4
 
@@ -192,7 +195,10 @@ def test_each_list_is_a_column_of_the_shards(lists: Path) -> None:
         ("lexicon_LOC", 7),
         ("lexicon_PER", 7),
     ]
-    assert json.loads((out / "vocab" / "lexicon_LOC.json").read_text())["values"] == [PAD, UNK, *LABELS]
+    vocab = json.loads((out / "vocab" / "lexicon_LOC.json").read_text())
+    assert vocab["values"] == [PAD, UNK, *LABELS]
+    # Once each, and as they are matched.
+    assert (vocab["entries"], vocab["parts"]) == (["new york city", "nowhere"], [MIN_PART_TOKENS, 512])
     assert columns(out, index, "lexicon_LOC") == ["OOOBI", "OOIL"]
     assert columns(out, index, "lexicon_PER") == ["OLOOO", "LOOO"]
     assert [source for source in index.sources if source["split"] == "lexicon"] == [

@@ -11,10 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from row_groups import regroup
 
-from data_prep.features import capitalisation
 from data_prep.problems import Problems
 from data_prep.settings import Settings
-from data_prep.vocab import char_type
 from data_prep.write import build
 from ner_dist.chapters import num_chapters
 from ner_dist.plan import Step, epoch_steps, owned_shards
@@ -28,6 +26,7 @@ from ner_dist.shard_format import (
     read_vocab,
 )
 from ner_dist.spans import bilou_tags
+from ner_dist.spelling import capitalisation, char_type
 from ner_dist.words import normalise
 
 ALL = list(range(8))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_prep.settings import Settings
-from data_prep.vocab import char_type, fit_chars, fit_values, fit_words, gather_chars, shorten
+from data_prep.vocab import fit_chars, fit_values, fit_words, gather_chars
 from ner_dist.shard_format import CHAR_TYPES, CHAR_UNK_IDS, NUM_CHAR_SPECIALS, UNK_ID
 
 TOKENS = ["The", "the", "1996", "07", "Zoë", "!"]
@@ -69,14 +69,6 @@ def test_without_vectors_the_vocabulary_says_nothing_of_them() -> None:
     assert list(with_vectors.vocab.record()) == ["values", "counts", "without_vector"]
 
 
-@pytest.mark.parametrize(
-    ("char", "expected"),
-    [("A", "upper"), ("É", "upper"), ("z", "lower"), (".", "punct"), ("$", "punct"), ("7", "other"), ("東", "other")],
-)
-def test_character_types(char: str, expected: str) -> None:
-    assert char_type(char) == expected
-
-
 def test_characters_are_the_same_however_many_tokens_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens, count_V = [*TOKENS, "😀", "Ωmega"], np.arange(8)
     whole = fit_chars(tokens, count_V, Settings(min_char_count=3))
@@ -109,9 +101,7 @@ def test_rare_characters_are_counted_under_their_unknown() -> None:
     assert chars.vocab.counts == [0, 1, 2, 0, 0, 4]
 
 
-def test_a_long_word_shows_both_its_ends() -> None:
-    assert shorten("abcdefgh", 5) == "abcgh"
-    assert shorten("abcde", 5) == "abcde"
+def test_of_a_long_word_both_ends_are_encoded() -> None:
     chars = fit_chars(["abcdefgh"], counts(1), Settings(max_chars=4))
     assert "".join(chars.vocab.values[i] for i in chars.id_C) == "abgh"
 

@@ -19,17 +19,16 @@ import pyarrow.parquet as pq
 import pytest
 
 import data_prep.write
-from data_prep.features import capitalisation
 from data_prep.mend import cut_long
 from data_prep.problems import CorpusError, Problems
 from data_prep.resolve import _count
 from data_prep.settings import Settings
 from data_prep.staging import OutputError
 from data_prep.synth import synthesise
-from data_prep.vocab import char_type
 from data_prep.write import build
 from ner_dist.shard_format import CHAR_UNK_IDS, UNK_ID, Index, read_index, read_vocab, shard_schema, verify_file
 from ner_dist.spans import bilou_tags
+from ner_dist.spelling import capitalisation, char_type
 from ner_dist.words import normalise
 
 ROOT = Path(__file__).resolve().parents[1]

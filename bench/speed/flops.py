@@ -32,7 +32,7 @@ def arithmetic(options: Options) -> list[Row]:
     """At batch 128, with one thread and with two."""
     settings, _ = config.parse(knobs(options.shards, _BATCH))
     index = read_index(options.shards)
-    batches = first_batches(settings, index, steps._WARM_UP_STEPS + steps._TIMED_STEPS)[steps._WARM_UP_STEPS :]
+    batches = first_batches(settings, index, steps.WARM_UP_STEPS + steps.TIMED_STEPS)[steps.WARM_UP_STEPS :]
     needed = _PASSES * sum(forward_flops(batch, settings.model, index) for batch in batches)
     per_token = needed / sum(batch.num_tokens for batch in batches)
     rows = []

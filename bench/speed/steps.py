@@ -14,7 +14,7 @@ from typing import Any
 from ner_dist import config
 from ner_dist.entry import run_rank
 
-_WARM_UP_STEPS, _TIMED_STEPS = 32, 128
+WARM_UP_STEPS, TIMED_STEPS = 32, 128
 
 
 def _time_steps(settings: config.Config, comm: Any) -> None:
@@ -25,18 +25,24 @@ def _time_steps(settings: config.Config, comm: Any) -> None:
     learner = assemble.new_learner(settings, index, comm)
     hiding = assemble.new_hiding(settings, index, comm)
     sentences = splits[settings.data.train_on]
-    steps = assemble.train_steps(settings, index, sentences, hiding, learner, comm, epoch=0, first_step=0)
+
+    # Epoch after epoch: one may have fewer steps than are timed.
+    steps = (
+        (epoch, *parts)
+        for epoch in itertools.count()
+        for parts in assemble.train_steps(settings, index, sentences, hiding, learner, comm, epoch, first_step=0)
+    )
 
     def run(num_steps: int) -> tuple[int, int]:
         tokens = slots = 0
-        for step, batch, shared in itertools.islice(steps, num_steps):
-            result = learner.step(batch, shared, 0, step.step_id, settings.optimizer.learning_rate)
+        for epoch, step, batch, shared in itertools.islice(steps, num_steps):
+            result = learner.step(batch, shared, epoch, step.step_id, settings.optimizer.learning_rate)
             tokens, slots = tokens + result.num_tokens, slots + result.num_slots
         return tokens, slots
 
-    run(_WARM_UP_STEPS)
+    run(WARM_UP_STEPS)
     began_s = time.perf_counter()
-    tokens, slots = run(_TIMED_STEPS)
+    tokens, slots = run(TIMED_STEPS)
     seconds = time.perf_counter() - began_s
     if comm.rank == 0:
         print(json.dumps({"tokens_per_second": tokens / seconds, "padding": 1 - tokens / slots}), flush=True)

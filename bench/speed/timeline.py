@@ -213,7 +213,7 @@ def record(shards: str, batch_sentences: int) -> Summary:
         command = [*start, sys.executable, "-m", "bench.speed.steps", "--config", "job/conll2003.yaml"]
         command += ["--data.shards", shards, "--model.vectors", "auto", "--train.batch_sentences", str(batch_sentences)]
         subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, check=True)
-        return summarise(read(path.read_text(encoding="utf-8")), steps._WARM_UP_STEPS)
+        return summarise(read(path.read_text(encoding="utf-8")), steps.WARM_UP_STEPS)
 
 
 def main() -> None:

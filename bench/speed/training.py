@@ -96,8 +96,8 @@ def peer(shards: str, batch_sentences: int, threads: int, lstm: str) -> float:
     numbers = {
         "batch-sentences": batch_sentences,
         "seed": _SEED,
-        "warm-up-steps": steps._WARM_UP_STEPS,
-        "timed-steps": steps._TIMED_STEPS,
+        "warm-up-steps": steps.WARM_UP_STEPS,
+        "timed-steps": steps.TIMED_STEPS,
     }
     words = [word for name, number in numbers.items() for word in (f"--{name}", str(number))]
     command = peer_command("steps", "--shards", os.path.abspath(shards), "--lstm", lstm, *words)
