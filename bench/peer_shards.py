@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from bench.peer_torch import Inputs, Sizes, inputs_of
+from ner_dist.batches import Batch
 from ner_dist.plan import epoch_steps
-from ner_dist.reader import Batch, Sentences
+from ner_dist.reader import Sentences
 from ner_dist.shard_format import read_index, read_vectors
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ner_dist.reader import Batch
+from ner_dist.batches import Batch
 from ner_dist.shard_format import PAD_ID
 from ner_dist.spans import allowed_transitions
 

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from bench.peer_shards import Shards
 from bench.peer_torch import Dropout, Inputs, Sizes, Tagger, Trainer, inputs_of
+from ner_dist.batches import Batch
 from ner_dist.crf import Scores
-from ner_dist.reader import Batch
 from ner_dist.score import Counts, count, scores
 from ner_dist.viterbi import decode
 

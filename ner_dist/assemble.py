@@ -10,13 +10,14 @@ import numpy as np
 
 from launch.environment import choose_device
 from ner_dist import model, selection
+from ner_dist.batches import Batch
 from ner_dist.chapters import num_chapters
 from ner_dist.comm import Horovod, Solo, on_every_rank
 from ner_dist.config import Config
 from ner_dist.errors import UserError
 from ner_dist.loss_weights import class_weights
 from ner_dist.plan import Step, epoch_steps, owned_shards
-from ner_dist.reader import Batch, Sentences
+from ner_dist.reader import Sentences
 from ner_dist.shard_format import Index, read_index, read_vectors, read_vocab
 from ner_dist.step import Learner, Shared
 from ner_dist.unknown import Hiding

@@ -30,22 +30,35 @@ log.propagate = False
 
 def run_rank(action: Callable[[Any], None]) -> None:
     """Connect this rank and do `action(comm)`; ends the process with a sentence and a code other than 0 on failure."""
+
+    def connected() -> None:
+        # Only now, because importing it imports MXNet, which reads the number of threads while loading.
+        from ner_dist import comm as exchange
+
+        try:
+            action(exchange.connect())
+        except exchange.RankLost as error:
+            _leave(1, str(error), everyone=True)
+
+    run_alone(connected)
+
+
+def run_alone(action: Callable[[], object]) -> None:
+    """Do `action()` in this process, without other ranks; it ends on failure as run_rank's does."""
     environment.prepare()
     _watch_signals()
-    # Only now, because importing it imports MXNet, which reads the number of threads while loading.
-    from ner_dist import comm as exchange
-
     try:
-        action(exchange.connect())
+        action()
     except UserError as error:
         _leave(1, str(error))
     except KeyboardInterrupt:
         _leave(130, "interrupted")
+    except BrokenPipeError:
+        # The reader of the output, such as head, has seen enough.
+        os._exit(0)
     except OSError as error:
         # A disk that is full, a file system that is gone.
         log.exception("rank %d died", _rank())
-        _leave(1, str(error), everyone=True)
-    except exchange.RankLost as error:
         _leave(1, str(error), everyone=True)
     except Exception as error:
         log.exception("rank %d died", _rank())

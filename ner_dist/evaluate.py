@@ -7,11 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ner_dist.entry import run_rank
-from ner_dist.errors import UserError
-from ner_dist.shard_format import Index, read_index
+from ner_dist.predicted import Predicted
 
 
 def table(scores: dict[str, Any]) -> str:
@@ -73,46 +70,30 @@ def main(argv: list[str] | None = None) -> None:
 
 def _evaluate(arguments: argparse.Namespace, comm: Any) -> None:
     """Every rank: load the checkpoint, score its shards, and let rank 0 print and write."""
-    from launch.environment import choose_device
-    from ner_dist import assemble, checkpoint, model, scoring
     from ner_dist import comm as exchange
-    from ner_dist.plan import owned_shards
+    from ner_dist import scoring
     from ner_dist.prediction_files import ConllColumns, JsonLines, write
-    from ner_dist.reader import Sentences
     from ner_dist.score import scores
+    from ner_dist.scored_run import open_run
 
-    place = arguments.run / "checkpoints" / arguments.checkpoint
-    saved = exchange.on_rank_0(comm, lambda: checkpoint.load(place))
-    shards = arguments.shards or Path(saved.config.data.shards)
-
-    def open_split() -> tuple[Index, Sentences, model.Tagger, np.ndarray]:
-        index = read_index(shards)
-        checkpoint.require_same_data(saved, index, shards, place)
-        if arguments.split not in index.splits:
-            raise UserError(f"{shards}: has no {arguments.split} split, only {', '.join(index.splits)}")
-        owned = owned_shards(len(index.splits[arguments.split]), comm.num_ranks, comm.rank)
-        sentences = assemble.open_split(saved.config, index, arguments.split, owned, shards)
-        tagger = model.build(saved.config, index, choose_device(arguments.device))
-        model.set_parameters(tagger, saved.parameters())
-        weight_VD = assemble.first_words(saved.config, index, checkpoint.find(place)).weight_VD
-        weight_VD[: len(saved.words())] = saved.words()
-        return index, sentences, tagger, weight_VD
-
-    index, sentences, tagger, weight_VD = exchange.on_every_rank(comm, open_split)
+    opened = open_run(arguments.run, arguments.checkpoint, arguments.split, arguments.shards, arguments.device, comm)
+    saved, index = opened.saved, opened.index
     files: dict[Path, ConllColumns | JsonLines] = {}
     if arguments.conll:
         files[arguments.conll] = ConllColumns(index)
     if arguments.json:
         files[arguments.json] = JsonLines(index, arguments.n_best)
 
-    def observe(predicted: scoring.Predicted) -> None:
+    def observe(predicted: Predicted) -> None:
         for file in files.values():
             file.observe(predicted)
 
-    counts = scoring.score_split(tagger, weight_VD, sentences, saved.config, len(index.entity_types), comm, observe)
+    counts = scoring.score_split(
+        opened.tagger, opened.weight_VD, opened.sentences, saved.config, len(index.entity_types), comm, observe
+    )
     for path, file in files.items():
         parts = comm.gather_objects(file.lines)
-        exchange.on_rank_0(comm, partial(write, path, file, parts, shards, arguments.split))
+        exchange.on_rank_0(comm, partial(write, path, file, parts, opened.shards, arguments.split))
     if comm.rank == 0:
         print(f"{arguments.run} {arguments.split} ({arguments.checkpoint} checkpoint, epoch {saved.progress.epoch})")
         print(table(scores(counts, index.entity_types)))

@@ -11,9 +11,9 @@ import numpy as np
 from mxnet import gluon
 
 from ner_dist import char_cnn
+from ner_dist.batches import Batch
 from ner_dist.char_cnn import Convolved
 from ner_dist.config import Model
-from ner_dist.reader import Batch
 from ner_dist.shard_format import CHAR_TYPES
 
 

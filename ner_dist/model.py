@@ -16,11 +16,11 @@ import numpy as np
 from mxnet import gluon
 
 from ner_dist.arrays import on_device
+from ner_dist.batches import Batch
 from ner_dist.char_cnn import Convolved
 from ner_dist.config import Config, Model
 from ner_dist.crf import Scores, neutral
 from ner_dist.layers import BiLSTM, CharCNN, Transitions, mirror
-from ner_dist.reader import Batch
 from ner_dist.selection import used_features, word_units
 from ner_dist.shard_format import Index
 

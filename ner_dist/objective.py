@@ -11,11 +11,11 @@ from mxnet import autograd
 
 from ner_dist import crf
 from ner_dist.arrays import on_device
+from ner_dist.batches import Batch
 from ner_dist.config import Loss
 from ner_dist.dropout import Masks
 from ner_dist.layers import Transitions, set_gradient
 from ner_dist.model import SummedLoss, Tagger, TrainingEmissions, tagger_inputs
-from ner_dist.reader import Batch
 
 
 class Objective:

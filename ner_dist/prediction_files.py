@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from ner_dist import crf, spans
 from ner_dist.errors import UserError
-from ner_dist.scoring import Predicted, end_to_end
+from ner_dist.predicted import Predicted, predicted_entities
 from ner_dist.shard_format import Index, verify_file
 from ner_dist.viterbi import n_best
 
@@ -54,14 +54,15 @@ class JsonLines:
 
     def observe(self, predicted: Predicted) -> None:
         batch, scores = predicted.batch, predicted.scores.allowed()
-        confidence_S, sentence_S, spans_S = self._confidences(predicted, scores)
+        found = predicted_entities(predicted)
+        spans_S = self._described(found.first_S, found.end_S, found.type_S)
         readings: list[list[dict[str, Any]]] = [[] for _ in batch.length_B]
         if self._num_readings:
             readings = self._readings(predicted, scores)
         for column, (sentence_id, length) in enumerate(zip(batch.sentence_id_B.tolist(), batch.length_B.tolist())):
             entities = [
-                {**spans_S[i], "confidence": round(float(confidence_S[i]), 6)}
-                for i in np.flatnonzero(sentence_S == column)
+                {**spans_S[i], "confidence": round(float(found.confidence_S[i]), 6)}
+                for i in np.flatnonzero(found.sentence_S == column)
             ]
             kept = {"gold": self._entities(batch.tag_TB[:length, column]), "entities": entities}
             self.lines[sentence_id] = {**kept, "n_best": readings[column]} if self._num_readings else kept
@@ -70,21 +71,6 @@ class JsonLines:
         for entity in [*kept["gold"], *kept["entities"]]:
             entity["text"] = " ".join(tokens[entity["start"] : entity["end"]])
         return json.dumps({"id": sentence_id, "tokens": tokens, **kept}, ensure_ascii=False) + "\n"
-
-    def _confidences(
-        self, predicted: Predicted, scores: crf.Scores
-    ) -> tuple[np.ndarray, np.ndarray, list[dict[str, Any]]]:
-        """Of the predicted entities: confidence (S,), sentence (S,), and place and type."""
-        length_B = predicted.batch.length_B
-        tag_M, starts_M = end_to_end(predicted.tag_TB, length_B)
-        found = spans.entity_spans(*spans.split_ids(tag_M), starts_M)
-        offset_B = np.cumsum(length_B) - length_B
-        sentence_S = np.searchsorted(offset_B, found.start_E, side="right") - 1
-        first_S, end_S = (place - offset_B[sentence_S] for place in (found.start_E, found.end_E))
-        confidence_S = crf.span_probabilities(
-            predicted.emission_TBK, length_B, scores, predicted.tag_TB, (sentence_S, first_S, end_S)
-        )
-        return confidence_S, sentence_S, self._described(first_S, end_S, found.type_E)
 
     def _readings(self, predicted: Predicted, scores: crf.Scores) -> list[list[dict[str, Any]]]:
         """The n best readings of each sentence, with the probability of each."""

@@ -1,8 +1,4 @@
-"""Shards -> batches: holds one rank's sentences of a split, a chapter at a time, and pads them into arrays.
-
-Axes: T tokens of the longest sentence, B sentences, W distinct words, N distinct forms (spellings),
-P characters of the longest form, C the same with padding on both sides, F features.
-"""
+"""Shards -> batches: holds one rank's sentences of a split, a chapter at a time, and finds those of a step."""
 
 from __future__ import annotations
 
@@ -13,34 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ner_dist.batches import Batch, Batches
 from ner_dist.chapters import Piece, chapter_pieces
 from ner_dist.distinct import Distinct
 from ner_dist.flat import Flat, flatten
 from ner_dist.plan import Step
 from ner_dist.shard_format import Index, read_vocab
 from ner_dist.shard_table import Shard, open_shard, read_pieces
-
-
-class Batch(NamedTuple):
-    """One rank's part of a step. Time comes first, as the recurrent layers want it."""
-
-    # Vocabulary ids of the batch's words, rising, int64 (W); word_TB (int32) points into it.
-    word_ids_W: np.ndarray
-    word_TB: np.ndarray
-    # Characters of each distinct form, padded on both sides; a token finds its own through form_TB.
-    char_NC: np.ndarray
-    char_type_NC: np.ndarray
-    form_TB: np.ndarray
-    feature_FTB: np.ndarray
-    tag_TB: np.ndarray
-    # float32: 1 at tokens, 0 at padding.
-    mask_TB: np.ndarray
-    length_B: np.ndarray
-    sentence_id_B: np.ndarray
-
-    @property
-    def num_tokens(self) -> int:
-        return int(self.length_B.sum())
 
 
 class _Held(NamedTuple):
@@ -50,7 +25,7 @@ class _Held(NamedTuple):
     epoch: int
     chapter: int
     flat: Flat
-    forms: Distinct
+    batches: Batches
     # Sentences in the order of (shard, bucket), and where those of each bucket begin, by shard.
     row_R: np.ndarray
     first_row: dict[int, np.ndarray]
@@ -119,7 +94,7 @@ class Sentences:
             epoch,
             chapter,
             flat,
-            Distinct(len(flat.char_length_N)),
+            Batches(flat, self._words, self._char_types, self._char_padding),
             np.argsort(cell_R, kind="stable"),
             dict(zip(self._shards, first_SB)),
         )
@@ -142,7 +117,7 @@ class Sentences:
         assert held is not None
         assert held.chapter == step.chapter
         rows = [held.row_R[held.first_row[shard][step.bucket_id] + rows] for shard, rows in step.parts]
-        return self._batch(held, np.concatenate(rows)) if rows else None
+        return held.batches.batch(np.concatenate(rows)) if rows else None
 
     def scoring_batches(self, batch_sentences: int) -> Iterator[Batch]:
         """Every sentence once, in batches of similar length."""
@@ -151,42 +126,4 @@ class Sentences:
             assert self._held is not None
             rows = np.argsort(self._held.flat.length_R, kind="stable")
             for first in range(0, len(rows), batch_sentences):
-                yield self._batch(self._held, rows[first : first + batch_sentences])
-
-    def _batch(self, held: _Held, rows: np.ndarray) -> Batch:
-        """The sentences at rows, (B,), padded to the longest of them."""
-        flat = held.flat
-        length_B = flat.length_R[rows]
-        # (T, B) positions of tokens in the flat arrays, of which the last is padding.
-        offset_T1 = np.arange(length_B.max())[:, None]
-        real_TB = offset_T1 < length_B
-        at_TB = np.where(real_TB, flat.first_R[rows] + offset_T1, len(flat.word_M) - 1)
-
-        word_TB, form_TB = flat.word_M[at_TB], flat.form_M[at_TB]
-        word_ids_W = self._words.find(word_TB[real_TB])
-        form_ids_N = held.forms.find(form_TB[real_TB])
-        char_NC = self._characters(flat, form_ids_N)
-        feature_FTB = np.empty((len(flat.feature_FM), *real_TB.shape), np.int32)
-        for values_TB, feature_M in zip(feature_FTB, flat.feature_FM):
-            values_TB[:] = feature_M[at_TB]
-        return Batch(
-            word_ids_W=word_ids_W.astype(np.int64),
-            word_TB=self._words.places(word_TB),
-            char_NC=char_NC,
-            char_type_NC=self._char_types[char_NC],
-            form_TB=held.forms.places(form_TB),
-            feature_FTB=feature_FTB,
-            tag_TB=flat.tag_M[at_TB].astype(np.int32),
-            mask_TB=real_TB.astype(np.float32),
-            length_B=length_B,
-            sentence_id_B=flat.sentence_id_R[rows],
-        )
-
-    def _characters(self, flat: Flat, form_ids_N: np.ndarray) -> np.ndarray:
-        """char_NC of these forms."""
-        length_N1 = flat.char_length_N[form_ids_N][:, None]
-        offset_C = np.arange(-self._char_padding, int(length_N1.max()) + self._char_padding)
-        # Before its first character and after its last, a form has the padding that is at the end of all.
-        at_NC = flat.char_first_N[form_ids_N][:, None] + offset_C
-        at_NC = np.where((offset_C < 0) | (offset_C >= length_N1), len(flat.char) - 1, at_NC)
-        return flat.char[at_NC].astype(np.int32)
+                yield self._held.batches.batch(rows[first : first + batch_sentences])

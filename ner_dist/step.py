@@ -19,6 +19,7 @@ import numpy as np
 from ner_dist import optimizer
 from ner_dist.arrays import on_device
 from ner_dist.averaging import Average
+from ner_dist.batches import Batch
 from ner_dist.comm import Horovod, Solo
 from ner_dist.config import Config
 from ner_dist.dropout import masks
@@ -26,7 +27,6 @@ from ner_dist.errors import UserError
 from ner_dist.model import Tagger, set_parameters, trained_parameters
 from ner_dist.objective import Objective
 from ner_dist.parameter_vector import ParameterVector
-from ner_dist.reader import Batch
 from ner_dist.word_table import InitialWords, WordTable
 
 # Numbers that the rule keeps its counts by.

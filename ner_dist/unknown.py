@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ner_dist.batches import Batch
 from ner_dist.config import Model
 from ner_dist.dropout import drop_level, keys, random_bytes
-from ner_dist.reader import Batch
 from ner_dist.shard_format import CHAR_TYPES, CHAR_UNK_IDS, UNK_ID
 
 # Random streams beside those of the dropout layers, which count from 0.

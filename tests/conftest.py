@@ -111,3 +111,24 @@ def tiny_knobs() -> list[str]:
         "lstm_layers": 1,
     }
     return [word for name, value in sizes.items() for word in (f"--model.{name}", str(value))]
+
+
+@pytest.fixture(scope="session")
+def tiny_run(synth_shards: Path, tiny_knobs: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a run that has learnt a little: softmax over tags. Not to be changed."""
+    return _trained(tmp_path_factory.mktemp("tiny") / "run", synth_shards, tiny_knobs)
+
+
+@pytest.fixture(scope="session")
+def rich_run(rich_shards: Path, tiny_knobs: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with pretrained vectors, every feature there is, and a CRF."""
+    knobs = [*tiny_knobs, "--model.vectors", "require", "--loss.likelihood", "sentence"]
+    return _trained(tmp_path_factory.mktemp("rich") / "run", rich_shards, knobs)
+
+
+def _trained(run: Path, shards: Path, knobs: list[str]) -> Path:
+    # Imported once it is needed: it imports MXNet.
+    from trained import train
+
+    train(run, shards, knobs)
+    return run

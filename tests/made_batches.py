@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ner_dist.reader import Batch
+from ner_dist.batches import Batch
 from ner_dist.shard_format import CHAR_TYPES, Feature, Index, VocabFile
 
 NUM_WORDS, NUM_CHARS = 30, 12

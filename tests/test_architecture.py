@@ -116,6 +116,8 @@ def test_horovods_own_broadcast_is_not_used() -> None:
         "chapters",
         "flat",
         "distinct",
+        "batches",
+        "predicted",
         "reader",
         "dropout",
         "char_cnn",

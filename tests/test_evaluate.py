@@ -14,13 +14,10 @@ import pytest
 from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
 from seqeval.scheme import IOB2, Entities
 from tag_sequences import TYPES, ids, starts
+from trained import train
 
-from ner_dist import assemble, checkpoint, config
-from ner_dist.checkpoint import Checkpoint, Progress
-from ner_dist.comm import Solo
 from ner_dist.evaluate import table
 from ner_dist.score import count, scores
-from ner_dist.shard_format import vocab_files
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -31,22 +28,6 @@ class Evaluation(NamedTuple):
     sentences: list[list[tuple[str, str, str]]]
     # Of the --json file.
     records: list[dict[str, Any]]
-
-
-def train(run: Path, shards: Path, knobs: list[str]) -> None:
-    """A checkpoint of a model that has learnt something, but not all."""
-    settings, _ = config.parse(["--data.shards", str(shards), *knobs, "--optimizer.learning_rate", "0.02"])
-    comm = Solo()
-    index, splits = assemble.open_shards(settings, comm)
-    learner, hiding = assemble.new_learner(settings, index, comm), assemble.new_hiding(settings, index, comm)
-    for epoch in range(4):
-        for step, batch, shared in assemble.train_steps(
-            settings, index, splits["train"], hiding, learner, comm, epoch, 0
-        ):
-            learner.step(batch, shared, epoch, step.step_id, 0.02)
-    (run / "checkpoints").mkdir(parents=True)
-    saved = Checkpoint(learner.state(), Progress(epoch=4), settings, index)
-    checkpoint.save(run / "checkpoints" / "best", saved, vocab_files(shards, index))
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ import pytest
 from made_batches import NUM_WORDS, Sentence, batch_of, char_type, random_sentence, small_index
 
 from ner_dist import model
+from ner_dist.batches import Batch
 from ner_dist.config import Config, Loss, Model
 from ner_dist.dropout import keys, mask, masks
 from ner_dist.model import Tagger
 from ner_dist.objective import Objective
-from ner_dist.reader import Batch
 
 SIZES = Model(
     word_units=5,

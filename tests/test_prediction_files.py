@@ -15,8 +15,8 @@ from data_prep.write import build
 from ner_dist import crf
 from ner_dist.crf import Scores, neutral
 from ner_dist.errors import UserError
+from ner_dist.predicted import Predicted
 from ner_dist.prediction_files import ConllColumns, JsonLines, write
-from ner_dist.scoring import Predicted
 from ner_dist.shard_format import read_index
 from ner_dist.viterbi import decode
 

@@ -14,9 +14,10 @@ from row_groups import regroup
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.write import build
+from ner_dist.batches import Batch
 from ner_dist.chapters import num_chapters
 from ner_dist.plan import Step, epoch_steps, owned_shards
-from ner_dist.reader import Batch, Sentences
+from ner_dist.reader import Sentences
 from ner_dist.shard_format import (
     CHAR_TYPES,
     CHAR_UNK_IDS,

@@ -16,9 +16,10 @@ from ner_dist.comm import Solo
 from ner_dist.config import Config
 from ner_dist.model import Tagger
 from ner_dist.plan import owned_shards
+from ner_dist.predicted import Predicted, end_to_end
 from ner_dist.reader import Sentences
 from ner_dist.score import Counts, count, scores
-from ner_dist.scoring import Predicted, end_to_end, predictions, score_split
+from ner_dist.scoring import predictions, score_split
 from ner_dist.shard_format import Index, read_index
 from ner_dist.word_table import initial_words
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from made_batches import NUM_WORDS, Sentence, batch_of, random_sentence
 
+from ner_dist.batches import Batch
 from ner_dist.config import Model
-from ner_dist.reader import Batch
 from ner_dist.shard_format import UNK_ID
 from ner_dist.unknown import Hiding
 

@@ -17,8 +17,8 @@ from bench.speed import steps
 from bench.speed.rows import Options, Row, alternate, row, seconds
 from bench.speed.training import first_batches, knobs, ours
 from ner_dist import config
+from ner_dist.batches import Batch
 from ner_dist.config import Model
-from ner_dist.reader import Batch
 from ner_dist.selection import used_features, word_units
 from ner_dist.shard_format import PAD_ID, Index, read_index
 

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from launch.environment import choose_device
+from ner_dist.batches import Batch
 from ner_dist.config import Config, Model, Optimizer
-from ner_dist.reader import Batch
 from ner_dist.selection import used_features
 from ner_dist.shard_format import Index
 

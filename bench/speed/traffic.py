@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from ner_dist import config
+from ner_dist.batches import Batch
 from ner_dist.config import Config
 from ner_dist.entry import run_rank
 from ner_dist.errors import UserError
 from ner_dist.plan import epoch_steps
-from ner_dist.reader import Batch, Sentences
+from ner_dist.reader import Sentences
 from ner_dist.shard_format import Index
 
 if TYPE_CHECKING:

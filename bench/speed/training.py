@@ -24,9 +24,10 @@ from bench.speed import steps
 from bench.speed.peer import ROOT, largest_difference, outcomes, peer_command, torch_version
 from bench.speed.rows import Options, Row, alternate, row
 from ner_dist import config
+from ner_dist.batches import Batch
 from ner_dist.config import Config
 from ner_dist.plan import epoch_steps
-from ner_dist.reader import Batch, Sentences
+from ner_dist.reader import Sentences
 from ner_dist.selection import num_words
 from ner_dist.shard_format import Index, read_index
 

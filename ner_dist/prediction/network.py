@@ -1,0 +1,33 @@
+"""A run's checkpoint as prediction sees it: vocabularies, scores of tag sequences, and emissions by MXNet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from launch.environment import choose_device
+from ner_dist import assemble, checkpoint, model, scoring, selection
+from ner_dist.batches import Batch
+from ner_dist.prediction.vocabularies import of_checkpoint
+
+
+class CheckpointNetwork:
+    def __init__(self, place: Path, device: str) -> None:
+        """place: of the checkpoint. Raises UserError if there is none, or it does not suffice for new text."""
+        saved = checkpoint.load(place)
+        directory = checkpoint.find(place)
+        self.vocabularies = of_checkpoint(directory, saved.index, saved.config)
+        self._tagger = model.build(saved.config, saved.index, choose_device(device))
+        model.set_parameters(self._tagger, saved.parameters())
+        self._weight_VD = assemble.first_words(saved.config, saved.index, directory).weight_VD
+        self._weight_VD[: len(saved.words())] = saved.words()
+        self.scores = self._tagger.scores()
+        self._num_features = len(saved.index.features)
+        self._used = [place for place, _ in selection.used_features(saved.config.model, saved.index)]
+
+    def emissions(self, batch: Batch) -> np.ndarray:
+        # The model finds its features among all that its shards have.
+        feature_FTB = np.zeros((self._num_features, *batch.word_TB.shape), np.int32)
+        feature_FTB[self._used] = batch.feature_FTB
+        return scoring.emissions(self._tagger, self._weight_VD, batch._replace(feature_FTB=feature_FTB))

@@ -1,0 +1,63 @@
+"""Raw text -> sentences of tokens that know their places, by spaCy's rules for a language; no model, no download."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ner_dist.errors import UserError
+from ner_dist.prediction.documents import Sentence
+
+# Longer sentences are parted: text without any punctuation would else be one.
+MAX_TOKENS = 512
+# spaCy keeps every string it meets; after so many tokens it is begun anew, so that memory stays flat.
+_TOKENS_OF_A_PIPELINE = 2_000_000
+
+
+# spaCy's rule that parts 3-1.
+_BETWEEN_DIGITS = r"(?<=[0-9])[+\-\*^](?=[0-9-])"
+
+
+class Segmenter:
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._pipeline: Any = None
+        self._num_tokens = 0
+
+    def sentences(self, text: str) -> list[Sentence]:
+        """The sentences of a text; white space is in none of its tokens. Raises UserError without spaCy."""
+        if self._pipeline is None or self._num_tokens > _TOKENS_OF_A_PIPELINE:
+            self._pipeline, self._num_tokens = _pipeline(self._language), 0
+        document = self._pipeline(text)
+        self._num_tokens += len(document)
+        found = []
+        for sentence in document.sents:
+            tokens = [(token.text, token.idx) for token in sentence if not token.is_space]
+            for first in range(0, len(tokens), MAX_TOKENS):
+                part = tokens[first : first + MAX_TOKENS]
+                starts = [start for _, start in part]
+                ends = [start + len(token) for token, start in part]
+                found.append(Sentence([token for token, _ in part], starts, ends))
+        return found
+
+
+def _pipeline(language: str) -> Any:
+    """spaCy's tokenizer, which keeps the places of characters, and its rules for the ends of sentences."""
+    try:
+        import spacy
+        from spacy.lang.char_classes import HYPHENS
+    except ImportError as error:
+        raise UserError(
+            "raw text is parted into tokens by spaCy, which is not installed; pip install -e '.[predict]', or give "
+            "tokens"
+        ) from error
+    try:
+        pipeline = spacy.blank(language)
+    except ImportError as error:
+        raise UserError(f"--language {language} is none of spaCy's; expected a code such as en, de or xx") from error
+    # In the corpora that taggers are trained on, a hyphen parts neither words nor numbers: German-speaking, 1996-08-22.
+    infixes = [rule for rule in pipeline.Defaults.infixes or () if HYPHENS not in rule and rule != _BETWEEN_DIGITS]
+    pipeline.tokenizer.infix_finditer = spacy.util.compile_infix_regex(infixes).finditer
+    pipeline.add_pipe("sentencizer")
+    # Only a model's memory would need this limit.
+    pipeline.max_length = 1 << 40
+    return pipeline

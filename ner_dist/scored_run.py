@@ -1,0 +1,58 @@
+"""A run's checkpoint and one split of its shards, opened to be scored; evaluate and report begin with it.
+
+Axes: V words, D word units.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from launch.environment import choose_device
+from ner_dist import assemble, checkpoint, model
+from ner_dist.checkpoint import Checkpoint
+from ner_dist.comm import Horovod, Solo, on_every_rank, on_rank_0
+from ner_dist.errors import UserError
+from ner_dist.plan import owned_shards
+from ner_dist.reader import Sentences
+from ner_dist.shard_format import Index, read_index
+
+
+class ScoredRun(NamedTuple):
+    """What scoring.predictions needs, and where it came from."""
+
+    saved: Checkpoint
+    index: Index
+    shards: Path
+    # This rank's.
+    sentences: Sentences
+    tagger: model.Tagger
+    weight_VD: np.ndarray
+
+
+def open_run(run: Path, name: str, split: str, shards: Path | None, device: str, comm: Solo | Horovod) -> ScoredRun:
+    """Load a checkpoint of the run ("best" or "last") and this rank's shards of the split; every rank must call it.
+
+    shards: where they lie now, if not where the run found them. Raises UserError on every rank if any of it is absent,
+    damaged, or of other data than the run's.
+    """
+    place = run / "checkpoints" / name
+    saved = on_rank_0(comm, lambda: checkpoint.load(place))
+    directory = shards or Path(saved.config.data.shards)
+
+    def open_split() -> ScoredRun:
+        index = read_index(directory)
+        checkpoint.require_same_data(saved, index, directory, place)
+        if split not in index.splits:
+            raise UserError(f"{directory}: has no {split} split, only {', '.join(index.splits)}")
+        owned = owned_shards(len(index.splits[split]), comm.num_ranks, comm.rank)
+        sentences = assemble.open_split(saved.config, index, split, owned, directory)
+        tagger = model.build(saved.config, index, choose_device(device))
+        model.set_parameters(tagger, saved.parameters())
+        weight_VD = assemble.first_words(saved.config, index, checkpoint.find(place)).weight_VD
+        weight_VD[: len(saved.words())] = saved.words()
+        return ScoredRun(saved, index, directory, sentences, tagger, weight_VD)
+
+    return on_every_rank(comm, open_split)
