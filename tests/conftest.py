@@ -126,6 +126,13 @@ def rich_run(rich_shards: Path, tiny_knobs: list[str], tmp_path_factory: pytest.
     return _trained(tmp_path_factory.mktemp("rich") / "run", rich_shards, knobs)
 
 
+@pytest.fixture(scope="session")
+def text_run(rich_shards: Path, tiny_knobs: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As rich_run, but without parts of speech, so that it can tag raw text."""
+    knobs = [*tiny_knobs, "--model.features", "[caps, lexicon]", "--loss.likelihood", "sentence"]
+    return _trained(tmp_path_factory.mktemp("text") / "run", rich_shards, knobs)
+
+
 def _trained(run: Path, shards: Path, knobs: list[str]) -> Path:
     # Imported once it is needed: it imports MXNet.
     from trained import train

@@ -59,14 +59,19 @@ class _Conll(Writer):
         tags = [["O"] * len(sentence.tokens) for sentence in document.sentences]
         for entity in document.entities:
             inside = entity.last - entity.first - 1
-            names = [f"B-{entity.type}", *[f"I-{entity.type}"] * inside]
+            kind = _without_space(entity.type)
+            names = [f"B-{kind}", *[f"I-{kind}"] * inside]
             tags[entity.sentence][entity.first : entity.last] = names
         for sentence, of_sentence in zip(document.sentences, tags):
-            # Columns are parted by spaces, so a token has none.
-            lines += [f"{'_'.join(t.split()) or '_'} {tag}\n" for t, tag in zip(sentence.tokens, of_sentence)]
+            lines += [f"{_without_space(token)} {tag}\n" for token, tag in zip(sentence.tokens, of_sentence)]
             if sentence.tokens:
                 lines.append("\n")
         return "".join(lines)
+
+
+def _without_space(name: str) -> str:
+    """Columns are parted by spaces, so what stands in one has none."""
+    return "_".join(name.split()) or "_"
 
 
 class _Inline(Writer):
