@@ -12,6 +12,7 @@ from launch.environment import choose_device
 from ner_dist import model, selection
 from ner_dist.batches import Batch
 from ner_dist.chapters import num_chapters
+from ner_dist.checkpoint import Checkpoint
 from ner_dist.comm import Horovod, Solo, on_every_rank
 from ner_dist.config import Config
 from ner_dist.errors import UserError
@@ -85,6 +86,15 @@ def new_learner(config: Config, index: Index, comm: Solo | Horovod) -> Learner:
         return Learner(tagger, words, config, class_weights(config.loss, index), comm)
 
     return on_every_rank(comm, build)
+
+
+def trained(saved: Checkpoint, directory: str | Path, device: str) -> tuple[model.Tagger, np.ndarray]:
+    """The tagger of a checkpoint, and its word embeddings (V, D); directory: of the checkpoint."""
+    tagger = model.build(saved.config, saved.index, choose_device(device))
+    model.set_parameters(tagger, saved.parameters())
+    weight_VD = first_words(saved.config, saved.index, directory).weight_VD
+    weight_VD[: len(saved.words())] = saved.words()
+    return tagger, weight_VD
 
 
 def train_rows(config: Config, index: Index) -> np.ndarray:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from launch.environment import choose_device
 from ner_dist import assemble, checkpoint, model
 from ner_dist.checkpoint import Checkpoint
 from ner_dist.comm import Horovod, Solo, on_every_rank, on_rank_0
@@ -49,10 +48,7 @@ def open_run(run: Path, name: str, split: str, shards: Path | None, device: str,
             raise UserError(f"{directory}: has no {split} split, only {', '.join(index.splits)}")
         owned = owned_shards(len(index.splits[split]), comm.num_ranks, comm.rank)
         sentences = assemble.open_split(saved.config, index, split, owned, directory)
-        tagger = model.build(saved.config, index, choose_device(device))
-        model.set_parameters(tagger, saved.parameters())
-        weight_VD = assemble.first_words(saved.config, index, checkpoint.find(place)).weight_VD
-        weight_VD[: len(saved.words())] = saved.words()
+        tagger, weight_VD = assemble.trained(saved, checkpoint.find(place), device)
         return ScoredRun(saved, index, directory, sentences, tagger, weight_VD)
 
     return on_every_rank(comm, open_split)

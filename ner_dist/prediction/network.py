@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from launch.environment import choose_device
-from ner_dist import assemble, checkpoint, model, scoring, selection
+from ner_dist import assemble, checkpoint, scoring, selection
 from ner_dist.batches import Batch
 from ner_dist.prediction.vocabularies import of_checkpoint
 
@@ -18,10 +17,7 @@ class CheckpointNetwork:
         saved = checkpoint.load(place)
         directory = checkpoint.find(place)
         self.vocabularies = of_checkpoint(directory, saved.index, saved.config)
-        self._tagger = model.build(saved.config, saved.index, choose_device(device))
-        model.set_parameters(self._tagger, saved.parameters())
-        self._weight_VD = assemble.first_words(saved.config, saved.index, directory).weight_VD
-        self._weight_VD[: len(saved.words())] = saved.words()
+        self._tagger, self._weight_VD = assemble.trained(saved, directory, device)
         self.scores = self._tagger.scores()
         self._num_features = len(saved.index.features)
         self._used = [place for place, _ in selection.used_features(saved.config.model, saved.index)]

@@ -115,7 +115,9 @@ class _Html(Writer):
         return str(self._parts.head())
 
     def document(self, document: Document) -> str:
-        return str(self._parts.document(pieces(document), self._numbers)) if document.text.strip() else ""
+        # The blank lines after a paragraph would show as an empty space.
+        shown = document._replace(text=document.text.rstrip())
+        return str(self._parts.document(pieces(shown), self._numbers)) if shown.text else ""
 
     def end(self) -> str:
         return str(self._parts.end())
