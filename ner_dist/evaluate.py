@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Score a finished or running training: python -m ner_dist.evaluate RUN --split test [--conll FILE] [--json FILE]."""
 
 from __future__ import annotations
@@ -7,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ner_dist.completion import complete
 from ner_dist.entry import run_rank
 from ner_dist.predicted import Predicted
 
@@ -61,6 +63,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--n-best", type=int, default=0, metavar="N", help="with --json, also the N best readings of each sentence"
     )
+    complete(parser)
     arguments = parser.parse_args(argv)
     if arguments.n_best < 0 or (arguments.n_best and not arguments.json):
         parser.error("--n-best takes a number of 0 or more, and needs --json FILE")

@@ -5,8 +5,8 @@ Axes: V words, D word units.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from ner_dist.reader import Sentences
 from ner_dist.shard_format import Index, read_index
 
 
-class ScoredRun(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class ScoredRun:
     """What scoring.predictions needs, and where it came from."""
 
     saved: Checkpoint

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Train a tagger: python -m ner_dist.train [--config job/NAME.yaml] [--section.knob value ...]."""
 
 from __future__ import annotations
