@@ -17,15 +17,26 @@ from ner_dist.errors import UserError
 ROOT = Path(__file__).resolve().parents[1]
 
 
+# The cores that prepare has bound this process to, call by call; not for real.
+BOUND: list[list[int]] = []
+
+
 @pytest.fixture
 def cores(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Set how many cores there are; no variable that prepare looks at is set yet."""
-    threads = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "HOROVOD_LOCAL_SIZE", "HOROVOD_LOCAL_RANK")
+    threads = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "HOROVOD_LOCAL_SIZE", "HOROVOD_LOCAL_RANK", "NER_BIND_CORES")
     for name in (*threads, "MXNET_MKLDNN_CACHE_NUM"):
         # Set first, so that what prepare sets is taken back after the test.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
-    return lambda number: monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(number)))
+
+    def set_cores(number: int) -> None:
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(number)))
+        monkeypatch.setattr(os, "cpu_count", lambda: number)
+        monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cores: BOUND.append(list(cores)))
+
+    BOUND.clear()
+    return set_cores
 
 
 @pytest.mark.parametrize(
@@ -46,6 +57,48 @@ def test_ranks_share_the_cores_of_their_host(
     assert os.environ["OMP_NUM_THREADS"] == str(expected)
     assert os.environ["OMP_WAIT_POLICY"] == ("ACTIVE" if local_ranks in (None, 1) else "PASSIVE")
     assert int(os.environ["MXNET_MKLDNN_CACHE_NUM"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("num_cores", "local_ranks", "local_rank", "variables", "expected"),
+    [
+        (8, 2, 0, {}, [0, 1, 2, 3]),
+        (8, 2, 1, {}, [4, 5, 6, 7]),
+        (8, 3, 2, {}, [4, 5]),
+        (8, 2, 1, {"OMP_NUM_THREADS": "1"}, [4, 5, 6, 7]),
+        # More ranks than cores, or threads than their share: the system decides.
+        (2, 4, 1, {}, None),
+        (8, 2, 0, {"OMP_NUM_THREADS": "5"}, None),
+        (8, 2, 0, {"NER_BIND_CORES": "0"}, None),
+        (8, 1, 0, {}, None),
+    ],
+)
+def test_each_rank_keeps_to_cores_of_its_own(
+    cores: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    num_cores: int,
+    local_ranks: int,
+    local_rank: int,
+    variables: dict[str, str],
+    expected: list[int] | None,
+) -> None:
+    cores(num_cores)
+    given = {"HOROVOD_LOCAL_SIZE": str(local_ranks), "HOROVOD_LOCAL_RANK": str(local_rank), **variables}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    prepare()
+    assert [expected] * (expected is not None) == BOUND
+
+
+def test_cores_that_were_narrowed_stay_as_they_are(
+    cores: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cores(4)
+    # A batch system has bound this rank to 4 of 8.
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setenv("HOROVOD_LOCAL_SIZE", "2")
+    prepare()
+    assert BOUND == []
 
 
 @pytest.mark.parametrize(("given", "expected"), [("3", 3), ("4,2", 4)])
