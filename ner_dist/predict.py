@@ -19,6 +19,7 @@ from ner_dist.entry import run_alone, run_rank
 from ner_dist.errors import UserError
 from ner_dist.prediction import inputs, outputs
 from ner_dist.prediction.tagger import Tagger
+from ner_dist.whole_file import whole_file
 
 _EXAMPLES = """examples:
   echo "Angela Merkel visited Paris." | python -m ner_dist.predict runs/mine --to inline
@@ -182,15 +183,8 @@ def _output(path: Path | None, writes: bool) -> Iterator[TextIO]:
         with open(stream, "w", encoding="utf-8", newline="", closefd=not writes) as file:
             yield file
         return
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with open(partial, "w", encoding="utf-8", newline="") as file:
-            yield file
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"{path} could not be written ({error.strerror})") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        yield file
 
 
 @contextmanager

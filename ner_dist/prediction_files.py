@@ -6,7 +6,6 @@ Axes: T tokens, B sentences, K tags, S predicted entities of a batch, R ranks of
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from ner_dist import crf, spans
-from ner_dist.errors import UserError
 from ner_dist.predicted import Predicted, predicted_entities
 from ner_dist.shard_format import Index, verify_file
 from ner_dist.viterbi import n_best
+from ner_dist.whole_file import whole_file
 
 
 class ConllColumns:
@@ -112,15 +111,9 @@ def write(path: Path, file: ConllColumns | JsonLines, parts: list[dict[int, Any]
     for entry in index.splits[split]:
         columns = pq.read_table(verify_file(shards, entry), columns=["sentence_id", "text"])
         texts.update(zip(columns["sentence_id"].to_pylist(), columns["text"].to_pylist()))
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("w", encoding="utf-8") as target:
-            for sentence_id in sorted(lines):
-                target.write(file.text(sentence_id, texts[sentence_id], lines[sentence_id]))
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UserError(f"{path} could not be written ({error.strerror})") from error
+    with whole_file(path) as target:
+        for sentence_id in sorted(lines):
+            target.write(file.text(sentence_id, texts[sentence_id], lines[sentence_id]))
 
 
 def _bio(tag_T: np.ndarray, types: list[str]) -> list[str]:

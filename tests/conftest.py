@@ -109,6 +109,8 @@ def tiny_knobs() -> list[str]:
         "feature_units": 3,
         "lstm_units": 8,
         "lstm_layers": 1,
+        # All there are, whatever the default job has.
+        "features": "null",
     }
     return [word for name, value in sizes.items() for word in (f"--model.{name}", str(value))]
 

@@ -278,12 +278,12 @@ def test_runs_bear_the_ends_of_their_paths_that_tell_them_apart() -> None:
 
 def test_a_figure_has_the_colours_of_the_page_and_tooltips() -> None:
     with style():
-        chart = Chart("name", "what there is to see", "Cost in $ & $")
+        chart = Chart("name", "what there is to see", "人 in $ & $")
         chart.dot(1, 2, "#0072b2", "a <tip>")
         svg = str(chart.svg())
     assert "var(--c0)" in svg
     assert "<title>a &lt;tip&gt;</title>" in svg
-    assert "Cost in $ &amp; $" in svg
+    assert "人 in $ &amp; $" in svg
     assert not re.search(r"#[0-9a-f]{6}", svg.replace("#000000", ""))
     assert "<style" not in svg
     assert 'aria-label="what there is to see"' in svg
