@@ -28,7 +28,7 @@ unexport PYTHONPATH PYTHONHOME
 RUN = horovodrun -np $(NP) $(if $(HOSTS),--hostfile $(HOSTS))
 BUILD_OPTIONS = --format $(FORMAT) --num-shards $(NUM_SHARDS)
 
-.PHONY: help setup shards train test test-ranks lint bench seeds conll2003 conll2003-final gmb ablation sweep clean \
+.PHONY: help setup shards train demo test test-ranks lint bench seeds conll2003 conll2003-final gmb ablation sweep clean \
   distclean
 
 help: ## This list
@@ -53,6 +53,13 @@ data/shards/index.json: | setup
 
 train: data/shards/index.json ## Train on NP=2 ranks [HOSTS=FILE] [ARGS="--config job/... --train.epochs 5"]
 	$(RUN) python -m ner_dist.train $(ARGS)
+
+runs/demo/result.json: data/shards/index.json
+	python -m ner_dist.train --config job/smoke.yaml --model.features '[caps]' --run $(@D)
+
+demo: runs/demo/result.json ## Train a small tagger, and write pages to look at: its entities and its report
+	python -m ner_dist.predict runs/demo data/synth/test.conll --out runs/demo/entities.html
+	python -m ner_dist.report runs/demo
 
 test: setup ## All tests; those of real corpora too if NER_CORPORA names their folder
 	python -m pytest $(ARGS)

@@ -123,8 +123,9 @@ def run_inspect(arguments: argparse.Namespace) -> int:
 def run_convert(arguments: argparse.Namespace) -> int:
     settings, problems = reading_settings(arguments), Problems()
     target = Target(arguments.out, arguments.to, arguments.to_scheme, arguments.text)
-    # Once for the tags, once for the sentences.
-    with _bar(2 * _num_bytes({"": arguments.source}, settings) or None, "B", "convert") as reading:
+    # A file is read for its tags, then for its sentences.
+    unit = " tokens" if arguments.source.is_dir() else "B"
+    with _bar(2 * _num_bytes({"": arguments.source}, settings) or None, unit, "convert") as reading:
         done = convert(arguments.source, target, settings, arguments.split, problems, reading)
     # The output itself may go to stdout.
     says = functools.partial(print, file=sys.stderr if arguments.out == STDOUT else sys.stdout)

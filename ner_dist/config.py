@@ -153,6 +153,8 @@ class Train:
     """Save checkpoints/last every so many steps, besides the end of each epoch; 0 only there."""
     log_steps: int = 100
     """Write a line to metrics.jsonl every so many steps."""
+    track: List[Literal["mlflow", "wandb"]] = dataclasses.field(default_factory=list)
+    """Send knobs, metrics and result also to MLflow or Weights & Biases, such as [mlflow] (extra ner-dist[track])."""
     resume: bool = False
     """Continue the run in --run from its last checkpoint, if it has one."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
@@ -184,6 +186,7 @@ RESUMABLE = {
     "train.eval_batch_sentences",
     "train.checkpoint_steps",
     "train.log_steps",
+    "train.track",
     "train.resume",
     "train.device",
     "train.hang_seconds",

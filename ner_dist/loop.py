@@ -12,7 +12,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ner_dist import assemble, checkpoint, run_directory, selection
+from ner_dist import assemble, checkpoint, run_directory, selection, tracking
+from ner_dist import config as knobs
 from ner_dist.checkpoint import Progress
 from ner_dist.comm import Horovod, Solo, on_rank_0
 from ner_dist.config import Config
@@ -24,6 +25,7 @@ from ner_dist.score import scores
 from ner_dist.scoring import score_split
 from ner_dist.shard_format import Index, vocab_files
 from ner_dist.step import Learner, StepResult
+from ner_dist.tracking import Trackers
 from ner_dist.unknown import Hiding
 from ner_dist.watchdog import Watchdog
 
@@ -43,6 +45,8 @@ class Run:
     hiding: Hiding
     learner: Learner
     recorder: run_directory.Recorder | None
+    # Of rank 0 alone, too; the others' know of none.
+    trackers: Trackers
     watchdog: Watchdog
 
 
@@ -50,6 +54,9 @@ def train(config: Config, job: str, comm: Solo | Horovod) -> None:
     """Train as configured; every rank of the job calls this. Raises UserError for what the user can mend."""
     config.run = config.run or comm.broadcast(run_directory.fresh_name(job))
     path = Path(config.run)
+    trackers = Trackers(config.train.track, path)
+    if config.train.track:
+        on_rank_0(comm, lambda: tracking.require(config.train.track))
     index, splits = assemble.open_shards(config, comm)
     vocab = on_rank_0(comm, lambda: vocab_files(config.data.shards, index))
     saved = on_rank_0(comm, lambda: _saved_run(config, index, path))
@@ -71,8 +78,10 @@ def train(config: Config, job: str, comm: Solo | Horovod) -> None:
         progress = saved.progress
         log.info("continuing after %d steps, in epoch %d", progress.total_steps, progress.epoch + 1)
     recorder = run_directory.Recorder(path, progress.total_steps) if comm.rank == 0 else None
-    with Watchdog(comm, config.train.hang_seconds, path / f"rank-{comm.rank}.log") as watchdog:
-        run = Run(config, path, comm, index, vocab, splits, hiding, learner, recorder, watchdog)
+    if config.train.track:
+        on_rank_0(comm, lambda: trackers.begin(knobs.flat(config)))
+    with trackers, Watchdog(comm, config.train.hang_seconds, path / f"rank-{comm.rank}.log") as watchdog:
+        run = Run(config, path, comm, index, vocab, splits, hiding, learner, recorder, trackers, watchdog)
         while progress.epoch < config.train.epochs and not _out_of_patience(config, progress):
             _train_epoch(run, progress)
             _finish_epoch(run, progress)
@@ -204,6 +213,7 @@ def _record(run: Run, kind: str, progress: Progress, values: dict[str, Any]) -> 
             "tokens_per_second": progress.trained_tokens / progress.trained_seconds,
         }
         run.recorder.write(kind, progress.total_steps, {**shared, **values})
+        run.trackers.log(kind, progress.total_steps, {**shared, **values})
 
 
 def _save(run: Run, progress: Progress, name: str) -> None:
@@ -229,21 +239,19 @@ def _write_result(run: Run, progress: Progress) -> None:
     if run.recorder is None:
         return
     run.recorder.close()
-    run_directory.write_result(
-        run.path,
-        {
-            **result,
-            "tokens_per_second": progress.trained_tokens / progress.trained_seconds,
-            "num_ranks": run.comm.num_ranks,
-            "steps": progress.total_steps,
-            "epochs": progress.epoch,
-            "best_epoch": best.progress.epoch,
-            "seed": run.config.train.seed,
-            "shards": run.index.fingerprint(),
-            "versions": run_directory.versions(),
-        },
-    )
     shown = "  ".join(f"{split} entity F1 {100 * part['entity']['f1']:.2f}" for split, part in result.items())
+    result.update(
+        tokens_per_second=progress.trained_tokens / progress.trained_seconds,
+        num_ranks=run.comm.num_ranks,
+        steps=progress.total_steps,
+        epochs=progress.epoch,
+        best_epoch=best.progress.epoch,
+        seed=run.config.train.seed,
+        shards=run.index.fingerprint(),
+        versions=run_directory.versions(),
+    )
+    run_directory.write_result(run.path, result)
+    run.trackers.result(result, progress.total_steps)
     line = f"{shown}  run {run.path}"
     log.info(line)
     print(line, flush=True)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TextIO
 
 from tqdm import tqdm
 
+from ner_dist.completion import complete
 from ner_dist.entry import run_alone, run_rank
 from ner_dist.errors import UserError
 from ner_dist.prediction import inputs, outputs
@@ -38,6 +39,7 @@ class _Tagged(NamedTuple):
 
 def main(argv: list[str] | None = None) -> None:
     parser = _parser()
+    complete(parser)
     arguments = parser.parse_args(argv)
     arguments.file = None if str(arguments.file) == "-" else arguments.file
     if arguments.file is None and arguments.form == "auto" and sys.stdin.isatty():

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Tell of runs in one HTML file: python -m ner_dist.report RUN [RUN ...] [--split test|dev] [--out FILE]."""
 
 from __future__ import annotations
@@ -6,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ner_dist.completion import complete
 from ner_dist.entry import run_rank
 from ner_dist.errors import UserError
 from ner_dist.whole_file import whole_file
@@ -26,6 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto", help="where to compute (auto)")
     parser.add_argument("--samples", type=int, default=1000, metavar="N", help="draws of the bootstrap (1000)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the bootstrap's draws (1)")
+    complete(parser)
     arguments = parser.parse_args(argv)
     if arguments.samples < 1 or arguments.seed < 0:
         parser.error("--samples takes a number of 1 or more, and --seed one of 0 or more")

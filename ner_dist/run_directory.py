@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +15,7 @@ from ner_dist import __version__
 from ner_dist import config as knobs
 from ner_dist.config import Config
 from ner_dist.errors import UserError
+from ner_dist.whole_file import whole_file
 
 _METRICS, _RESULT, _CONFIG = "metrics.jsonl", "result.json", "config.yaml"
 
@@ -51,7 +51,8 @@ class Recorder:
         kept = []
         if self._path.exists():
             kept = [line for line in self._path.read_text().splitlines() if _steps(line) <= total_steps]
-        _replace(self._path, "".join(line + "\n" for line in kept))
+        with whole_file(self._path) as file:
+            file.writelines(line + "\n" for line in kept)
         # TensorBoard hides the points of this step and of later ones, as the lines above are taken out.
         self._events = SummaryWriter(str(path / "events"), purge_step=total_steps + 1)
 
@@ -77,17 +78,8 @@ def _steps(line: str) -> float:
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:
-    _replace(path / _RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file as a whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path / _RESULT) as file:
+        file.write(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 
 
 def versions() -> dict[str, str]:

@@ -37,7 +37,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return code, captured.out, captured.err
 
 
-@pytest.mark.parametrize("command", ["build", "check", "synth", "inspect"])
+@pytest.mark.parametrize("command", ["build", "check", "stats", "convert", "synth", "fetch", "inspect"])
 def test_help_explains_every_option_and_gives_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
     code, text, _ = run(capsys, command, "--help")
     assert code == 0
@@ -52,8 +52,13 @@ def test_the_commands_work_as_the_help_shows_them(tmp_path: Path) -> None:
     for line in (
         "synth --sentences 200 --seed 1 --out synth",
         "check --train synth/train.conll --dev synth/dev.conll",
+        "stats --train synth/train.conll --dev synth/dev.conll",
+        "convert synth/dev.conll dev.jsonl.gz --scheme bioes",
         "build --train synth/train.conll --out shards --num-shards 2",
         "inspect shards --split dev --limit 1",
+        "inspect shards --type LOC --context 2 --limit 1",
+        "stats shards",
+        "convert shards dev.conll --split dev",
     ):
         finished = subprocess.run(
             [sys.executable, "-m", "data_prep", *line.split()],
@@ -176,6 +181,104 @@ def test_inspect_shows_sentences_with_a_token(
         tokens for _, tokens in with_the
     ]
     assert run(capsys, "inspect", shards, "--grep", "xyzzy")[1] == "no sentence of train holds 'xyzzy'\n"
+
+
+def test_inspect_shows_places_of_several_words_in_a_row(
+    capsys: pytest.CaptureFixture[str], corpus: dict[str, Path], shards: Path
+) -> None:
+    sentences = [
+        [line.split(" ")[0] for line in text.split("\n")] for text in corpus["train"].read_text().strip().split("\n\n")
+    ]
+    pair = next((one, other) for words in sentences for one, other in zip(words, words[1:]) if one == "of")
+    expected = [i for i, words in enumerate(sentences) if pair in zip(words, words[1:])]
+    code, out, err = run(capsys, "inspect", shards, "--grep", " ".join(pair), "--context", 0, "--limit", 9999)
+    blocks = out.strip().split("\n\n")
+    assert (code, err) == (0, "")
+    assert [block.split("\n")[0] for block in blocks] == [f"# train sentence {i}" for i in expected]
+    for block in blocks:
+        shown = [line.split()[0] for line in block.split("\n")[1:] if line != "..."]
+        assert shown == list(pair) * (len(shown) // 2)
+
+
+def test_inspect_shows_entities_of_a_type_and_the_tokens_beside_them(
+    capsys: pytest.CaptureFixture[str], shards: Path
+) -> None:
+    code, out, err = run(capsys, "inspect", shards, "--type", "PER", "--context", 1, "--limit", 3)
+    assert code == 0
+    assert re.fullmatch(r"3 of \d+ sentences of train that hold an entity of type PER; --limit \d+ shows all\n", err)
+    for block in out.strip().split("\n\n"):
+        tags = ["..." if line == "..." else line.split()[-1] for line in block.split("\n")[1:]]
+        assert any(tag.endswith("-PER") for tag in tags)
+        for i, tag in enumerate(tags):
+            if tag != "...":
+                assert any(near.endswith("-PER") for near in tags[max(0, i - 1) : i + 2])
+
+
+def test_inspect_looks_for_words_as_a_type(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "c").write_text("in O\nParis B-LOC\n\nParis B-PER\nsaid O\n\nPARIS B-LOC\n\n")
+    sources = ["--train", tmp_path / "c", "--dev", tmp_path / "c"]
+    assert run(capsys, "build", *sources, "--num-shards", 1, "--out", tmp_path / "out")[0] == 0
+    inspect = ["inspect", tmp_path / "out"]
+    assert run(capsys, *inspect, "--grep", "Paris", "--type", "PER")[1] == (
+        "# train sentence 1\nParis  U-PER\nsaid   O\n\n"
+    )
+    # Words of two sentences are not in a row.
+    assert run(capsys, *inspect, "--grep", "Paris Paris")[1] == "no sentence of train holds 'Paris Paris'\n"
+    # What is not there leads to what is: another case, another split, another type.
+    code, out, err = run(capsys, *inspect, "--split", "dev", "--grep", "paris", "--type", "PER")
+    assert (code, out) == (0, "no sentence of dev holds 'paris' in an entity of type PER\n")
+    command = f"python -m data_prep inspect {tmp_path / 'out'}"
+    assert f"try: {command} --split dev --type PER --grep Paris   (1 time)\n" in err
+    code, out, err = run(capsys, *inspect, "--grep", "said", "--type", "LOC")
+    assert (out, err.splitlines()[0]) == (
+        "no sentence of train holds 'said' in an entity of type LOC\n",
+        f"try: {command} --split train --grep said   (1 time)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--split", "dve", "--type", "PER"], 1, "no split 'dve'; the set holds train, dev, test; try: "),
+        (["--split", "dve", "--type", "PER"], 1, "--type PER --split dev\n"),
+        (["--type", "per"], 1, "no entity type 'per'; the set holds "),
+        (["--type", "per"], 1, "--type PER\n"),
+        (["--context", "1"], 1, "--context is about what --grep or --type finds"),
+        (["--grep", " "], 1, "--grep is empty"),
+        (["--limit", "0"], 2, "argument --limit: 0 is less than 1"),
+        (["--grep", "a", "--context", "-1"], 2, "argument --context: -1 is less than 0"),
+    ],
+)
+def test_inspect_says_what_to_type_instead(
+    capsys: pytest.CaptureFixture[str], shards: Path, arguments: list[str], code: int, message: str
+) -> None:
+    found, out, err = run(capsys, "inspect", shards, *arguments)
+    assert (found, out) == (code, "")
+    assert message in err
+
+
+def test_inspect_of_a_corpus_says_what_looks_into_it(
+    capsys: pytest.CaptureFixture[str], corpus: dict[str, Path]
+) -> None:
+    code, _, err = run(capsys, "inspect", corpus["dev"])
+    assert (code, f"python -m data_prep stats {corpus['dev']}" in err) == (1, True)
+
+
+def test_inspect_colours_entities_on_a_terminal_alone(
+    capsys: pytest.CaptureFixture[str], shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["inspect", shards, "--type", "PER", "--limit", 1]
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    plain = run(capsys, *arguments)[1]
+    assert "\x1b" not in plain
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    coloured = run(capsys, *arguments)[1]
+    assert re.search(r"\x1b\[1;38;5;\d+m[BU]-PER\x1b\[0m", coloured)
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert run(capsys, *arguments)[1] == plain
 
 
 def test_inspect_names_damage(capsys: pytest.CaptureFixture[str], corpus: dict[str, Path], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ner_dist import run_directory
+from ner_dist import whole_file
 from ner_dist.config import Config, Train, from_dict
 from ner_dist.errors import UserError
 from ner_dist.run_directory import Recorder, create, fresh_name, versions, write_result
@@ -107,8 +107,8 @@ def test_a_result_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def fail(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(run_directory.os, "replace", fail)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(whole_file.os, "replace", fail)
+    with pytest.raises(UserError, match=r"result.json could not be written \(No space left on device\)"):
         write_result(tmp_path, {"dev": {"Ö": 2}})
     assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8")) == {"dev": {"Ö": 1}}
 
