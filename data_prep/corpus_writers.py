@@ -112,6 +112,9 @@ def kaggle_writer(entity_types: list[str], scheme: str, problems: Problems) -> W
 
     def write(block: Tagged) -> str:
         nonlocal number
+        if not len(block.length_N):
+            # It does not tell whether there are parts of speech, so the head must wait.
+            return ""
         check(block)
         file = io.StringIO()
         rows = csv.writer(file, lineterminator="\n")

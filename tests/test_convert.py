@@ -13,16 +13,19 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_prep.__main__ import main
 from data_prep.convert import Target, convert
+from data_prep.corpus_writers import conll_writer, jsonl_writer, kaggle_writer
 from data_prep.problems import CorpusError, Problems
 from data_prep.recent import Recent
 from data_prep.settings import Settings
 from data_prep.show import verify
+from data_prep.tagged import Tagged
 from data_prep.write import build
 from ner_dist.spans import SCHEMES
 
@@ -419,3 +422,17 @@ def test_conll2003_in_bilou_and_back_has_its_own_tags(tmp_path: Path) -> None:
     assert [line.split() for line in (tmp_path / "back").read_text().splitlines() if line] == [
         [row[0], row[1], row[-1]] for row in rows
     ]
+
+
+@pytest.mark.parametrize("form", ["kaggle", "conll", "jsonl"])
+def test_portions_without_a_sentence_leave_no_trace(form: str) -> None:
+    nothing = np.zeros(0, np.int64)
+    none = Tagged([], nothing, [], nothing, "file:", nothing)
+    some = Tagged(["a"], np.array([0]), ["N"], np.array([1]), "file:", np.array([1]))
+    writers = {
+        "kaggle": lambda: kaggle_writer([], "bio", Problems()),
+        "conll": lambda: conll_writer([], "bio", False, Problems()),
+        "jsonl": lambda: jsonl_writer([], "bio", False, Problems()),
+    }
+    parted, whole = writers[form](), writers[form]()
+    assert "".join(map(parted, (none, some, none))) == whole(some)

@@ -272,7 +272,7 @@ def test_a_sweep_that_is_there_has_only_knobs_that_are_there(
 
 def test_a_trial_is_really_trained(synth_shards: Path, tiny_knobs: list[str], tmp_path: Path) -> None:
     in_folder(tmp_path, synth_shards)
-    knobs = dict(zip((name[2:] for name in tiny_knobs[::2]), map(int, tiny_knobs[1::2])))
+    knobs = dict(zip((name[2:] for name in tiny_knobs[::2]), map(json.loads, tiny_knobs[1::2])))
     ranges = {"optimizer.learning_rate": {"low": 0.001, "high": 0.01}}
     content = {"job": "job.yaml", "trials": 1, "epochs": 1, "knobs": knobs, "ranges": ranges}
     # JSON is YAML, too.
