@@ -21,12 +21,14 @@ from bench.speed.exchange import exchange
 from bench.speed.flops import arithmetic
 from bench.speed.forecast import forecast
 from bench.speed.plan import plan
+from bench.speed.prediction import prediction
 from bench.speed.preparation import preparation
 from bench.speed.profile import profile
 from bench.speed.reader import reader
 from bench.speed.rows import Options
 from bench.speed.scaling import padding, scaling
 from bench.speed.score import score
+from bench.speed.service import service
 from bench.speed.time_to_f1 import time_to_f1
 from bench.speed.timeline import timeline
 from bench.speed.training import training
@@ -36,7 +38,7 @@ RESULTS = Path("bench/results.json")
 BENCHMARKS = {"scaling": scaling, "padding": padding, "preparation": preparation, "score": score, "crf": crf}
 BENCHMARKS.update(training=training, arithmetic=arithmetic, time_to_f1=time_to_f1)
 BENCHMARKS.update(plan=plan, reader=reader, forecast=forecast, profile=profile, timeline=timeline)
-BENCHMARKS.update(exchange=exchange)
+BENCHMARKS.update(exchange=exchange, prediction=prediction, service=service)
 # Only if named: they take an hour.
 LONG = {"time_to_f1"}
 

@@ -1,0 +1,1 @@
+"""A trained tagger as files that run without MXNet: see description.py for what is in them."""
