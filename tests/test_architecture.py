@@ -89,6 +89,19 @@ def test_ner_dist_imports_itself_and_the_environment_of_a_rank() -> None:
     assert {module for module in project if not module.startswith("ner_dist")} == {"launch.environment"}
 
 
+def test_the_packages_of_commands_know_nothing_of_each_other() -> None:
+    packages = ("exporting", "serving", "reporting")
+    for package in packages:
+        others = tuple(f"ner_dist.{other}" for other in packages if other != package)
+        importers = [name for name in SOURCES if name.startswith(f"ner_dist.{package}")]
+        assert importers
+        for name in importers:
+            assert not [module for module in IMPORTS[name] if module.startswith(others)], name
+    # And training knows of none of them, nor of prediction.
+    above = tuple(f"ner_dist.{package}" for package in ("prediction.", *packages))
+    assert not [module for module in reached("ner_dist.train") if module.startswith(above)]
+
+
 def test_horovod_is_imported_by_comm_alone() -> None:
     importers = {name for name, modules in IMPORTS.items() if "horovod" in modules and not name.startswith("tests")}
     assert importers == {"ner_dist.comm"}
