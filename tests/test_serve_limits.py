@@ -7,14 +7,12 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_serve import Served, Stub, served, wait_until
+from test_serve import Served, served, wait_until
 
-from ner_dist.serving import parting
 from ner_dist.serving.limits import Limits, Refused
 from ner_dist.serving.reading import read_request
 
@@ -214,21 +212,3 @@ def test_more_connections_than_allowed_are_refused(service: Served) -> None:
             stack.enter_context(socket.create_connection(("127.0.0.1", service.port)))
         wait_until(lambda: service.client.get("/healthz").status_code == 503)
     wait_until(lambda: service.client.get("/healthz").status_code == 200)
-
-
-def test_runs_that_are_too_long_for_spacy_are_parted_and_nothing_is_lost() -> None:
-    for run in ("(" * 1000, "'s" * 300, "a" * 2500, "b" * 990 + "$" * 300, "😀" * 200):
-        text = f"Ada {run} met\n{run}"
-        found = parting.document(Stub().document, text)
-        tokens: list[Any] = []
-        for sentence in found.sentences:
-            assert [text[first:last] for first, last in zip(sentence.starts, sentence.ends)] == sentence.tokens
-            tokens += sentence.tokens
-        assert found.text == text
-        assert "".join(tokens) == "".join(text.split())
-        assert max(map(len, tokens)) <= 1000
-
-
-def test_ordinary_texts_are_not_parted() -> None:
-    for text in ("", "Ada", "see https://a.example/" + "b" * 500, "-" * 120 + " Ada " + "=" * 128):
-        assert parting.document(Stub().document, text) == Stub().document(text)

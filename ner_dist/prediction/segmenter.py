@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 from ner_dist.errors import UserError
 from ner_dist.prediction.documents import Sentence
+from ner_dist.prediction.long_runs import cuts
 
 # Longer sentences are parted: text without any punctuation would else be one.
 MAX_TOKENS = 512
@@ -25,19 +28,23 @@ class Segmenter:
 
     def sentences(self, text: str) -> list[Sentence]:
         """The sentences of a text; white space is in none of its tokens. Raises UserError without spaCy."""
+        borders = [0, *cuts(text), len(text)]
+        parts = (self._sentences(text[first:last], first) for first, last in zip(borders, borders[1:]))
+        return list(itertools.chain.from_iterable(parts))
+
+    def _sentences(self, text: str, offset: int) -> Iterator[Sentence]:
+        """offset: of the text in its document."""
         if self._pipeline is None or self._num_tokens > _TOKENS_OF_A_PIPELINE:
             self._pipeline, self._num_tokens = _pipeline(self._language), 0
         document = self._pipeline(text)
         self._num_tokens += len(document)
-        found = []
         for sentence in document.sents:
-            tokens = [(token.text, token.idx) for token in sentence if not token.is_space]
+            tokens = [(token.text, offset + token.idx) for token in sentence if not token.is_space]
             for first in range(0, len(tokens), MAX_TOKENS):
                 part = tokens[first : first + MAX_TOKENS]
                 starts = [start for _, start in part]
                 ends = [start + len(token) for token, start in part]
-                found.append(Sentence([token for token, _ in part], starts, ends))
-        return found
+                yield Sentence([token for token, _ in part], starts, ends)
 
 
 def _pipeline(language: str) -> Any:

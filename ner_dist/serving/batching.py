@@ -14,7 +14,6 @@ from typing import NamedTuple, Protocol, Union
 from ner_dist.errors import UserError
 from ner_dist.prediction.documents import Document
 from ner_dist.serving.limits import Refused
-from ner_dist.serving.parting import document
 from ner_dist.serving.reading import Item
 
 STOPPING = "the server is stopping; ask again later"
@@ -229,7 +228,7 @@ class Batcher:
 
 
 def _find(tagger: Finder, items: list[Item]) -> list[Document]:
-    documents = [document(tagger.document, item) if isinstance(item, str) else item for item in items]
+    documents = [tagger.document(item) if isinstance(item, str) else item for item in items]
     return list(tagger.stream(documents))
 
 

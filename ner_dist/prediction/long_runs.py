@@ -1,11 +1,9 @@
-"""Parts texts that spaCy would be at for minutes, so that no request holds up the others."""
+"""Where to part texts that spaCy would be at for minutes: runs of signs or characters without a space."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-
-from ner_dist.prediction.documents import Document
+from collections.abc import Iterator
 
 # spaCy takes signs off a word's ends one by one, and looks at all of the word each time: 20,000 brackets without a
 # space took it 34 seconds. So many signs in a row, and characters without white space, cost it some milliseconds.
@@ -15,20 +13,8 @@ _RUN = re.compile(r"\S+")
 _SIGNS = re.compile(r"(?:[^\w\s]|_|['’][sS])+")  # noqa: RUF001
 
 
-def document(tokenize: Callable[[str], Document], text: str) -> Document:
-    """What `tokenize` makes of a text; one with a run of signs or characters that is too long is parted within it."""
-    borders = [0, *_cuts(text), len(text)]
-    if len(borders) == 2:
-        return tokenize(text)
-    sentences = []
-    for first, last in zip(borders, borders[1:]):
-        for sentence in tokenize(text[first:last]).sentences:
-            starts = [first + start for start in sentence.starts]
-            sentences.append(sentence._replace(starts=starts, ends=[first + end for end in sentence.ends]))
-    return Document(text, sentences)
-
-
-def _cuts(text: str) -> Iterator[int]:
+def cuts(text: str) -> Iterator[int]:
+    """Places within runs that are too long, rising; none in ordinary text."""
     for run in _RUN.finditer(text):
         if run.end() - run.start() > _MAX_SIGNS:
             yield from sorted(_cuts_of_run(text, run.start(), run.end()))
