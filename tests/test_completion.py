@@ -16,7 +16,11 @@ from ner_dist import completion
 # How argcomplete's shell functions tell that a file answers: in its first bytes.
 MARK = b"PYTHON_ARGCOMPLETE_OK"
 MARK_BYTES = 1024
-COMMANDS = ("data_prep/__main__.py", "ner_dist/train.py", "ner_dist/evaluate.py", "bench/run.py")
+COMMANDS = (
+    "data_prep/__main__.py",
+    *(f"ner_dist/{name}.py" for name in ("train", "evaluate", "predict", "export", "serve", "report")),
+    "bench/run.py",
+)
 
 
 def offered(module: str, line: str, folder: Path, **variables: str) -> list[str]:
@@ -53,6 +57,10 @@ def test_the_shell_can_tell_that_a_command_answers(path: str) -> None:
         ("ner_dist.train", "--train.ep", ["--train.epochs"]),
         ("ner_dist.train", "--optimizer.name ada", ["adadelta", "adagrad", "adam"]),
         ("ner_dist.evaluate", "run --split t", ["train", "test"]),
+        ("ner_dist.predict", "runs --to h", ["html"]),
+        ("ner_dist.export", "runs --onn", ["--onnx"]),
+        ("ner_dist.serve", "exports --por", ["--port"]),
+        ("ner_dist.report", "runs --split d", ["dev"]),
         ("bench.run", "tim", ["time_to_f1", "timeline"]),
     ],
 )
