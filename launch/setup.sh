@@ -140,7 +140,7 @@ pip_install() {
 
 install_packages() {
     local log=$venv/packages.log problem="pip could not install the packages, see above; whole log: $venv/packages.log"
-    say "installing packages: about 200 MB at first; log: .venv/packages.log"
+    say "installing packages: some 350 MB at first; log: .venv/packages.log"
     pip_install "$log" pip setuptools wheel cmake || fail "$problem"
     # The build constraint holds setuptools for the few packages without a wheel.
     pip_install "$log" --build-constraint constraints.txt -e '.[test,lint]' || fail "$problem"
