@@ -147,9 +147,9 @@ def test_texts_have_a_result_each_in_their_order(service: Served) -> None:
 
 def test_tokens_are_answered_with_the_places_of_tokens(service: Served) -> None:
     answer = service.tag(tokens=[["met", "Ada"], [], ["Bob"]], pos=[["VBD", "NNP"], [], ["NNP"]]).json()
-    of_ada = {"first": 1, "last": 2, "type": "PER", "text": "Ada", "confidence": 0.987654}
+    of_ada = {"first_token": 1, "end_token": 2, "type": "PER", "text": "Ada", "confidence": 0.987654}
     assert [result["entities"][:1] for result in answer["results"]][:2] == [[of_ada], []]
-    assert answer["results"][2]["entities"][0]["first"] == 0
+    assert answer["results"][2]["entities"][0]["first_token"] == 0
 
 
 def test_each_text_of_a_large_request_is_tagged_once(service: Served) -> None:

@@ -190,6 +190,6 @@ def test_a_real_model_answers_as_it_does_without_the_service(text_run: Path, syn
         )
         assert all(text[e["start"] : e["end"]] == e["text"] for e in result["entities"])
     for result, expected in zip(of_tokens, tagger.tag_tokens(tokens)):
-        assert [(e["first"], e["last"], e["type"]) for e in result["entities"]] == [
-            (e.first, e.last, e.type) for e in expected
+        assert [(e["first_token"], e["end_token"], e["type"]) for e in result["entities"]] == [
+            (e.first_token, e.end_token, e.type) for e in expected
         ]

@@ -63,7 +63,9 @@ def test_entities_are_those_that_evaluation_finds(
     found = Tagger.load(run).tag_tokens(tokens, pos)
     assert sum(map(len, found)) > 20
     for mine, theirs in zip(found, expected):
-        assert [(e.first, e.last, e.type) for e in mine] == [(e["start"], e["end"], e["type"]) for e in theirs]
+        assert [(e.first_token, e.end_token, e.type) for e in mine] == [
+            (e["start"], e["end"], e["type"]) for e in theirs
+        ]
         assert [e.confidence for e in mine] == pytest.approx([e["confidence"] for e in theirs], abs=1e-4)
 
 
@@ -79,7 +81,7 @@ def test_a_model_finds_its_features_among_those_of_its_shards(
     command = [sys.executable, "-m", "ner_dist.evaluate", str(tmp_path / "run"), "--json", str(tmp_path / "test.json")]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     expected = [json.loads(line)["entities"] for line in (tmp_path / "test.json").read_text().splitlines()]
-    assert [[(e.first, e.last, e.type) for e in mine] for mine in found] == [
+    assert [[(e.first_token, e.end_token, e.type) for e in mine] for mine in found] == [
         [(e["start"], e["end"], e["type"]) for e in theirs] for theirs in expected
     ]
 
@@ -103,7 +105,7 @@ def check_places(document: Document) -> None:
     assert flat == sorted(flat)
     for entity in document.entities:
         assert document.text[entity.start : entity.end] == entity.text
-        tokens = document.sentences[entity.sentence].tokens[entity.first : entity.last]
+        tokens = document.sentences[entity.sentence].tokens[entity.first_token : entity.end_token]
         assert entity.text.startswith(tokens[0])
         assert entity.text.endswith(tokens[-1])
         assert 0 <= entity.confidence <= 1 + 1e-9

@@ -29,8 +29,8 @@ class Entity(NamedTuple):
     text: str
     # The sentence of the document, its first token there, and the one after its last.
     sentence: int
-    first: int
-    last: int
+    first_token: int
+    end_token: int
 
 
 class Document(NamedTuple):

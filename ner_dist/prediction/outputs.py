@@ -58,10 +58,10 @@ class _Conll(Writer):
         lines = []
         tags = [["O"] * len(sentence.tokens) for sentence in document.sentences]
         for entity in document.entities:
-            inside = entity.last - entity.first - 1
+            inside = entity.end_token - entity.first_token - 1
             kind = _without_space(entity.type)
             names = [f"B-{kind}", *[f"I-{kind}"] * inside]
-            tags[entity.sentence][entity.first : entity.last] = names
+            tags[entity.sentence][entity.first_token : entity.end_token] = names
         for sentence, of_sentence in zip(document.sentences, tags):
             lines += [f"{_without_space(token)} {tag}\n" for token, tag in zip(sentence.tokens, of_sentence)]
             if sentence.tokens:

@@ -79,7 +79,7 @@ class Tagger:
     def tag_tokens(
         self, sentences: Sequence[Sequence[str]], pos: Sequence[Sequence[str]] | None = None
     ) -> list[list[Entity]]:
-        """The entities of each sentence of tokens; `first` and `last` tell their tokens, the latter exclusive.
+        """The entities of each sentence of tokens: `tokens[entity.first_token : entity.end_token]`.
 
         pos: parts of speech, one a token, for models trained with them. start and end count the characters of the
         tokens joined by single spaces.

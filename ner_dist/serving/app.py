@@ -137,7 +137,7 @@ def _entities(document: Document, field: str) -> list[dict[str, Any]]:
     found = []
     for entity in document.entities:
         if field == "tokens":
-            place = {"first": entity.first, "last": entity.last}
+            place = {"first_token": entity.first_token, "end_token": entity.end_token}
         else:
             place = {"start": entity.start, "end": entity.end}
         found.append({**place, "type": entity.type, "text": entity.text, "confidence": round(entity.confidence, 6)})

@@ -33,8 +33,8 @@ class FoundEntity(BaseModel):
 class FoundTokens(BaseModel):
     """An entity of a sentence of tokens."""
 
-    first: int = Field(description="Its first token, from 0.")
-    last: int = Field(description="The token after its last.")
+    first_token: int = Field(description="Its first token, from 0.")
+    end_token: int = Field(description="The token after its last.")
     type: str
     text: str = Field(description="Its tokens with a space between them.")
     confidence: float = Field(description="The model's probability of exactly this span and type, 0 to 1.")
@@ -77,7 +77,7 @@ _TEXT, _TOKENS = "Angela Merkel visited Paris.", ["Angela", "Merkel", "visited",
 _PERSON = {"type": "PER", "text": "Angela Merkel", "confidence": 0.998}
 _PLACE = {"type": "LOC", "text": "Paris", "confidence": 0.999}
 _IN_TEXT = [{"start": 0, "end": 13, **_PERSON}, {"start": 22, "end": 27, **_PLACE}]
-_IN_TOKENS = [{"first": 0, "last": 2, **_PERSON}, {"first": 3, "last": 4, **_PLACE}]
+_IN_TOKENS = [{"first_token": 0, "end_token": 2, **_PERSON}, {"first_token": 3, "end_token": 4, **_PLACE}]
 
 REQUESTS: dict[str, dict[str, Any]] = {
     "text": {"summary": "One text", "value": {"text": _TEXT}},
