@@ -44,7 +44,7 @@ def _bind(cores: list[int], share: int) -> None:
     """Keep this rank to cores of its own; NER_BIND_CORES=0 leaves it where the system puts it.
 
     Horovod's thread wakes up every millisecond, and else drives another rank from its core: ranks that are bound
-    train 7 to 13 % faster.
+    train 7 to 12 % faster.
     """
     first = int(os.environ.get("HOROVOD_LOCAL_RANK", "0")) * share
     if os.environ.get("NER_BIND_CORES") != "0":
