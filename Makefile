@@ -21,21 +21,30 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-# The environment is .venv alone.
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# The environment is .venv alone; with GPU=1, .venv-gpu, whose libraries the loader must be told of.
+ifeq ($(GPU),1)
+VENV = .venv-gpu
+export LD_LIBRARY_PATH := $(CURDIR)/$(VENV)/lib/cuda$(addprefix :,$(LD_LIBRARY_PATH))
+else
+VENV = .venv
+endif
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 RUN = horovodrun -np $(NP) $(if $(HOSTS),--hostfile $(HOSTS))
 BUILD_OPTIONS = --format $(FORMAT) --num-shards $(NUM_SHARDS)
 
-.PHONY: help setup shards train demo test test-ranks lint bench seeds conll2003 conll2003-final gmb ablation sweep clean \
-  distclean
+.PHONY: help setup setup-gpu shards train demo test test-ranks test-hosts test-docs test-gpu lint docs bench seeds \
+  conll2003 conll2003-final gmb ablation sweep clean distclean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Make .venv; nothing to do if it is up to date (PYTHON=python3.10 chooses the interpreter)
-	@launch/setup.sh
+	@launch/$(if $(filter 1,$(GPU)),setup-gpu,setup).sh
+
+setup-gpu: ## Make .venv-gpu, with MXNet's GPU build and NCCL; then make train GPU=1
+	@launch/setup-gpu.sh
 
 ifdef CORPUS
 shards: setup ## Shards of the synthetic corpus, or of CORPUS=PATH [OUT=DIR] [FORMAT=conll|kaggle|jsonl] [ARGS=...]
@@ -66,6 +75,12 @@ test: setup ## All tests, two files at a time; those of real corpora too if NER_
 
 test-ranks: setup ## Only the tests that start several ranks
 	python -m pytest -m ranks $(ARGS)
+
+test-hosts: setup ## Only the tests of several hosts: network namespaces with sshd on this machine; need root
+	python -m pytest -m hosts $(ARGS)
+
+test-gpu: setup setup-gpu ## Only the tests of .venv-gpu, which need no GPU
+	python -m pytest -m gpu_env $(ARGS)
 
 lint: setup ## Style, format and types
 	ruff check .
@@ -115,7 +130,7 @@ data/gmb/index.json: | setup $(VECTORS) $(LEXICON)
 
 clean: ## Remove what is made again in seconds: the synthetic corpus, its shards, caches
 	rm -rf data/synth data/shards build .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv*/*' -prune -exec rm -rf {} +
 
-distclean: clean ## Remove the environment, too; runs and other shards stay
-	rm -rf .venv *.egg-info
+distclean: clean ## Remove the environments, too; runs and other shards stay
+	rm -rf .venv .venv-gpu *.egg-info

@@ -6,21 +6,28 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
-from typing import Any
+import sys
+from typing import Any, NamedTuple
 
+from launch import gpu, python_environment
 from ner_dist.errors import UserError
 
 
 class DeviceError(UserError):
-    """The device that was asked for is not there."""
+    """The device that was asked for is not there, or MXNet cannot compute on it."""
 
 
 def prepare() -> int:
     """Give each rank of this host its share of the cores, unless the user set OMP_NUM_THREADS. Returns the count.
 
     More threads than cores is ruinous: the ranks' OpenMP teams then wait for each other in every operator.
+    Raises DeviceError where MXNet could not be imported, for a reason that is known.
     """
+    complaint = python_environment.complaint()
+    if complaint is not None:
+        raise DeviceError(complaint)
     # The cores this process may use, which a container or a batch system may have narrowed.
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
     local_ranks = int(os.environ.get("HOROVOD_LOCAL_SIZE", "1"))
@@ -46,7 +53,7 @@ def _bind(cores: list[int], share: int) -> None:
     Horovod's thread wakes up every millisecond, and else drives another rank from its core: ranks that are bound
     train 7 to 12 % faster.
     """
-    first = int(os.environ.get("HOROVOD_LOCAL_RANK", "0")) * share
+    first = _local_rank() * share
     if os.environ.get("NER_BIND_CORES") != "0":
         os.sched_setaffinity(0, cores[first : first + share])
 
@@ -67,17 +74,79 @@ def _keep_memory() -> None:
 def choose_device(wanted: str) -> Any:
     """The MXNet context of this rank: auto, cpu or gpu. On a GPU host the rank takes the GPU of its local number.
 
-    Raises DeviceError if gpu was asked for and there is none for this rank.
+    auto takes GPUs if the host has them for all its ranks and MXNet can compute on them, else the CPU, and then says
+    why if there is something to mend. Raises DeviceError if gpu was asked for and cannot be, or if auto would divide
+    the host's ranks between GPUs and the CPU.
     """
     import mxnet as mx
 
-    local_rank = int(os.environ.get("HOROVOD_LOCAL_RANK", "0"))
-    num_gpus = mx.context.num_gpus() if wanted != "cpu" else 0
-    if num_gpus > local_rank:
-        return mx.gpu(local_rank)
+    if wanted == "cpu":
+        return mx.cpu()
+    obstacle = _obstacle(mx)
+    if obstacle is None:
+        return mx.gpu(_local_rank())
     if wanted == "gpu":
-        raise DeviceError(
-            f"a GPU was asked for: rank {local_rank} of this host needs GPU {local_rank}, MXNet sees {num_gpus}; "
-            "start fewer ranks a host, or install the GPU build of MXNet (README, GPU)"
-        )
+        raise DeviceError(f"a GPU was asked for, but {obstacle.sentence}")
+    if obstacle.divides:
+        raise DeviceError(f"{obstacle.sentence}; or compute on the CPU: --train.device cpu (to evaluate, --device cpu)")
+    if obstacle.worth_telling:
+        _tell(f"computing on the CPU: {obstacle.sentence}")
     return mx.cpu()
+
+
+class _Obstacle(NamedTuple):
+    """Why this rank cannot compute on its GPU."""
+
+    sentence: str
+    # Whether other ranks of the host could.
+    divides: bool = False
+    # Whether the host has something that could compute, or should.
+    worth_telling: bool = True
+
+
+def _obstacle(mx: Any) -> _Obstacle | None:
+    """The first that there is. MXNet is asked last: on a GPU it has no code for, it fails as late as in a kernel."""
+    is_gpu_build = mx.runtime.Features().is_enabled("CUDA")
+    try:
+        driver = gpu.driver()
+    except gpu.NoDriver as error:
+        return _Obstacle(str(error), worth_telling=False)
+    except gpu.DriverError as error:
+        return _Obstacle(str(error), worth_telling=is_gpu_build)
+    if not driver.gpus:
+        return _Obstacle(gpu.why_none(), worth_telling=is_gpu_build)
+    num_ranks, num_gpus = int(os.environ.get("HOROVOD_LOCAL_SIZE", "1")), len(driver.gpus)
+    unfit = gpu.verdict_of_driver(driver.version) or next(filter(None, map(gpu.verdict, driver.gpus[:num_ranks])), None)
+    if unfit is not None:
+        return _Obstacle(unfit)
+    if not is_gpu_build:
+        return _Obstacle(
+            f"this MXNet has no GPU build, although {driver.gpus[0]} would do; `make setup-gpu` installs one"
+        )
+    if num_ranks > num_gpus:
+        return _Obstacle(
+            f"{num_ranks} ranks of this host want a GPU each, and it has {num_gpus}; start {num_gpus} a host",
+            divides=True,
+        )
+    # Asked alike on every rank of the host, as all before.
+    try:
+        num_seen = mx.context.num_gpus()
+    except mx.base.MXNetError as error:
+        return _Obstacle(f"MXNet cannot use the NVIDIA driver ({str(error).strip().splitlines()[-1]}); update it")
+    if num_seen < num_ranks:
+        return _Obstacle(f"MXNet sees {num_seen} of the {num_gpus} GPUs that the driver names; look at nvidia-smi")
+    warning = gpu.warning_of_driver(driver.version)
+    if warning is not None:
+        _tell(warning)
+    return None
+
+
+def _local_rank() -> int:
+    return int(os.environ.get("HOROVOD_LOCAL_RANK", "0"))
+
+
+def _tell(sentence: str) -> None:
+    """Once a host: on its first rank's stderr and, of every rank, in the log."""
+    logging.getLogger("ner_dist").warning("%s", sentence)
+    if _local_rank() == 0:
+        print(f"note: {sentence}", file=sys.stderr, flush=True)

@@ -1,4 +1,6 @@
-"""Checks what set-up promises: the packages' versions, and that ranks add up floats and exact int64 counts.
+"""Checks what set-up promises: the packages' versions, and that ranks add up gradients and exact int64 counts.
+
+Gradients are added up on the device that a job would take on this machine.
 
 Run as `horovodrun -np 2 python -m launch.verify`; ends with status 1 and one sentence if something is wrong.
 """
@@ -8,8 +10,11 @@ from __future__ import annotations
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Any
 
 from packaging.requirements import Requirement
+
+from launch import environment
 
 # float32 has no 2^24 + 1: a sum that passes through it is off by one.
 COUNT = 2**24 + 1
@@ -30,25 +35,33 @@ def wrong_versions() -> list[str]:
     return wrong
 
 
-def wrong_sums(num_ranks: int) -> list[str]:
-    """The exchanges between ranks that give a wrong result, in words."""
-    # After the versions: with a wrong NumPy, MXNet cannot even be imported.
+def device() -> Any:
+    """What a job would compute on; the CPU if this machine has too few GPUs for as many ranks as are tried."""
     import mxnet as mx
+
+    try:
+        return environment.choose_device("auto")
+    except environment.DeviceError:
+        return mx.cpu()
+
+
+def wrong_sums(num_ranks: int, context: Any) -> list[str]:
+    """The exchanges between ranks that give a wrong result, in words."""
     import numpy as np
 
-    from ner_dist.comm import connect
+    from ner_dist.comm import JobError, agree_on_device, connect
 
     comm = connect()
-    ranks = np.arange(1, comm.num_ranks + 1)
-    floats = mx.nd.array([comm.rank + 1, 0.5], dtype="float32")
-    comm.sum_gradients([floats])
-    counts = comm.sum_counts(np.array([COUNT, comm.rank], np.int64))
+    ranks = np.arange(comm.num_ranks)
     wrong = []
     if comm.num_ranks != num_ranks:
         wrong.append(f"{comm.num_ranks} ranks found each other instead of {num_ranks}")
-    if floats.asnumpy().tolist() != [ranks.sum(), 0.5 * len(ranks)]:
-        wrong.append(f"the sum of floats is {floats.asnumpy().tolist()}")
-    if counts.tolist() != [COUNT * len(ranks), (ranks - 1).sum()]:
+    try:
+        agree_on_device(comm, context)
+    except JobError as error:
+        wrong.append(str(error))
+    counts = comm.sum_counts(np.array([COUNT, comm.rank], np.int64))
+    if counts.tolist() != [COUNT * len(ranks), ranks.sum()]:
         wrong.append(f"the sum of counts is {counts.tolist()}")
     return wrong
 
@@ -57,12 +70,21 @@ def main() -> None:
     if "HOROVOD_SIZE" not in os.environ:
         sys.exit("verify: start it on two ranks: horovodrun -np 2 python -m launch.verify")
     num_ranks = int(os.environ["HOROVOD_SIZE"])
-    problems = wrong_versions() or wrong_sums(num_ranks)
+    problems = wrong_versions()
+    if problems:
+        sys.exit("verify: " + "; ".join(problems))
+    try:
+        environment.prepare()
+    except environment.DeviceError as error:
+        sys.exit(f"verify: {error}")
+    # After the versions: with a wrong NumPy, MXNet cannot even be imported.
+    context = device()
+    problems = wrong_sums(num_ranks, context)
     if problems:
         sys.exit("verify: " + "; ".join(problems))
     if os.environ["HOROVOD_RANK"] == "0":
         packages = ", ".join(f"{name} {version(name)}" for name in ("mxnet", "horovod", "numpy", "pyarrow"))
-        print(f"verify: {num_ranks} ranks add up exactly; {packages}")
+        print(f"verify: {num_ranks} ranks add up exactly on {context}; {packages}")
 
 
 if __name__ == "__main__":

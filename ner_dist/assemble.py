@@ -13,7 +13,7 @@ from ner_dist import model, selection
 from ner_dist.batches import Batch
 from ner_dist.chapters import num_chapters
 from ner_dist.checkpoint import Checkpoint
-from ner_dist.comm import Horovod, Solo, on_every_rank
+from ner_dist.comm import Horovod, Solo, agree_on_device, on_every_rank
 from ner_dist.config import Config
 from ner_dist.errors import UserError
 from ner_dist.loss_weights import class_weights
@@ -85,7 +85,9 @@ def new_learner(config: Config, index: Index, comm: Solo | Horovod) -> Learner:
         words = first_words(config, index, config.data.shards)
         return Learner(tagger, words, config, class_weights(config.loss, index), comm)
 
-    return on_every_rank(comm, build)
+    learner = on_every_rank(comm, build)
+    agree_on_device(comm, learner.context)
+    return learner
 
 
 def trained(saved: Checkpoint, directory: str | Path, device: str) -> tuple[model.Tagger, np.ndarray]:

@@ -6,6 +6,7 @@ collectives by name, and automatic names drift apart as soon as ranks differ in 
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ import numpy as np
 from ner_dist.errors import UserError
 
 Value = TypeVar("Value")
+
+log = logging.getLogger("ner_dist")
 
 
 class JobError(UserError):
@@ -62,6 +65,7 @@ class Horovod:
         import horovod.mxnet as hvd
 
         self._hvd = hvd
+        self._told_of_staging = False
         self.waiting = False
         with self._together():
             hvd.init()
@@ -69,10 +73,20 @@ class Horovod:
         self.num_ranks: int = hvd.size()
 
     def sum_gradients(self, gradients: list[mx.nd.NDArray]) -> None:
-        """Replace each array by its sum over the ranks; one exchange, arrays of the same shapes on every rank."""
+        """Replace each array by its sum over the ranks; one exchange, arrays of the same shapes on every rank.
+
+        All are on one device. They take a way through host memory if Horovod cannot reach them there.
+        """
+        staged = must_be_staged(gradients[0].context, bool(self._hvd.nccl_built()))
+        if staged and not self._told_of_staging:
+            log.warning("gradients are staged through host memory: Horovod was built without NCCL")
+            self._told_of_staging = True
         with self._together():
-            self._hvd.grouped_allreduce_(gradients, op=self._hvd.Sum, name="gradients")
-            for gradient in gradients:
+            summed = [gradient.copyto(mx.cpu()) for gradient in gradients] if staged else gradients
+            self._hvd.grouped_allreduce_(summed, op=self._hvd.Sum, name="gradients")
+            for gradient, array in zip(gradients, summed):
+                if staged:
+                    array.copyto(gradient)
                 gradient.wait_to_read()
 
     def sum_counts(self, counts: np.ndarray) -> np.ndarray:
@@ -122,9 +136,38 @@ _SIGNS_OF_LOSS = (
 )
 
 
+def must_be_staged(context: mx.Context, with_nccl: bool) -> bool:
+    """Whether arrays on this device are out of the reach of a Horovod built with NCCL or without."""
+    return context.device_type == "gpu" and not with_nccl
+
+
 def connect() -> Solo | Horovod:
     """Horovod when horovodrun started this process, else one process alone."""
     return Horovod() if "HOROVOD_SIZE" in os.environ else Solo()
+
+
+def agree_on_device(comm: Solo | Horovod, context: mx.Context) -> None:
+    """Make sure that all ranks compute on devices of one kind, and that sums of gradients there are sums.
+
+    Every rank must call it. Raises JobError on all of them if either is wrong.
+    """
+    kinds = comm.gather_objects(context.device_type)
+    if len(set(kinds)) > 1:
+        on = {kind: ", ".join(str(rank) for rank, other in enumerate(kinds) if other == kind) for kind in set(kinds)}
+        raise JobError(
+            f"ranks {on['gpu']} would compute on a GPU and ranks {on['cpu']} on the CPU, and all would wait for the "
+            "slower; leave out hosts without a GPU for each of their ranks, or choose --train.device cpu"
+        )
+    # MXNet's part of Horovod can give means instead; gradients are divided once, by the global count.
+    found = mx.nd.array([comm.rank + 1, 1], ctx=context)
+    comm.sum_gradients([found])
+    num_ranks = comm.num_ranks
+    expected = [num_ranks * (num_ranks + 1) / 2, float(num_ranks)]
+    if found.asnumpy().tolist() != expected:
+        raise JobError(
+            f"Horovod adds up wrongly on {context}: {found.asnumpy().tolist()} instead of {expected}; build it again: "
+            "remove the environment and repeat make setup or make setup-gpu"
+        )
 
 
 def launched_rank() -> int:

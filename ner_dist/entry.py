@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import _thread
+import collections
 import logging
 import os
+import select
 import signal
 import sys
 import threading
@@ -22,10 +24,27 @@ _LET_RANK_0_SPEAK_S = 2.0
 # How long an interrupted rank may clean up, less than the launcher waits before it kills.
 _CLEAN_UP_S = 3.0
 
+
+class _Early(logging.Handler):
+    """Keeps what is logged before there is a log file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: collections.deque[logging.LogRecord] = collections.deque(maxlen=100)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
 log = logging.getLogger("ner_dist")
-# Until there is a log file, and beside it, only what _leave prints goes to the terminal.
-log.addHandler(logging.NullHandler())
+# Nothing that is logged goes to the terminal; _leave prints what is to be read there.
+_early = _Early()
+log.addHandler(_early)
 log.propagate = False
+
+
+# Of the standard output and error of a process.
+_OUTPUTS = (1, 2)
 
 
 def run_rank(action: Callable[[Any], None]) -> None:
@@ -35,6 +54,8 @@ def run_rank(action: Callable[[Any], None]) -> None:
         # Only now, because importing it imports MXNet, which reads the number of threads while loading.
         from ner_dist import comm as exchange
 
+        if "HOROVOD_RANK" in os.environ:
+            _watch_launcher()
         try:
             action(exchange.connect())
         except exchange.RankLost as error:
@@ -45,9 +66,9 @@ def run_rank(action: Callable[[Any], None]) -> None:
 
 def run_alone(action: Callable[[], object]) -> None:
     """Do `action()` in this process, without other ranks; it ends on failure as run_rank's does."""
-    environment.prepare()
-    _watch_signals()
     try:
+        environment.prepare()
+        _watch_signals()
         action()
     except UserError as error:
         _leave(1, str(error))
@@ -72,11 +93,18 @@ def refuse(message: str) -> None:
 
 
 def log_to(path: Path) -> None:
-    """Let this rank's log, and the traceback of whatever ends it, go to a file."""
+    """Let this rank's log, and the traceback of whatever ends it, go to a file.
+
+    Its directory is made, because rank 0 may have made it on another host that shares no file system with this one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
+    log.removeHandler(_early)
+    while _early.records:
+        handler.handle(_early.records.popleft())
 
 
 def _leave(code: int, message: str, everyone: bool = False) -> None:
@@ -109,9 +137,32 @@ def _watch_signals() -> None:
 
     def watch() -> None:
         signal.sigwait(signals)
-        _thread.interrupt_main()
-        time.sleep(_CLEAN_UP_S)
-        log.error("interrupted while waiting for other ranks")
-        os._exit(130)
+        _interrupt()
 
     threading.Thread(target=watch, name="signals", daemon=True).start()
+
+
+def _watch_launcher() -> None:
+    """End also when nobody reads this rank's output any more, which means that its launcher is gone.
+
+    Nothing else tells a rank that ssh started on another host: its connection ends, and no signal comes.
+    """
+    outputs = select.poll()
+    for output in _OUTPUTS:
+        # No events: only their errors, which are always told.
+        outputs.register(output, 0)
+
+    def watch() -> None:
+        outputs.poll()
+        log.error("the launcher of this rank is gone")
+        _interrupt()
+
+    threading.Thread(target=watch, name="launcher", daemon=True).start()
+
+
+def _interrupt() -> None:
+    """Interrupt the main thread, and end the process if that is of no use."""
+    _thread.interrupt_main()
+    time.sleep(_CLEAN_UP_S)
+    log.error("interrupted while waiting for other ranks")
+    os._exit(130)

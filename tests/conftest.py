@@ -16,6 +16,8 @@ from data_prep.write import build
 
 # Before anything imports MXNet, which reads it once; ranks that a test starts inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The tests are of the CPU, and should say nothing of a GPU that the machine may have.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 # The same examples in every run, and no limit on the time of one: the machine may be busy.
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from thread_comm import ThreadComm, on_ranks
 
-from ner_dist.comm import JobError, Solo, connect, on_every_rank, on_rank_0
+from ner_dist.comm import JobError, Solo, agree_on_device, connect, must_be_staged, on_every_rank, on_rank_0
 from ner_dist.errors import UserError
 
 
@@ -76,6 +76,37 @@ def test_what_is_no_mistake_of_the_user_is_not_hushed_up() -> None:
 
 def test_a_job_error_is_shown_without_a_traceback() -> None:
     assert issubclass(JobError, UserError)
+
+
+def test_only_gradients_on_a_gpu_without_nccl_go_through_host_memory() -> None:
+    ways = {(str(c), nccl): must_be_staged(c, nccl) for c in (mx.cpu(), mx.cpu(1), mx.gpu(0)) for nccl in (True, False)}
+    assert [way for way, staged in ways.items() if staged] == [("gpu(0)", False)]
+
+
+def test_ranks_on_gpus_and_on_the_cpu_are_refused_on_all_of_them() -> None:
+    def agree(comm: ThreadComm) -> str:
+        context = mx.gpu(0) if comm.rank in (0, 2) else mx.cpu()
+        return outcome(lambda: agree_on_device(comm, context), comm)  # type: ignore[arg-type]
+
+    (message,) = set(on_ranks(3, agree))
+    assert message.startswith("JobError ranks 0, 2 would compute on a GPU and ranks 1 on the CPU")
+
+
+def test_gradients_that_are_averaged_instead_of_summed_are_noticed_before_training() -> None:
+    class Averaging(ThreadComm):
+        def sum_gradients(self, gradients: list[mx.nd.NDArray]) -> None:
+            super().sum_gradients(gradients)
+            for gradient in gradients:
+                gradient /= self.num_ranks
+
+    def agree(comm: ThreadComm) -> str:
+        return outcome(lambda: agree_on_device(comm, mx.cpu()), comm)  # type: ignore[arg-type]
+
+    assert on_ranks(2, agree) == ["value None"] * 2
+    (message,) = set(on_ranks(2, lambda comm: agree(Averaging(comm.rank, comm.num_ranks, comm._meeting))))
+    assert message.startswith(
+        "JobError Horovod adds up wrongly on cpu(0): [1.5, 1.0] instead of [3.0, 2.0]; build it again"
+    )
 
 
 def test_one_process_alone_gets_back_what_it_gave(monkeypatch: pytest.MonkeyPatch) -> None:

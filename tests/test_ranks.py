@@ -263,6 +263,45 @@ def test_what_rank_0_does_has_its_outcome_on_all(exchanged: list[dict[str, Any]]
     assert on_all(exchanged, "rank 0 fails") == "JobError: rank 0 cannot"
 
 
+# --- Gradients that Horovod cannot reach where they are
+
+
+@pytest.fixture(scope="module")
+def exchanged_ways(
+    few_shards: Path, tiny_knobs: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[dict[str, np.ndarray]]]:
+    """By way, both ranks' states after the steps of drivers/staged.py, which are clipped; and of one process alone."""
+    folder = tmp_path_factory.mktemp("staged")
+    knobs = [*tiny_knobs, "--data.shards", few_shards, "--optimizer.clip_norm", 0.5, "--optimizer.name", "sgd"]
+    for command in (on_ranks(2, DRIVERS / "staged.py", *knobs), alone(DRIVERS / "staged.py", *knobs)):
+        finished = run(command, folder)
+        assert finished.code == 0, finished.err
+    ways = {"direct": 2, "staged": 2, "elsewhere": 2, "alone": 1}
+    return {way: [dict(np.load(folder / f"{way}-{r}.npz")) for r in range(number)] for way, number in ways.items()}
+
+
+def test_the_way_through_host_memory_gives_bitwise_the_same(
+    exchanged_ways: dict[str, list[dict[str, np.ndarray]]],
+) -> None:
+    expected, *others = [states for way in ("direct", "staged", "elsewhere") for states in exchanged_ways[way]]
+    assert len(others) == 5
+    for state in others:
+        assert state.keys() == expected.keys()
+        for name, array in expected.items():
+            np.testing.assert_array_equal(state[name], array, err_msg=name)
+
+
+def test_clipping_on_two_ranks_is_that_of_one_process_whatever_the_way(
+    exchanged_ways: dict[str, list[dict[str, np.ndarray]]],
+) -> None:
+    (alone,) = exchanged_ways["alone"]
+    assert alone["norms"].min() > 0.5, "some step was not clipped"
+    for states in exchanged_ways.values():
+        for state in states:
+            for name, array in alone.items():
+                np.testing.assert_allclose(state[name], array, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
 # --- Ranks that fail
 
 

@@ -198,7 +198,7 @@ TRAINING_MISTAKES = {
         "{lacking}/dev-00002.parquet: named by index.json but",
     ),
     "no dev split": ("--data.shards {no_dev}", "{no_dev}: has no dev split, which training needs"),
-    "no GPU": ("--data.shards {good} --train.device gpu", "a GPU was asked for: rank 0 of this host needs GPU 0"),
+    "no GPU": ("--data.shards {good} --train.device gpu", "a GPU was asked for, but "),
     "weight of no tag": (
         '--data.shards {good} --loss.weighting given --loss.weights {{"PRE":2}}',
         "--loss.weights: 'PRE' is neither O, a tag nor an entity type (O, B-",
@@ -218,7 +218,7 @@ SCORING_MISTAKES = {
     "a directory that is no run": ("{no_run}", "{no_run}/checkpoints/best: no checkpoint there"),
     "another corpus": ("{run} --shards {other}", "this run was trained on other shards than those in {other}"),
     "no shards": ("{run} --shards {absent}", "{absent}: the shard directory does not exist"),
-    "no GPU": ("{run} --device gpu", "needs GPU 0"),
+    "no GPU": ("{run} --device gpu", "a GPU was asked for, but "),
     "a file that cannot be written": ("{run} --conll {absent}/out", "{absent}/out could not be written (No such file"),
 }
 
