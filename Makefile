@@ -31,7 +31,8 @@ endif
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
-RUN = horovodrun -np $(NP) $(if $(HOSTS),--hostfile $(HOSTS))
+# What stands before training's arguments.
+TRAIN = $(if $(HOSTS),python -m launch ssh --hosts $(HOSTS) --np $(NP) --,horovodrun -np $(NP) python -m ner_dist.train)
 BUILD_OPTIONS = --format $(FORMAT) --num-shards $(NUM_SHARDS)
 
 .PHONY: help setup setup-gpu shards train demo test test-ranks test-hosts test-docs test-gpu lint docs bench seeds \
@@ -61,7 +62,7 @@ data/shards/index.json: | setup
 	launch/shards.sh data/synth data/shards --num-shards $(NUM_SHARDS) $(BUILD_ARGS)
 
 train: data/shards/index.json ## Train on NP=2 ranks [HOSTS=FILE] [ARGS="--config job/... --train.epochs 5"]
-	$(RUN) python -m ner_dist.train $(ARGS)
+	$(TRAIN) $(ARGS)
 
 runs/demo/result.json: data/shards/index.json
 	python -m ner_dist.train --config job/smoke.yaml --model.features '[caps]' --run $(@D)

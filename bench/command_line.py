@@ -26,7 +26,7 @@ def parser(module: str, about: str, example: str, knobs: bool = True) -> argpars
         allow_abbrev=False,
     )
     made.add_argument("--np", type=positive, default=1, metavar="N", help="ranks of a training (1)")
-    made.add_argument("--hostfile", help="the hosts of the ranks, as horovodrun takes it")
+    made.add_argument("--hostfile", help="the hosts of the ranks, as in launch/hosts.example")
     made.add_argument("--parallel", type=positive, default=1, metavar="K", help="trainings at the same time (1)")
     return made
 

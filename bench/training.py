@@ -117,7 +117,7 @@ class Trainings:
         told: epochs of before that are not to be told any more; all of them if not given. Raises UserError if another
         command trains the run.
         """
-        command = [*_launcher(self.layout), *TRAINER, *knobs, "--run", str(run), "--train.resume", "true"]
+        command = _command(self.layout, [*knobs, "--run", str(run), "--train.resume", "true"])
         mark = f"{os.getpid()}-{secrets.token_hex(8)}"
         with locked(log_path(run), str(run)) as log:
             header = {"date": f"{datetime.datetime.now():%Y-%m-%d %H:%M:%S}", "commit": commit()}
@@ -172,12 +172,14 @@ class Trainings:
             self._children.pop(run, None)
 
 
-def _launcher(layout: Layout) -> list[str]:
-    if layout.num_ranks == 1 and not layout.hostfile:
-        return []
+def _command(layout: Layout, arguments: list[str]) -> list[str]:
+    if layout.hostfile:
+        hosts = ["--hosts", layout.hostfile, "--np", str(layout.num_ranks)]
+        return [sys.executable, "-m", "launch", "ssh", *hosts, "--", *arguments]
+    if layout.num_ranks == 1:
+        return [*TRAINER, *arguments]
     # Beside the interpreter, so that it is that of the same environment.
-    command = [str(Path(sys.executable).parent / "horovodrun"), "-np", str(layout.num_ranks)]
-    return [*command, "--hostfile", layout.hostfile] if layout.hostfile else command
+    return [str(Path(sys.executable).parent / "horovodrun"), "-np", str(layout.num_ranks), *TRAINER, *arguments]
 
 
 def _threads(layout: Layout) -> dict[str, str]:

@@ -20,6 +20,7 @@ COMMANDS = (
     "data_prep/__main__.py",
     *(f"ner_dist/{name}.py" for name in ("train", "evaluate", "predict", "export", "serve", "report")),
     "bench/run.py",
+    "launch/__main__.py",
 )
 
 

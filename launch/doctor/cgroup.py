@@ -1,0 +1,60 @@
+"""The limits that a container or a batch system has put on this process: of both versions of Linux' cgroups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from launch.doctor.machine import Machine
+
+
+def _groups(machine: Machine, controller: str) -> Iterator[str]:
+    """The folders of this process' group and those above it, up to the root.
+
+    Within a container the paths that the kernel tells may not exist; the root is then the container's own group.
+    """
+    for line in machine.text("/proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and controller not in controllers.split(","):
+            continue
+        base = f"/sys/fs/cgroup/{controllers}" if controllers else "/sys/fs/cgroup"
+        parts = [part for part in path.split("/") if part]
+        for depth in range(len(parts), -1, -1):
+            yield "/".join([base, *parts[:depth]])
+
+
+def _number(text: str) -> int | None:
+    """A limit; none if it is not there, unlimited, or what version 1 says instead of unlimited."""
+    word = text.strip()
+    return int(word) if word.isdigit() and int(word) < 1 << 60 else None
+
+
+def cpu_quota(machine: Machine) -> float | None:
+    """How many cores' worth of time this process may take; None without a limit."""
+    quotas = []
+    for group in _groups(machine, "cpu"):
+        both = machine.text(f"{group}/cpu.max").split()
+        if not both:
+            both = [
+                machine.text(f"{group}/cpu.cfs_quota_us").strip(),
+                machine.text(f"{group}/cpu.cfs_period_us").strip(),
+            ]
+        if len(both) == 2 and both[0].isdigit() and both[1].isdigit() and int(both[1]):
+            quotas.append(int(both[0]) / int(both[1]))
+    return min(quotas, default=None)
+
+
+def memory_left(machine: Machine) -> tuple[int, str] | None:
+    """Bytes that the narrowest group leaves, not counting cached files, and the file of its limit; None without one."""
+    left = []
+    for group in _groups(machine, "memory"):
+        for limit_name, usage_name, cached in (
+            ("memory.max", "memory.current", "inactive_file"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        ):
+            limit = _number(machine.text(f"{group}/{limit_name}"))
+            if limit is None:
+                continue
+            used = _number(machine.text(f"{group}/{usage_name}")) or 0
+            statistics = dict(line.split()[:2] for line in machine.text(f"{group}/memory.stat").splitlines())
+            left.append((limit - max(0, used - int(statistics.get(cached, "0"))), f"{group}/{limit_name}"))
+    return min(left, default=None)

@@ -1,0 +1,147 @@
+"""The doctor's command: what it prints, its exit code, its needing no package, and a test of every failure."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doctor import ask, follow, provokes
+from processes import ROOT, alone, run
+
+from launch.doctor import Options, examine
+from launch.doctor.examination import CHECKS, HOST_CHECKS, made
+from launch.doctor.finding import Finding, fail, ok, skip, warn
+from launch.doctor.machine import Machine
+from launch.doctor.report import finding_lines, total_line
+
+FILES = sorted(path.stem for path in (ROOT / "tests").glob("test_doctor*.py"))
+
+
+def complaints(check: Any) -> set[str]:
+    """Whether a check can fail or warn: the calls in its own function."""
+    tree = ast.parse(Path(sys.modules[check.__module__].__file__ or "").read_text(encoding="utf-8"))
+    (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == check.__name__]
+    return {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and node.id in ("fail", "warn")}
+
+
+def test_every_check_that_complains_is_provoked_and_its_advice_followed() -> None:
+    provoked: set[str] = set()
+    for name in FILES:
+        for test in vars(importlib.import_module(name)).values():
+            provoked |= set(getattr(test, "provokes", ()))
+    complaining = {name for name, check in {**CHECKS, **HOST_CHECKS}.items() if complaints(check)}
+    assert complaining == {*CHECKS, *HOST_CHECKS}
+    assert provoked - {"itself"} == complaining
+
+
+def test_a_check_that_is_added_is_asked_for_its_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CHECKS, "new", CHECKS["python"])
+    with pytest.raises(AssertionError):
+        test_every_check_that_complains_is_provoked_and_its_advice_followed()
+
+
+@provokes("itself")
+def test_a_check_that_fails_itself_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(machine: Machine, options: Options) -> Finding:
+        raise RuntimeError("no\nway")
+
+    found = made("limits", broken, Machine(), Options())
+    assert (found.status, found.found) == ("FAIL", "the check itself failed: RuntimeError: no")
+    said = follow(found._replace(fix=f"cd {ROOT}\n{found.fix.replace('python', sys.executable, 1)}"), ROOT)
+    assert json.loads(said)["totals"]["FAIL"] == 0
+    monkeypatch.setitem(CHECKS, "limits", broken)
+    others = examine(Options(only=("limits", "platform")))
+    assert [each.status for each in others] == ["ok", "FAIL"]
+
+
+def test_lines_are_read_by_people(tmp_path: Path) -> None:
+    words = ["--only", "platform", "limits", "run-disk", "--run", str(tmp_path)]
+    done = run(alone("launch", "doctor", *words), ROOT)
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    assert [line.split()[:2] for line in lines[:3]] == [["ok", "platform"], ["ok", "limits"], ["ok", "run-disk"]]
+    assert lines[3:] == ["3 checks: 3 ok"]
+    assert done.err == ""
+
+
+@pytest.mark.parametrize(("run_directory", "code"), [("runs", 0), ("runs/file/deeper", 1)])
+def test_the_exit_code_tells_of_failures(tmp_path: Path, run_directory: str, code: int) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "file").touch()
+    done = run(alone("launch", "doctor", "--only", "run-disk", "--run", str(tmp_path / run_directory)), ROOT)
+    assert done.code == code
+    assert done.out.splitlines()[-1] == ("1 checks: 1 ok" if code == 0 else "1 checks: 0 ok, 1 FAILED")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [(["--only", "no-such"], "there is no check 'no-such'"), (["--np", "0"], "--np is 0, expected a number above 0")],
+)
+def test_wrong_options_are_refused_in_a_sentence(words: list[str], told: str) -> None:
+    done = run(alone("launch", "doctor", *words), ROOT)
+    assert (done.code, done.out) == (2, "")
+    assert done.errors[0].startswith("error: ")
+    assert told in done.errors[0]
+
+
+def test_json_tells_the_same(tmp_path: Path) -> None:
+    done = run(alone("launch", "doctor", "--only", "threads", "--json", "-np", "1"), ROOT, OMP_NUM_THREADS="64")
+    record = json.loads(done.out)
+    (finding,) = record["findings"]
+    assert (finding["name"], finding["status"]) == ("threads", "warn")
+    assert finding["fix"].startswith("export OMP_NUM_THREADS=")
+    assert record["totals"] == {"ok": 0, "warn": 1, "FAIL": 0, "skip": 0}
+    # Warnings do not fail.
+    assert done.code == 0
+
+
+def test_the_layout_is_this() -> None:
+    found = [
+        ok("one", "good"),
+        warn("another", "word " * 12, "first command", "second command"),
+        fail("x", "bad", "# nothing to type"),
+        skip("y", "not here"),
+    ]
+    lines = [line for each in found for line in finding_lines(each, 8, False, 70)]
+    assert lines == [
+        "ok    one       good",
+        "warn  another   word word word word word word word word word word word",
+        "                word",
+        "                fix: first command",
+        "                     second command",
+        "FAIL  x         bad",
+        "                fix: # nothing to type",
+        "skip  y         not here",
+    ]
+    assert total_line(found) == "4 checks: 1 ok, 1 warning, 1 FAILED, 1 skipped"
+    assert finding_lines(found[2], 1, True, 70)[0] == "\033[31;1mFAIL\033[0m  x  bad"
+
+
+def test_no_package_is_needed(tmp_path: Path) -> None:
+    # -S: without site-packages; what would be imported from there cannot be.
+    words = ["--json", "--shards", str(tmp_path), "--run", str(tmp_path)]
+    command = [sys.executable, "-S", "-m", "launch", "doctor", *words]
+    done = subprocess.run(command, cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    found = {each["name"]: Finding(**each) for each in json.loads(done.stdout)["findings"]}
+    assert list(found) == list(CHECKS)
+    assert not [each for each in found.values() if "the check itself failed" in each.found]
+    assert "lacks mxnet, horovod, numpy" in found["packages"].found
+    assert found["limits"].status == "ok"
+
+
+@pytest.mark.ranks
+def test_this_machine_is_fit_for_tests(synth_shards: Path, tmp_path: Path) -> None:
+    # What tests of failures find good afterwards costs seconds; that of horovod needs root.
+    costly = {"mxnet", *(["horovod"] if os.geteuid() == 0 else [])}
+    names = [name for name in CHECKS if name not in costly]
+    found = ask("--shards", str(synth_shards), "--run", str(tmp_path), "--only", *names)
+    assert list(found) == names
+    assert [each for each in found.values() if each.status == "FAIL"] == []

@@ -1,0 +1,112 @@
+"""The doctor's checks of Horovod and NCCL, with a horovodrun of the tests: each failure, and its advice followed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from doctor import debian, distribution, follow, program, provokes, write
+
+from launch.doctor import ranks, software
+from launch.doctor.machine import Machine, Options
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with an environment of its own."""
+    monkeypatch.setattr(software, "PROJECT", tmp_path)
+    write(tmp_path, ".venv/ready", "")
+    return tmp_path
+
+
+def with_launcher(folder: Path, script: str, **variables: str) -> Machine:
+    """A machine with a horovodrun of its own."""
+    python = folder / ".venv" / "bin" / "python"
+    python.parent.mkdir(exist_ok=True)
+    if not python.exists():
+        python.symlink_to(sys.executable)
+    (python.parent / "horovodrun").write_text(f"#!/bin/bash\n{script}\n")
+    (python.parent / "horovodrun").chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HOROVOD_")}
+    return debian(
+        folder, python=str(python), environment={**environment, **variables}, resolve=lambda name: ["10.0.0.1"]
+    )
+
+
+@provokes("horovod")
+def test_variables_of_another_job_are_unset(project: Path) -> None:
+    script = 'if [ "$HOROVOD_CONTROLLER" = mpi ]; then echo "RuntimeError: no MPI here" >&2; exit 1; fi'
+    machine = with_launcher(project, script, HOROVOD_CONTROLLER="mpi")
+    found = ranks.horovod(machine, Options())
+    assert (found.found, found.fix) == (
+        "2 ranks do not work together: RuntimeError: no MPI here",
+        "unset HOROVOD_CONTROLLER",
+    )
+    unset = follow(found._replace(fix=f"{found.fix}\nenv"), project, HOROVOD_CONTROLLER="mpi")
+    left = dict(line.split("=", 1) for line in unset.splitlines() if line.startswith("HOROVOD_"))
+    assert ranks.horovod(with_launcher(project, script, **left), Options()).status == "ok"
+
+
+@provokes("horovod")
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("sleep 60", "2 ranks did not add up anything within 0.5 s, -np 2 hangs"),
+        (
+            "echo '[1]<stderr>:verify: the sum of counts is 3' >&2; exit 1",
+            "2 ranks do not work together: the sum of counts is 3",
+        ),
+        ("exit 7", "2 ranks do not work together: horovodrun ended with code 7"),
+        ("rm", "there is no horovodrun beside Python"),
+    ],
+)
+def test_a_horovod_that_does_not_work_is_built_anew(
+    project: Path, monkeypatch: pytest.MonkeyPatch, script: str, told: str
+) -> None:
+    monkeypatch.setattr(ranks, "TIMEOUT_S", 0.5 if "sleep" in script else 60)
+    machine = with_launcher(project, script)
+    launcher = project / ".venv" / "bin" / "horovodrun"
+    if script == "rm":
+        launcher.unlink()
+        machine = debian(project, python=machine.python, environment={"PATH": "/none"})
+    found = ranks.horovod(machine, Options())
+    assert (found.status, found.found) == ("FAIL", told)
+    monkeypatch.setattr(ranks, "TIMEOUT_S", 60)
+    # make setup, or pip where only the launcher is lacking, puts another one there.
+    mended = f"printf '#!/bin/bash\\n' > {launcher}; chmod +x {launcher}"
+    (project / ".venv" / "bin" / "python").unlink()
+    program(project, "python", f'[ "$1 $2" = "-m pip" ]; [ $3 = uninstall ] || {{ {mended}; }}')
+    (project / ".venv" / "bin" / "python").symlink_to(project / "stand-ins" / "python")
+    follow(found, project, program(project, "make", f"[ $1 = setup ]; [ ! -e .venv/ready ]; {mended}"))
+    assert ranks.horovod(machine, Options()).status == "ok"
+
+
+@provokes("nccl")
+def test_horovod_is_built_with_nccl(project: Path) -> None:
+    site = project / "site"
+    distribution(site, "mxnet-cu117", "1.9.1")
+    write(site, "horovod/__init__.py", "")
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    python = project / ".venv-gpu" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    machine = debian(project, python=str(python), places=(str(site),), environment=environment)
+    write(project, ".venv-gpu/ready", "")
+    # First it cannot be imported at all, then it has no NCCL, then it has.
+    for expected, next_version in (("FAIL", 0), ("warn", 21403)):
+        found = ranks.nccl(machine, Options())
+        assert found.status == expected
+        code = f"def nccl_built(): return {next_version}"
+        built = f"echo '{code}' > {site}/horovod/mxnet.py; rm -rf {site}/horovod/__pycache__"
+        program(project, "apt-get", '[ "$*" = "install -y nvidia-cuda-toolkit gcc-11 g++-11" ]')
+        programs = program(
+            project, "make", f"[ $1 = setup-gpu ]; [ ! -e .venv-gpu/ready ]; {built}; touch .venv-gpu/ready"
+        )
+        follow(found, project, programs)
+    assert ranks.nccl(machine, Options()).found == "Horovod is built with NCCL 2.14.3"
+
+
+def test_nccl_is_nothing_for_the_cpu(tmp_path: Path) -> None:
+    assert ranks.nccl(Machine(places=()), Options()).status == "skip"
