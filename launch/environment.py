@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any, NamedTuple
 
-from launch import gpu, python_environment
+from launch import cgroup, gpu, python_environment
 from ner_dist.errors import UserError
 
 
@@ -31,10 +31,13 @@ def prepare() -> int:
     # The cores this process may use, which a container or a batch system may have narrowed.
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
     local_ranks = int(os.environ.get("HOROVOD_LOCAL_SIZE", "1"))
-    share = max(1, len(cores) // local_ranks)
+    # What a container may take of their time, which no affinity shows.
+    quota = cgroup.cpu_quota()
+    num_cores = len(cores) if quota is None else min(len(cores), int(quota))
+    share = max(1, num_cores // local_ranks)
     threads = os.environ.setdefault("OMP_NUM_THREADS", str(share))
     # Cores that someone has narrowed may be a rank's own already, and stay as they are.
-    all_mine_to_share = len(cores) == os.cpu_count() and local_ranks * share <= len(cores)
+    all_mine_to_share = num_cores == os.cpu_count() and local_ranks * share <= num_cores
     if local_ranks > 1 and all_mine_to_share and int(threads.split(",")[0]) <= share:
         _bind(cores, share)
     # Operators are so short that a thread which sleeps in between wakes up too late: two were slower than one. But

@@ -40,7 +40,9 @@ def test_threads_keep_to_a_quota_of_time(tmp_path: Path, file: str, text: str) -
     write(tmp_path, "proc/self/cgroup", "4:cpu,cpuacct:/docker/1\n" if version_1 else "0::/job/step\n")
     write(tmp_path, file, text)
     write(tmp_path, "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n")
-    found = resources.threads(Machine(root=tmp_path, cores=8, environment={}), Options(np=2))
+    assert resources.threads(Machine(root=tmp_path, cores=8, environment={}), Options(np=2)).status == "ok"
+    machine = Machine(root=tmp_path, cores=8, environment={"OMP_NUM_THREADS": "4"})
+    found = resources.threads(machine, Options(np=2))
     assert (found.status, "on 2 cores of 8 (a quota)" in found.found) == ("warn", True), found
     name, value = found.fix.removeprefix("export ").split("=")
     assert resources.threads(Machine(root=tmp_path, cores=8, environment={name: value}), Options(np=2)).status == "ok"

@@ -15,7 +15,7 @@ import pytest
 from fake_driver import make_driver, with_driver
 from processes import ROOT, alone, run
 
-from launch import gpu, python_environment
+from launch import cgroup, gpu, python_environment
 from launch.environment import DeviceError, choose_device, prepare
 from ner_dist.errors import UserError
 
@@ -35,6 +35,7 @@ def cores(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     def set_cores(number: int) -> None:
         monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(number)))
         monkeypatch.setattr(os, "cpu_count", lambda: number)
+        monkeypatch.setattr(cgroup, "cpu_quota", lambda: None)
         monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cores: BOUND.append(list(cores)))
 
     BOUND.clear()
@@ -59,6 +60,17 @@ def test_ranks_share_the_cores_of_their_host(
     assert os.environ["OMP_NUM_THREADS"] == str(expected)
     assert os.environ["OMP_WAIT_POLICY"] == ("ACTIVE" if local_ranks in (None, 1) else "PASSIVE")
     assert int(os.environ["MXNET_MKLDNN_CACHE_NUM"]) > 0
+
+
+@pytest.mark.parametrize(("quota", "expected"), [(None, 4), (8.0, 4), (3.9, 1), (0.5, 1)])
+def test_ranks_share_what_a_container_leaves_them_and_are_not_bound_then(
+    cores: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, quota: float | None, expected: int
+) -> None:
+    cores(8)
+    monkeypatch.setattr(cgroup, "cpu_quota", lambda: quota)
+    monkeypatch.setenv("HOROVOD_LOCAL_SIZE", "2")
+    assert prepare() == expected
+    assert bool(BOUND) == (expected == 4)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import math
 import resource
 from collections.abc import Callable
 
-from launch.doctor.cgroup import cpu_quota, memory_left
+from launch.cgroup import cpu_quota, memory_left
 from launch.doctor.finding import Finding, fail, ok, warn
 from launch.doctor.machine import Machine, Options
 from launch.doctor.shard_set import ShardSet, read_shard_set
@@ -35,7 +35,7 @@ def local_ranks(machine: Machine, options: Options) -> int:
 def threads(machine: Machine, options: Options) -> Finding:
     """Threads of all ranks against the cores that this process may use."""
     ranks = local_ranks(machine, options)
-    quota = cpu_quota(machine)
+    quota = cpu_quota(machine.text)
     cores = machine.cores if quota is None else min(machine.cores, max(1, math.floor(quota)))
     share = max(1, cores // ranks)
     limited = f" of {machine.cores} (a quota)" if cores < machine.cores else ""
@@ -43,8 +43,7 @@ def threads(machine: Machine, options: Options) -> Finding:
     told = machine.environment.get("OMP_NUM_THREADS")
     if told is not None and not told.split(",")[0].strip().isdigit():
         return fail("threads", f"OMP_NUM_THREADS is {told!r}, expected a number", f"export OMP_NUM_THREADS={share}")
-    # What launch.environment takes without being told: it does not know of quotas.
-    each = int(told.split(",")[0]) if told else max(1, machine.cores // ranks)
+    each = int(told.split(",")[0]) if told else share
     if each * ranks > cores and each > share:
         found = f"{what} would have {each} threads each and wait for one another: several times slower"
         return warn("threads", found, f"export OMP_NUM_THREADS={share}")
@@ -63,7 +62,7 @@ def memory(machine: Machine, options: Options) -> Finding:
     needed = ranks * each + 2 * data.held_bytes
     lines = dict(line.split(":")[:2] for line in machine.text("/proc/meminfo").splitlines() if ":" in line)
     free = int(lines.get("MemAvailable", "0").split()[0]) << 10
-    limit = memory_left(machine)
+    limit = memory_left(machine.text)
     limited = limit is not None and limit[0] < free
     if limit is not None and limited:
         free = max(0, limit[0])

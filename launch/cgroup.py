@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from launch.doctor.machine import Machine
+# Gives the text of a file, empty if it is not there.
+Read = Callable[[str], str]
 
 
-def _groups(machine: Machine, controller: str) -> Iterator[str]:
+def of_this_machine(path: str) -> str:
+    """The text of a file of the system, empty if it is not there or not for us."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _groups(read: Read, controller: str) -> Iterator[str]:
     """The folders of this process' group and those above it, up to the root.
 
     Within a container the paths that the kernel tells may not exist; the root is then the container's own group.
     """
-    for line in machine.text("/proc/self/cgroup").splitlines():
+    for line in read("/proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and controller not in controllers.split(","):
             continue
@@ -28,33 +38,33 @@ def _number(text: str) -> int | None:
     return int(word) if word.isdigit() and int(word) < 1 << 60 else None
 
 
-def cpu_quota(machine: Machine) -> float | None:
+def cpu_quota(read: Read = of_this_machine) -> float | None:
     """How many cores' worth of time this process may take; None without a limit."""
     quotas = []
-    for group in _groups(machine, "cpu"):
-        both = machine.text(f"{group}/cpu.max").split()
+    for group in _groups(read, "cpu"):
+        both = read(f"{group}/cpu.max").split()
         if not both:
             both = [
-                machine.text(f"{group}/cpu.cfs_quota_us").strip(),
-                machine.text(f"{group}/cpu.cfs_period_us").strip(),
+                read(f"{group}/cpu.cfs_quota_us").strip(),
+                read(f"{group}/cpu.cfs_period_us").strip(),
             ]
         if len(both) == 2 and both[0].isdigit() and both[1].isdigit() and int(both[1]):
             quotas.append(int(both[0]) / int(both[1]))
     return min(quotas, default=None)
 
 
-def memory_left(machine: Machine) -> tuple[int, str] | None:
+def memory_left(read: Read = of_this_machine) -> tuple[int, str] | None:
     """Bytes that the narrowest group leaves, not counting cached files, and the file of its limit; None without one."""
     left = []
-    for group in _groups(machine, "memory"):
+    for group in _groups(read, "memory"):
         for limit_name, usage_name, cached in (
             ("memory.max", "memory.current", "inactive_file"),
             ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
         ):
-            limit = _number(machine.text(f"{group}/{limit_name}"))
+            limit = _number(read(f"{group}/{limit_name}"))
             if limit is None:
                 continue
-            used = _number(machine.text(f"{group}/{usage_name}")) or 0
-            statistics = dict(line.split()[:2] for line in machine.text(f"{group}/memory.stat").splitlines())
+            used = _number(read(f"{group}/{usage_name}")) or 0
+            statistics = dict(line.split()[:2] for line in read(f"{group}/memory.stat").splitlines())
             left.append((limit - max(0, used - int(statistics.get(cached, "0"))), f"{group}/{limit_name}"))
     return min(left, default=None)
