@@ -80,6 +80,9 @@ test-ranks: setup ## Only the tests that start several ranks
 test-hosts: setup ## Only the tests of several hosts: network namespaces with sshd on this machine; need root
 	python -m pytest -m hosts $(ARGS)
 
+test-docs: setup ## Only the pages of docs/ at full size, every command of them
+	python -m pytest -m docs $(ARGS)
+
 test-gpu: setup setup-gpu ## Only the tests of .venv-gpu, which need no GPU
 	python -m pytest -m gpu_env $(ARGS)
 
@@ -87,6 +90,9 @@ lint: setup ## Style, format and types
 	ruff check .
 	ruff format --check .
 	mypy
+
+docs: setup ## Pages in docs/_build/html; warnings are errors
+	python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 bench: setup ## Benchmarks, as ratios
 	python -m bench.run $(ARGS)

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 import yaml
-from processes import ROOT, alone, run
+from processes import ROOT
+from shown_commands import JOBS, KNOBS, SECTIONS, check, commands, documented, entry_points, help_of, helps
 
 from ner_dist import config
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-JOBS = sorted((ROOT / "job").glob("*.yaml"))
-KNOBS = set(config.flat(config.Config()))
-SECTIONS = "data|loss|model|optimizer|train"
-
-
-def commands(text: str) -> list[list[str]]:
-    """The words of each command in lines of shell: without comments and assignments, split at && and ;."""
-    found = []
-    for line in text.replace("\\\n", " ").splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-        lexer.whitespace_split = True
-        words: list[str] = []
-        for word in [*lexer, ";"]:
-            if set(word) <= set("&;|"):
-                found.append(words)
-                words = []
-            elif words or not re.fullmatch(r"\w+=.*", word):
-                words.append(word)
-    return [words for words in found if words]
 
 
 def head(path: Path) -> str:
@@ -53,77 +32,6 @@ JOB_COMMANDS = {
     for path in JOBS
 }
 COMMANDS = [*README_COMMANDS, *(words for found in JOB_COMMANDS.values() for words in found)]
-
-
-@functools.cache
-def help_of(*command: str) -> str:
-    finished = run(alone(*command, "--help"), ROOT)
-    assert (finished.code, finished.err) == (0, "")
-    return finished.out
-
-
-def entry_points() -> list[str]:
-    """Modules that the user starts, and that have options of their own."""
-    found = ["data_prep"]
-    for room in ("ner_dist", "bench", "job"):
-        for path in sorted((ROOT / room).glob("*.py")):
-            text = path.read_text(encoding="utf-8")
-            if 'if __name__ == "__main__":' in text and (room == "ner_dist" or "ArgumentParser(" in text):
-                found.append(f"{room}.{path.stem}")
-    return found
-
-
-def helps() -> str:
-    """All that --help has to say anywhere."""
-    subcommands = re.search(r"^ +\{?(\w+(?:,\w+)*)\}?", help_of("data_prep"), re.M)
-    assert subcommands
-    names = re.findall(r"python -m data_prep (\w+)", help_of("data_prep"))
-    texts = [help_of(module) for module in entry_points()]
-    return "\n".join([*texts, *(help_of("data_prep", name) for name in sorted(set(names)))])
-
-
-def documented(option: str, text: str) -> bool:
-    return re.search(rf"(?<![\w-]){re.escape(option)}(?![\w.-])", text) is not None
-
-
-def check_python(words: list[str]) -> None:
-    """`python -m MODULE ARGUMENT...`: the module is there, and its help knows each option."""
-    assert words[1] == "-m", words
-    module, arguments = words[2], words[3:]
-    assert importlib.util.find_spec(module), module
-    command = (module, arguments[0]) if module == "data_prep" and not arguments[0].startswith("-") else (module,)
-    for argument in arguments:
-        if argument.startswith("--"):
-            assert documented(argument.split("=")[0], help_of(*command)), f"{argument} in {words}"
-    for option, value in zip(arguments, arguments[1:]):
-        if option == "--config":
-            assert (ROOT / value).is_file(), f"{value} in {words}"
-
-
-def check_make(words: list[str]) -> None:
-    """`make TARGET... VARIABLE=VALUE...`: the Makefile has them all."""
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for word in words[1:]:
-        variable = re.fullmatch(r"([A-Z]\w*)=(.*)", word)
-        if variable:
-            assert re.search(rf"\$\({variable[1]}\)|ifdef {variable[1]}\b|\$\(or \$\({variable[1]}\)", makefile), word
-            for knob in re.findall(rf"--((?:{SECTIONS})\.\w+)", variable[2]):
-                assert knob in KNOBS
-        else:
-            assert re.search(rf"^{re.escape(word)}(?: [\w-]+)*:(?!=)", makefile, re.M), f"no target {word}"
-
-
-def check(words: list[str]) -> None:
-    if words[0] == "horovodrun":
-        at = words.index("python")
-        for option, value in zip(words[1:at:2], words[2:at:2]):
-            assert option in ("-np", "--hostfile"), words
-            assert value.isdigit() if option == "-np" else (ROOT / value).is_file(), words
-        check_python(words[at:])
-    elif words[0] == "python":
-        check_python(words)
-    elif words[0] == "make":
-        check_make(words)
 
 
 def test_readme_shows_how_to_train_prepare_and_score() -> None:
