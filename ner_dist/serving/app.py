@@ -124,8 +124,10 @@ async def _find(batcher: Batcher, items: list[Item], request: Request, until_s: 
             raise ClientDisconnect
         raise Refused(503, "this took too long, as there is much to do; ask again in a second")
     finally:
-        tagging.cancel()
         gone.cancel()
+        # Its texts are out of the queue before the client hears that they were given up.
+        if tagging.cancel():
+            await asyncio.wait({tagging})
 
 
 def _answer(wanted: Wanted, found: Sequence[Document]) -> dict[str, Any]:
