@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-# Gives the text of a file, empty if it is not there.
-Read = Callable[[str], str]
+if TYPE_CHECKING:
+    # Gives the text of a file, empty if it is not there. Python 3.8, which the doctor turns away, cannot say this.
+    Read = Callable[[str], str]
 
 
 def of_this_machine(path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import difflib
 import importlib
 import os
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_settings
 
+from launch.complaints import explain
 from launch.errors import UsageError
 from ner_dist import completion
 from ner_dist import config as knobs
@@ -84,7 +86,7 @@ class Call(NamedTuple):
 
     command: str
     module: ModuleType
-    # Of the class that the command names; or, if its module has add_arguments, a namespace.
+    # Of the class that the command names.
     options: Any
     # What followed --.
     training: list[str]
@@ -94,7 +96,7 @@ class Call(NamedTuple):
 
 
 def parse(argv: list[str]) -> Call:
-    """Raises UsageError in one sentence for what the command line gets wrong; --help exits."""
+    """All commands but the doctor. Raises UsageError in one sentence for what is wrong; --help exits."""
     if "_ARGCOMPLETE" in os.environ:
         _complete()
     own, training = _split(argv)
@@ -103,23 +105,24 @@ def parse(argv: list[str]) -> Call:
         _overview().parse_args([name])
     if name not in COMMANDS:
         raise UsageError(f"{_asked(name)}, expected one of {', '.join(COMMANDS)}; see {_PROG} --help")
-    command = COMMANDS[name]
-    if training and not command.trains:
-        raise UsageError(f"{name} trains nothing, so nothing may follow --; leave out {' '.join(training)!r}")
-    module = importlib.import_module(command.module)
-    parser = _parser(name, module)
+    module = importlib.import_module(COMMANDS[name].module)
+    kind = getattr(module, COMMANDS[name].options)
+    parser = _parser(name, kind)
     try:
-        parsed = parser.parse_args(rest)
+        values = parser.parse_args(rest).as_dict()
     except argparse.ArgumentError as error:
-        raise UsageError(_explain(str(error), name, parser)) from error
-    values = parsed.as_dict()
-    out, submit = values.pop("out", None), bool(values.pop("submit", False))
-    if not command.writes:
-        out, submit = None, False
-        values = parsed.as_dict()
-    values.pop("settings", None)
-    options = parsed if hasattr(module, "add_arguments") else getattr(module, command.options)(**values)
-    return Call(name, module, options, training, out, submit)
+        raise UsageError(explain(str(error), name, parser)) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name}: the file of --settings is not UTF-8; save it as such") from error
+    options = {field.name: values[field.name] for field in dataclasses.fields(kind)}
+    for knob, value in options.items():
+        # jsonargparse takes null for whatever type.
+        if value is None:
+            raise UsageError(f"{name}: {knob} is null, expected a value; leave its line out to keep the default")
+    out = values.get("out")
+    if out == "":
+        raise UsageError(f"{name}: --out is empty, expected the file to write")
+    return Call(name, module, kind(**options), training, out, bool(values.get("submit")))
 
 
 def _split(argv: list[str]) -> tuple[list[str], list[str]]:
@@ -152,29 +155,27 @@ def _overview() -> argparse.ArgumentParser:
     return parser
 
 
-def _parser(name: str, module: ModuleType) -> ArgumentParser:
-    """The options of one command."""
+def _parser(name: str, kind: type) -> ArgumentParser:
+    """The options of one command, those of its class and what is common to commands that write."""
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
     command = COMMANDS[name]
     parser = ArgumentParser(
         prog=f"{_PROG} {name}",
-        usage=f"{_PROG} {name} [options]{' [-- TRAIN ARGUMENTS]' if command.trains else ''}",
+        usage=f"{_PROG} {name} [options] [-- TRAIN ARGUMENTS]",
         description=f"{command.summary[0].upper()}{command.summary[1:]}.",
-        epilog=f"Example:\n  {command.examples}{_TRAINING if command.trains else ''}",
+        epilog=f"Example:\n  {command.examples}{_TRAINING}",
         formatter_class=_Help,
         exit_on_error=False,
         allow_abbrev=False,
+        # It would have to be told which of its options belong into a file.
+        print_config=None,
     )
     if command.writes:
         parser.add_argument("--settings", action="config", help="File of these options in YAML.")
         parser.add_argument("--out", type=str, help="File to write, whole or not at all; without it the text is shown.")
     if name == "slurm":
         parser.add_argument("--submit", action="store_true", help="Give the script to sbatch.")
-    if hasattr(module, "add_arguments"):
-        module.add_arguments(parser)
-        return parser
-    options = getattr(module, command.options)
-    parser.add_class_arguments(options, as_group=False)
+    parser.add_class_arguments(kind, as_group=False)
     _dash(parser)
     return parser
 
@@ -190,29 +191,6 @@ def _dash(parser: ArgumentParser) -> None:
             parser._option_string_actions[dashed] = action
 
 
-def _explain(message: str, name: str, parser: ArgumentParser) -> str:
-    """jsonargparse's complaint as one sentence, with the nearest option if one is unknown."""
-    message = re.sub(r"\s+", " ", message).strip().rstrip(".")
-    message = re.sub(r"(?:<class '(\w+)'>|typing\.)", r"\1", message)
-    message = re.sub(r'^Parser key "([\w.]+)": ', lambda key: f"--{key[1].replace('_', '-')}: ", message)
-    message = re.sub(r"Does not validate .* Errors: (.*) Given value type: \w+ Given value: ", _either, message)
-    unknown = re.search(r"[Uu]nrecognized arguments: (\S+)|Option '([\w.\-]+)' is not accepted", message)
-    if unknown:
-        word = unknown[1] or unknown[2]
-        options = [option for action in parser._actions for option in action.option_strings]
-        near = difflib.get_close_matches(f"--{word.lstrip('-')}", options, n=1)
-        knob = word.lstrip("-").split("=")[0] in {*knobs.flat(knobs.Config()), "config"} and COMMANDS[name].trains
-        advice = "what is for training follows --" if knob else f"did you mean {near[0]}?" if near else ""
-        return f"{name} has no option {word}; {advice or f'see {_PROG} {name} --help'}"
-    return f"{message}; see {_PROG} {name} --help"
-
-
-def _either(complaint: re.Match[str]) -> str:
-    """What was expected, of jsonargparse's list of all that was tried."""
-    kinds = [kind for kind in re.findall(r"Expected an? (\w+)", complaint[1]) if kind != "NoneType"]
-    return f"Expected a {' or '.join(kinds)}. Got value: "
-
-
 def _complete() -> None:
     """Answer the shell, which tells in COMP_LINE what has been typed; ends the process."""
     words = os.environ.get("COMP_LINE", "")[: int(os.environ.get("COMP_POINT", "0"))].split(" ")
@@ -222,11 +200,13 @@ def _complete() -> None:
     if name not in COMMANDS:
         completion.complete(_overview())
         return
-    if "--" in words[first:-1] and COMMANDS[name].trains:
-        os.environ["_ARGCOMPLETE"] = str(words.index("--", first) + 1)
+    module = importlib.import_module(COMMANDS[name].module)
+    trains = "--" in words[first:-1] and COMMANDS[name].trains
+    os.environ["_ARGCOMPLETE"] = str((words.index("--", first) if trains else first) + 1)
+    if name == "doctor":
+        completion.complete(module.parser())
+    elif trains:
         # jsonargparse answers by itself, here and below.
         knobs.parse([])
-        return
-    os.environ["_ARGCOMPLETE"] = str(first + 1)
-    module = importlib.import_module(COMMANDS[name].module)
-    _parser(name, module).parse_args([])
+    else:
+        _parser(name, getattr(module, COMMANDS[name].options)).parse_args([])

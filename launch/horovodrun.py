@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import socket
 import sys
@@ -14,12 +15,14 @@ from launch.hostfile import Host
 from launch.training import Training, num_shards
 
 
-def horovodrun() -> str:
-    """Its path in this environment. Raises LaunchError if Horovod is not installed."""
+def horovodrun() -> list[str]:
+    """What starts it in this environment. Raises LaunchError if Horovod is not installed."""
     path = Path(sys.executable).parent / "horovodrun"
     if not path.is_file():
         raise LaunchError(f"{path.parent} has no horovodrun, so Horovod is not installed; run `make setup`")
-    return str(path)
+    if python_environment.complaint_of_machine() is not None:
+        return [sys.executable, "-m", "launch.without_mxnet"]
+    return [str(path)]
 
 
 def train_command(hosts: list[Host], training: Training, options: list[str]) -> list[str]:
@@ -29,7 +32,7 @@ def train_command(hosts: list[Host], training: Training, options: list[str]) -> 
     """
     slots = ",".join(f"{host.name}:{host.slots}" for host in hosts)
     ranks = ["-np", str(sum(host.slots for host in hosts)), "-H", slots, "--disable-cache"]
-    return [horovodrun(), *ranks, *options, sys.executable, "-m", "ner_dist.train", *training.arguments]
+    return [*horovodrun(), *ranks, *options, sys.executable, "-m", "ner_dist.train", *training.arguments]
 
 
 def check_ranks(num_ranks: int, training: Training) -> None:
@@ -58,6 +61,11 @@ def check_own_name() -> None:
         raise LaunchError(
             f"this machine's own name {name} does not resolve, which Gloo needs; add `127.0.0.1 {name}` to /etc/hosts"
         ) from error
+
+
+def takes_directory(path: str) -> bool:
+    """Whether horovodrun can change to a directory on other hosts, which it does without quoting it."""
+    return re.fullmatch(r"/[\w./+,:@=-]*", path) is not None
 
 
 def environment() -> dict[str, str]:

@@ -26,7 +26,8 @@ class Host(NamedTuple):
 def read_hosts(path: str | Path) -> list[Host]:
     """The hosts of a file; # begins a comment, empty lines count for nothing. Raises HostfileError with file:line."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        # Also as editors of Windows write it.
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise HostfileError(f"{path}: cannot be read ({reason}); name a file of lines `node1 slots=2`") from error

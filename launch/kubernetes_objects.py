@@ -117,7 +117,9 @@ def _template(name: str, labels: dict[str, str], spec: dict[str, Any]) -> dict[s
 
 def _launcher(settings: Kubernetes, name: str, labels: dict[str, str]) -> dict[str, Any]:
     ranks = settings.workers * settings.ranks_per_worker
-    command = ["horovodrun", "-np", str(ranks), "--hostfile", _HOSTFILE]
+    # A launcher has no GPU, and so no driver.
+    command = ["python", "-m", "launch.without_mxnet"] if settings.gpus else ["horovodrun"]
+    command += ["-np", str(ranks), "--hostfile", _HOSTFILE]
     command += ["python", "-m", "ner_dist.train", "--config", f"{_JOB_FOLDER}/{JOB_FILE}"]
     spec = _pod(settings, "launcher", command, _LAUNCHER)
     # horovodrun hands its variables on to the ranks, which ssh else starts without any. A rank sees all cores of the

@@ -6,7 +6,8 @@ import dataclasses
 import os
 import sys
 
-from launch import horovodrun
+from launch import horovodrun, python_environment
+from launch.errors import LaunchError
 from launch.gpu import DriverError, devices, verdict
 from launch.hostfile import Host
 from launch.supervisor import Job, supervise
@@ -36,6 +37,9 @@ def run(options: Local, training: Training) -> int:
     if options.dry_run:
         print(horovodrun.shown(command, variables))
         return 0
+    complaint = python_environment.complaint_of_machine()
+    if complaint is not None:
+        raise LaunchError(complaint)
     horovodrun.check_own_name()
     job = Job(command, RESUME, variables, training.run)
     return supervise(job, options.restarts, lambda text: print(f"launch: {text}", file=sys.stderr, flush=True))

@@ -48,7 +48,7 @@ def complaint_of_machine() -> str | None:
     except OSError:
         return (
             f"the MXNet of {Path(sys.prefix).name} cannot be loaded where there is no NVIDIA driver, also for the CPU; "
-            "use .venv on this machine, or install a driver"
+            "use .venv on this machine, install a driver, or hand it into the container (--gpus all)"
         )
     return None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from launch.errors import LaunchError
+from launch.horovodrun import takes_directory
 
 _LEAST = {"nodes": 1, "ranks_per_node": 1, "cpus_per_rank": 1, "gpus_per_node": 0, "requeues": 0}
 # SLURM looks at the time once a minute, so its warning may come so much earlier than asked for.
@@ -134,11 +135,15 @@ def _check_gpus(settings: Slurm) -> None:
 
 
 def _check_paths(settings: Slurm) -> None:
-    """horovodrun changes to the current directory of other hosts without quoting it."""
-    if not re.fullmatch(r"/[\w./+,:@=-]*", settings.directory()):
+    if not takes_directory(settings.directory()):
         raise LaunchError(
             f"project is {settings.directory()!r}, expected an absolute path without spaces, quotes and the like, "
             "which horovodrun cannot take; move the project to one"
+        )
+    here = Path(settings.directory())
+    if here.is_dir() and not (here / "ner_dist").is_dir():
+        raise LaunchError(
+            f"project is {here}, which holds no ner_dist; call this in the project's directory, or name it: --project"
         )
     if not re.fullmatch(r"[\w./+,@=-]*", settings.venv):
         raise LaunchError(f"venv is {settings.venv!r}, expected a directory of the project, such as .venv")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 
 from launch import horovodrun
-from launch.errors import UsageError
+from launch.errors import LaunchError, UsageError
 from launch.hostfile import allot, read_hosts
 from launch.preflight import check_hosts
 from launch.ssh import is_here
@@ -54,6 +55,11 @@ def run(options: Ssh, training: Training) -> int:
     if options.dry_run:
         print(horovodrun.shown(command, variables))
         return 0
+    if not horovodrun.takes_directory(os.getcwd()):
+        raise LaunchError(
+            f"the current directory is {os.getcwd()!r}, which horovodrun cannot take to other hosts for its spaces or "
+            "quotes; move the project to a path without any"
+        )
     check_hosts(hosts, training.config.data.shards)
     first = None if is_here(hosts[0].name) else hosts[0].name
     of_ranks = tuple(host.name for host in hosts for _ in range(host.slots))

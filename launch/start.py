@@ -1,8 +1,7 @@
-"""Does what a command line of `python -m launch` asks for, and tells in one sentence why if it cannot."""
+"""Does what a command line of `python -m launch` asks for."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -14,35 +13,26 @@ from launch.command_line import Call
 from launch.errors import LaunchError, UsageError
 from launch.training import check_training
 from ner_dist.config import ConfigError
-from ner_dist.errors import UserError
 from ner_dist.whole_file import whole_file
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Returns the exit code: 0, 2 for a wrong command line, 130 for Ctrl-C, what the job ended with, or 1."""
+def start(argv: list[str]) -> int:
+    """Returns the exit code of what was started, or 0. Raises UserError, UsageError if the command line is wrong."""
     try:
-        return run(command_line.parse(sys.argv[1:] if argv is None else argv))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, (UsageError, ConfigError)) else 1
-    except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader of the output, such as head, has seen enough.
-        os._exit(0)
-    except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        call = command_line.parse(argv)
+        return _train(call) if call.command in ("local", "ssh") else _write(call)
+    except ConfigError as error:
+        raise UsageError(str(error)) from error
 
 
-def run(call: Call) -> int:
-    """Do what the command line asks for."""
+def _train(call: Call) -> int:
     command: Any = call.module
-    if call.command == "doctor":
-        return command.run(call.options)
-    if call.command in ("local", "ssh"):
-        return command.run(call.options, check_training(call.training))
+    code: int = command.run(call.options, check_training(call.training))
+    return code
+
+
+def _write(call: Call) -> int:
+    command: Any = call.module
     command.check(call.options)
     training = check_training(call.training)
     write: Any = command.script if call.command == "slurm" else command.manifest

@@ -37,14 +37,14 @@ class Marks(NamedTuple):
 
 def marks(run: Path, host: str | None = None) -> Marks:
     """Those of a run's result and last checkpoint, on another host if one is named."""
-    paths = [str(run / name) for name in (_RESULT, _CHECKPOINT)]
-    command = ["stat", "--format", "%n %i %Y %Z %s", *paths]
+    command = ["stat", "--format", "%n %i %Y %Z %s", "--", *(str(run / name) for name in (_RESULT, _CHECKPOINT))]
     if host is None:
-        finished = subprocess.run(command, capture_output=True, text=True)
+        finished = subprocess.run(command, capture_output=True, text=True, errors="replace")
     else:
         finished = on_host(host, ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", os.getcwd(), *command])
-    found = {line.split(" ")[0]: line for line in finished.stdout.splitlines()}
-    return Marks(*(found.get(path, "") for path in paths))
+    # By how paths end, since a run's name may hold whatever separates words and lines.
+    lines = finished.stdout.split("\n")
+    return Marks(*(next((line for line in lines if f"{name} " in line), "") for name in (_RESULT, _CHECKPOINT)))
 
 
 class Job(NamedTuple):
@@ -145,7 +145,10 @@ def _end_with_parent() -> None:
 def _signals() -> Iterator[list[int]]:
     """The signals received so far that ask for an end; none of them ends this process meanwhile."""
     received: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        # Else nohup has seen to it that the job outlives its terminal.
+        numbers.append(signal.SIGHUP)
     before = [signal.signal(number, lambda received_now, _: received.append(received_now)) for number in numbers]
     try:
         yield received

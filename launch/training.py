@@ -31,7 +31,8 @@ def check_training(arguments: list[str]) -> Training:
     So a second start goes on in the directory of the first. Raises ConfigError for a wrong knob; --help exits.
     """
     config, job = knobs.parse(arguments)
-    if config.run is None:
+    # Training, too, takes an empty name for none.
+    if not config.run:
         # It brings TensorBoard along, which `--help` need not wait for.
         from ner_dist.run_directory import fresh_name
 

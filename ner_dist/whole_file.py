@@ -17,6 +17,9 @@ def whole_file(path: Path) -> Iterator[TextIO]:
 
     Raises UserError if it cannot be written.
     """
+    # A file would take the place of /dev/null itself.
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UserError(f"{path} is no file, so none can take its place; name another")
     partial = path.with_name(path.name + ".partial")
     try:
         with open(partial, "w", encoding="utf-8", newline="") as file:

@@ -11,6 +11,7 @@ from pathlib import Path
 import namespace_hosts
 import pages
 import pytest
+from fake_driver import make_driver
 from pages import DOCS, blocks
 from processes import ROOT
 from shown_commands import JOBS, KNOBS, SECTIONS, check, commands, entry_points
@@ -53,7 +54,12 @@ def test_a_page_can_be_followed_for_gpus(page: str, tmp_path: Path) -> None:
     some = [block for block in BLOCKS[page] if block.where in RUNS["gpu"]]
     (tmp_path / "out").mkdir()
     text = pages.script(some, ROOT, tmp_path / "out").replace("runs/gpu", str(tmp_path / "run"))
-    variables = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": ""}
+    # MXNet's GPU build cannot be loaded without a driver: here a made-up one, without GPUs.
+    (tmp_path / "driver").mkdir()
+    driver = str(make_driver(tmp_path / "driver"))
+    libraries = os.pathsep.join(filter(None, [driver, os.environ.get("LD_LIBRARY_PATH")]))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    variables = {"PATH": path, "PYTHONPATH": "", "LD_LIBRARY_PATH": libraries}
     with pages.Job(["bash", "-c", text], ROOT, 3600, **variables) as job:
         pages.explain(some, job.wait(), tmp_path / "out")
 

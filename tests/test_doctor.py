@@ -6,6 +6,8 @@ import ast
 import importlib
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 
 import pytest
 from doctor import ask, follow, provokes
-from processes import ROOT, alone, run
+from processes import ROOT, Job, alone, run
 
 from launch.doctor import Options, examine
 from launch.doctor.examination import CHECKS, HOST_CHECKS, made
@@ -77,12 +79,15 @@ def test_the_exit_code_tells_of_failures(tmp_path: Path, run_directory: str, cod
     (tmp_path / "runs" / "file").touch()
     done = run(alone("launch", "doctor", "--only", "run-disk", "--run", str(tmp_path / run_directory)), ROOT)
     assert done.code == code
-    assert done.out.splitlines()[-1] == ("1 checks: 1 ok" if code == 0 else "1 checks: 0 ok, 1 FAILED")
+    assert done.out.splitlines()[-1] == ("1 check: 1 ok" if code == 0 else "1 check: 0 ok, 1 FAILED")
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [(["--only", "no-such"], "there is no check 'no-such'"), (["--np", "0"], "--np is 0, expected a number above 0")],
+    [
+        (["--only", "no-such"], "argument --only: invalid choice: 'no-such'"),
+        (["--np", "0"], "--np is 0, expected 1 rank or more"),
+    ],
 )
 def test_wrong_options_are_refused_in_a_sentence(words: list[str], told: str) -> None:
     done = run(alone("launch", "doctor", *words), ROOT)
@@ -135,6 +140,29 @@ def test_no_package_is_needed(tmp_path: Path) -> None:
     assert not [each for each in found.values() if "the check itself failed" in each.found]
     assert "lacks mxnet, horovod, numpy" in found["packages"].found
     assert found["limits"].status == "ok"
+
+
+def test_python_38_comes_so_far_as_to_be_told_what_it_lacks() -> None:
+    # It cannot subscript these; in annotations, which are not evaluated, they may be.
+    generic = r"(?:Callable|Iterator|Iterable|Mapping|Sequence|dict|list|set|tuple|type)"
+    look = (
+        "import sys, launch.doctor; print(*(m.__file__ for n, m in sys.modules.items() if n[:4] in ('laun', 'ner_')))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True)
+    paths = [Path(path) for path in loaded.stdout.split()]
+    assert ROOT / "launch" / "cgroup.py" in paths
+    for path in paths:
+        assert not re.findall(rf"^\w+ = {generic}\[.*", path.read_text(encoding="utf-8"), re.M), path
+
+
+@pytest.mark.ranks
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_what_the_checks_have_started(number: signal.Signals) -> None:
+    with Job(alone("launch", "doctor", "--only", "horovod"), ROOT) as job:
+        job.wait_until(lambda: any("launch.verify" in process.cmdline() for process in job.processes()))
+        next(each for each in job.processes() if "doctor" in each.cmdline()[:4]).send_signal(number)
+        finished = job.wait()
+    assert (finished.code, finished.err, finished.left) == (130, "error: interrupted\n", [])
 
 
 @pytest.mark.ranks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from doctor import debian, distribution, follow, program, provokes, write
@@ -110,3 +111,10 @@ def test_horovod_is_built_with_nccl(project: Path) -> None:
 
 def test_nccl_is_nothing_for_the_cpu(tmp_path: Path) -> None:
     assert ranks.nccl(Machine(places=()), Options()).status == "skip"
+
+
+@pytest.mark.parametrize("check", [ranks.horovod, ranks.nccl])
+def test_what_needs_mxnet_waits_for_the_driver(monkeypatch: pytest.MonkeyPatch, check: Any) -> None:
+    monkeypatch.setattr(ranks, "version_of", lambda *_: "1.9.1")
+    monkeypatch.setattr(Machine, "ask", lambda *_: "there is no driver")
+    assert check(Machine(), Options()).status == "skip"

@@ -12,7 +12,7 @@ import pytest
 from doctor import Finding, debian, follow, program, provokes
 from processes import ROOT
 
-from launch.doctor import hosts, network
+from launch.doctor import examine, hosts, network
 from launch.doctor.machine import Machine, Options
 from launch.host_facts import gather
 
@@ -155,7 +155,7 @@ def test_ssh_is_installed(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
 @provokes("copy")
 def test_a_host_without_the_project_gets_it(far: Far) -> None:
     found = hosts.copy(far.machine, far.options, "node1")
-    assert (found.status, found.found) == ("FAIL", f"node1 has no {ROOT}")
+    assert (found.status, found.found) == ("FAIL", f"it has no directory {ROOT}")
     set_up(far.folder / "new")
     far.add("make", f'[ "$*" = setup ]; mv {far.folder}/new/.venv .')
     far.follow(found)
@@ -168,7 +168,7 @@ def test_a_host_without_its_environment_makes_it(far: Far) -> None:
     project = with_project(far)
     shutil.rmtree(project / ".venv")
     found = hosts.copy(far.machine, far.options, "node1")
-    assert (found.status, found.found) == ("FAIL", f"node1 has no {far.machine.python}")
+    assert (found.status, found.found) == ("FAIL", f"it has no {far.machine.python}")
     set_up(far.folder / "new")
     far.add("make", f'[ "$*" = setup ]; mv {far.folder}/new/.venv .')
     far.follow(found)
@@ -182,7 +182,7 @@ def test_other_versions_are_set_up_again(far: Far) -> None:
     other = facts._replace(versions={**facts.versions, "numpy": "1.22.0"})
     (project / ".venv" / "bin" / "python").write_text(f"#!/bin/bash\necho '{json.dumps(other._asdict())}'\n")
     found = hosts.copy(far.machine, far.options, "node1")
-    assert (found.status, f"numpy 1.22.0, not {facts.versions['numpy']}" in found.found) == ("FAIL", True), found
+    assert (found.status, f"numpy 1.22.0 instead of {facts.versions['numpy']}" in found.found) == ("FAIL", True), found
     set_up(far.folder / "new")
     (project / ".venv" / "ready").touch()
     # Else make takes it for finished.
@@ -196,12 +196,12 @@ def test_code_that_differs_or_does_not_run_is_sent_again(far: Far) -> None:
     project = with_project(far)
     (project / "ner_dist" / "errors.py").write_text("# older\n")
     found = hosts.copy(far.machine, far.options, "node1")
-    assert (found.status, "the code is not that of here" in found.found) == ("FAIL", True), found
+    assert (found.status, "the code of ner_dist or launch differs" in found.found) == ("FAIL", True), found
     far.follow(found)
     assert hosts.copy(far.machine, far.options, "node1").status == "ok"
     (project / "launch" / "host_facts.py").write_text("raise RuntimeError('older')\n")
     found = hosts.copy(far.machine, far.options, "node1")
-    assert (found.status, "cannot be asked: RuntimeError: older" in found.found) == ("FAIL", True), found
+    assert (found.status, "cannot be asked (RuntimeError: older)" in found.found) == ("FAIL", True), found
     far.add("make", '[ "$*" = setup ]')
     far.follow(found)
     assert hosts.copy(far.machine, far.options, "node1").status == "ok"
@@ -224,11 +224,13 @@ def test_shards_are_sent(far: Far, tmp_path: Path, synth_shards: Path, there: st
     assert (found.status, "shards in" in found.found) == ("FAIL", True), found
     far.follow(found)
     assert hosts.copy(far.machine, options, "node1").status == "ok"
+    # Those of one side alone are never removed.
+    assert (mine / "index.json").is_file()
 
 
 @provokes("name")
-@pytest.mark.parametrize("address", ["127.0.1.1", "none"])
-def test_the_name_of_a_host_gets_an_address_that_others_can_use(far: Far, address: str) -> None:
+@pytest.mark.parametrize(("address", "told"), [("127.0.1.1", "is 127.0.1.1 there"), ("none", "does not resolve there")])
+def test_the_name_of_a_host_gets_an_address_that_others_can_use(far: Far, address: str, told: str) -> None:
     project = with_project(far)
     own = far.folder / "hosts"
     if address == "none":
@@ -240,7 +242,7 @@ echo '{facts}' | if [ "$address" ]; then sed "s/ADDRESS/$address/"; else sed 's/
 """)
     machine = Machine(root=far.machine.root, python=far.machine.python, resolve=lambda name: ["10.0.0.7"])
     found = hosts.own_name(machine, far.options, "node1")
-    assert (found.status, "others cannot find it" in found.found) == ("FAIL", True), found
+    assert (found.status, f"its own name node1 {told}" in found.found) == ("FAIL", True), found
     far.follow(found)
     assert hosts.own_name(machine, far.options, "node1") == ("name node1", "ok", "node1 is 10.0.0.7", "")
 
@@ -284,8 +286,6 @@ def test_what_needs_an_answer_is_skipped_without(far: Far) -> None:
     (far.folder / "refuses").write_text("Connection refused")
     for check in (hosts.copy, hosts.own_name, hosts.route, hosts.clock):
         assert check(far.machine, far.options, "node1").found == "not reached"
-    for check in (hosts.ssh, hosts.copy, hosts.own_name, hosts.route, hosts.clock):
-        assert check(far.machine, far.options, "127.0.0.1").status == "skip"
     assert network.address_towards(Machine(resolve=lambda name: []), "node1") is None
 
 
@@ -308,3 +308,14 @@ def test_hosts_with_too_few_slots_get_fewer_ranks(tmp_path: Path) -> None:
     assert (found.status, "has 3 slots, and 4 ranks need one each" in found.found) == ("FAIL", True), found
     python = program(tmp_path, "python", f'cd {ROOT}; exec {sys.executable} "$@" --only hostfile')
     assert "ok    hostfile" in follow(found, tmp_path, python)
+
+
+def test_this_machine_is_not_asked_as_another_host(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("127.0.0.1 slots=2\n")
+    (found,) = examine(Options(hosts=str(tmp_path / "hosts"), only=("ssh", "clock")))
+    assert (found.name, found.status) == ("ssh 127.0.0.1", "skip")
+
+
+def test_a_list_that_cannot_be_read_fails_whatever_is_asked_of_its_hosts(tmp_path: Path) -> None:
+    (found,) = examine(Options(hosts=str(tmp_path), only=("ssh", "clock")))
+    assert (found.name, found.status) == ("hostfile", "FAIL")

@@ -25,6 +25,11 @@ def test_hosts_come_in_their_order_without_comments_and_empty_lines(tmp_path: Pa
     ]
 
 
+def test_a_list_may_come_from_an_editor_of_windows(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_bytes(b"\xef\xbb\xbfnode1 slots=2\r\nnode2 slots=1\r\n")
+    assert read_hosts(tmp_path / "hosts") == [Host("node1", 2), Host("node2", 1)]
+
+
 def test_the_example_is_a_list_of_hosts() -> None:
     assert len(read_hosts(ROOT / "launch" / "hosts.example")) > 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shlex
@@ -14,9 +15,9 @@ import pytest
 from processes import ROOT, alone, run
 from test_completion import offered
 
-from launch import command_line, local
+from launch import command_line, local, python_environment
+from launch.__main__ import main
 from launch.gpu import Gpu, NoDriver
-from launch.start import main
 from launch.training import check_training
 
 
@@ -57,7 +58,8 @@ def test_help_of_a_command_explains_every_option(capsys: pytest.CaptureFixture[s
     code, out, _ = outcome(capsys, name, "--help")
     assert code == 0
     assert command_line.COMMANDS[name].examples in out
-    parser = command_line._parser(name, __import__(command_line.COMMANDS[name].module, fromlist=["_"]))
+    command = command_line.COMMANDS[name]
+    parser = command_line._parser(name, getattr(importlib.import_module(command.module), command.options))
     assert [action.dest for action in parser._actions if not action.help] == []
     assert "--dry-run" in out
     assert "dry_run" not in out
@@ -82,6 +84,8 @@ def test_the_command_line_does_without_mxnet_and_horovod(tmp_path: Path) -> None
         ("local --re", ["--restarts"]),
         ("ssh --int", ["--interface"]),
         ("local --np 2 -- --train.ep", ["--train.epochs"]),
+        ("doctor --sh", ["--shards"]),
+        ("doctor --only pla", ["platform"]),
     ],
 )
 def test_the_shell_is_offered_commands_and_options(line: str, expected: list[str], tmp_path: Path) -> None:
@@ -109,6 +113,9 @@ def test_np_is_spelled_as_horovodrun_does_or_as_other_options(
 def test_a_run_gets_its_name_before_it_starts(capsys: pytest.CaptureFixture[str], knobs: list[str]) -> None:
     command = dry_run(capsys, "local", "--np", "1", "--dry-run", "--", *knobs)
     assert command[-2] == "--run"
+    assert command[-1].startswith("runs/default-2")
+    # Nor is an empty name one.
+    command = dry_run(capsys, "local", "--np", "1", "--dry-run", "--", *knobs, "--run", "")
     assert command[-1].startswith("runs/default-2")
 
 
@@ -165,10 +172,18 @@ def test_ranks_default_to_usable_gpus_then_cores_never_above_shards(
         (["lcal"], "there is no command 'lcal' (did you mean local?)"),
         (["local", "--restart", "1"], "local has no option --restart; did you mean --restarts?"),
         (["local", "--train.epochs", "1"], "local has no option --train.epochs; what is for training follows --"),
-        (["local", "--np", "x"], "--np: Expected a int. Got value: x; see python -m launch local --help"),
+        (["local", "--np", "x"], "--np is 'x', expected a whole number; see python -m launch local --help"),
         (["local", "--", "--train.epoch", "1"], "unknown knob 'train.epoch'; did you mean --train.epochs?"),
         (["ssh"], "ssh needs the list of hosts: --hosts FILE"),
-        (["doctor", "--", "--run", "x"], "doctor trains nothing, so nothing may follow --; leave out '--run x'"),
+        (["local", "--np"], "argument --np: expected one argument; see python -m launch local --help"),
+        (["slurm", "--gpu-option", "x"], "--gpu-option is 'x', expected one of gres, gpus-per-node; see"),
+        (["slurm", "--sbatch", "x"], "--sbatch is 'x', expected a list such as '[a, b]'; see"),
+        (["slurm", "--out", ""], "slurm: --out is empty, expected the file to write"),
+        (["slurm", "--settings", "absent.yaml"], "--settings: File does not exist: "),
+        (["doctor", "--", "--run", "x"], "unrecognized arguments: -- --run x; see python -m launch doctor --help"),
+        (["doctor", "--np"], "argument --np: expected one argument; see python -m launch doctor --help"),
+        (["doctor", "--only", "ssh"], "--only ssh is a check of other hosts; list them: --hosts FILE"),
+        (["doctor", "--shards", ""], "--shards is empty, expected a directory"),
     ],
 )
 def test_a_wrong_command_line_ends_with_2(capsys: pytest.CaptureFixture[str], words: list[str], complaint: str) -> None:
@@ -205,6 +220,52 @@ def test_what_cannot_be_started_ends_with_1(
     assert err.count("\n") == 1
 
 
+def test_hosts_are_not_sent_to_a_directory_that_horovodrun_cannot_name(
+    capsys: pytest.CaptureFixture[str], knobs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a b").mkdir()
+    (tmp_path / "a b" / "hosts").write_text("localhost slots=1\n")
+    monkeypatch.chdir(tmp_path / "a b")
+    code, _, err = outcome(capsys, "ssh", "--hosts", "hosts", "--", *knobs)
+    assert (code, err.count("\n")) == (1, 1)
+    assert "a b', which horovodrun cannot take to other hosts for its spaces or quotes" in err
+
+
+# --- In a hostile place
+
+
+@pytest.mark.parametrize(
+    ("before", "words", "code", "complaint"),
+    [
+        ('exec "$@" >&-', "local", 1, "standard output and standard error must be open; send them to a file"),
+        ('exec "$@" >&-', "doctor --only python", 1, "standard output and standard error must be open"),
+        ('exec "$@" >/dev/full', "local --dry-run", 1, "[Errno 28] No space left on device"),
+        ('exec "$@" >/dev/full', "doctor --only python", 1, "[Errno 28] No space left on device"),
+        ('rmdir "$PWD"; exec "$@"', "local", 1, "the current directory is gone; change to that of the project"),
+        (
+            'python=$1; shift; exec "$python" -S "$@"',
+            "local",
+            1,
+            f"{sys.executable} has no jsonargparse; run `make setup`",
+        ),
+        ('PYTHONPATH=$INTERRUPTING:$PYTHONPATH exec "$@"', "local", 130, "interrupted"),
+    ],
+)
+def test_a_hostile_place_is_told_in_a_sentence(
+    synth_shards: Path, tmp_path: Path, before: str, words: str, code: int, complaint: str
+) -> None:
+    # A package that takes so long to import that the user gives up.
+    (tmp_path / "jsonargparse.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    (tmp_path / "place" / "data").mkdir(parents=True)
+    (tmp_path / "place" / "data" / "shards").symlink_to(synth_shards)
+    if "rmdir" in before:
+        before = f"mkdir gone; cd gone; {before}"
+    command = ["sh", "-c", before, "sh", *alone("launch", *words.split())]
+    finished = run(command, tmp_path / "place", INTERRUPTING=str(tmp_path))
+    assert (finished.code, finished.out, finished.err.count("\n")) == (code, "", 1), finished.err
+    assert finished.err.startswith(f"error: {complaint}")
+
+
 # --- Files for other systems
 
 
@@ -224,6 +285,7 @@ def test_a_file_is_written_whole_or_not_at_all(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "ner_dist").mkdir()
     words = ["--", "--config", ROOT / "job" / "default.yaml", "--run", "runs/mine"]
     code, text, _ = outcome(capsys, name, *words)
     assert code == 0
@@ -237,7 +299,7 @@ def test_a_file_is_written_whole_or_not_at_all(
     assert outcome(capsys, name, "--out", "other", *words, "--train.epochs", "0")[0] == 2
     # SLURM does not make the directory that a job's output goes to.
     assert (tmp_path / "runs" / "mine").is_dir() == (name == "slurm")
-    assert {path.name for path in tmp_path.iterdir()} - {"runs"} == {"job"}
+    assert {path.name for path in tmp_path.iterdir()} - {"runs"} == {"job", "ner_dist"}
 
 
 def test_options_come_from_a_file_and_the_command_line_wins(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -252,11 +314,54 @@ def test_options_come_from_a_file_and_the_command_line_wins(capsys: pytest.Captu
     assert "slurm has no option node; did you mean --nodes?" in err
 
 
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "--settings holds no lines `name: value` but ''; see"),
+        (b"- a", "--settings holds no lines `name: value` but ' - a'; see"),
+        (b"nodes: [1", "--settings is no YAML: while parsing a flow sequence, line 1"),
+        (b"caf\xe9: 1", "slurm: the file of --settings is not UTF-8; save it as such"),
+        (b"nodes: two", "--nodes is 'two', expected a whole number; see"),
+        (b"nodes: null", "slurm: nodes is null, expected a value; leave its line out to keep the default"),
+        (b"exclusive: maybe", "--exclusive is 'maybe', expected true or false; see"),
+        (b"1: 2", "Key must be a string, got: 1; see"),
+    ],
+)
+def test_settings_that_are_none_are_refused_in_a_sentence(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes, complaint: str
+) -> None:
+    (tmp_path / "settings.yaml").write_bytes(content)
+    code, out, err = outcome(capsys, "slurm", "--settings", tmp_path / "settings.yaml")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"error: {complaint}")
+
+
+def test_what_is_no_file_is_not_replaced_by_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    # As /dev/null and /dev/stdout are.
+    os.mkfifo(tmp_path / "pipe")
+    code, _, err = outcome(capsys, "kubernetes", "--out", tmp_path / "pipe", "--", "--run", "runs/mine")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "pipe is no file, so none can take its place; name another" in err
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_script_for_a_directory_that_is_not_the_project_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = outcome(capsys, "slurm")
+    assert (code, out) == (1, "")
+    assert err.startswith(
+        f"error: project is {tmp_path}, which holds no ner_dist; call this in the project's directory"
+    )
+
+
 @pytest.mark.parametrize("out", [None, "job.sbatch"])
 def test_sbatch_gets_the_script_and_its_refusal_is_passed_on(
     capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sbatch: Path, out: str | None
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "ner_dist").mkdir()
     training = ["--", "--config", str(ROOT / "job" / "default.yaml"), "--run", "runs/mine"]
     assert main(["slurm", "--submit", *(["--out", out] if out else []), *training]) == 3
     assert capfd.readouterr() == ("", "no such partition\n")
@@ -269,11 +374,12 @@ def test_a_machine_without_sbatch_is_told_what_to_do(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "ner_dist").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path))
     words = ["slurm", "--submit", "--", "--config", ROOT / "job" / "default.yaml", "--run", "runs/mine"]
     code, _, err = outcome(capsys, *words)
     assert code == 1
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "ner_dist"]
     assert err.startswith(
         "error: sbatch was not found, so this is no host of a SLURM cluster; write the script with --out"
     )
@@ -295,3 +401,25 @@ def test_a_job_on_this_machine_ends_with_a_result_or_a_sentence(knobs: list[str]
     assert "already holds a run; continue it with --train.resume true" in again.err
     assert "Traceback" not in again.err
     assert again.err.splitlines()[-1].startswith("launch: the job ended without a result: rank ")
+
+
+def test_a_machine_that_cannot_load_mxnet_starts_ranks_elsewhere_but_none_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, knobs: list[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(python_environment, "complaint_of_machine", lambda: "there is no driver")
+    words = ["--", *knobs, "--run", tmp_path / "run"]
+    assert outcome(capsys, "local", "--np", "1", *words) == (1, "", "error: there is no driver\n")
+    (tmp_path / "hosts").write_text("node1 slots=2\n")
+    command = dry_run(capsys, "ssh", "--dry-run", "--hosts", tmp_path / "hosts", *words)
+    at = command.index("launch.without_mxnet")
+    assert command[at - 2 : at + 3] == [sys.executable, "-m", "launch.without_mxnet", "-np", "2"]
+
+
+@pytest.mark.ranks
+def test_ranks_are_started_without_loading_mxnet() -> None:
+    # Whoever loads Horovod's part for MXNet loads MXNet.
+    look = "import sys, launch.without_mxnet as w; assert w.launcher.gloo_built(); assert 'mxnet' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", look], cwd=ROOT).returncode == 0
+    done = run(alone("launch.without_mxnet", "-np", "2", sys.executable, "-m", "launch.verify"), ROOT)
+    assert done.code == 0, done.err
+    assert "2 ranks add up exactly" in done.out

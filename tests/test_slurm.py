@@ -122,6 +122,7 @@ def cluster_in(folder: Path) -> Cluster:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(0o755)
+    (folder / "project" / "ner_dist").mkdir(exist_ok=True)
     return Cluster(folder)
 
 

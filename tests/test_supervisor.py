@@ -15,7 +15,7 @@ import pytest
 from processes import ROOT
 
 from launch.launcher_output import Complaint, forward
-from launch.supervisor import Job, supervise
+from launch.supervisor import Job, marks, supervise
 
 # $1 is the run's directory; whatever follows it is the wish to resume.
 SAVE = 'mkdir -p "$1/checkpoints/last"; echo >> "$1/starts"; date +%N > "$1/new"; '
@@ -76,6 +76,21 @@ def test_code_0_without_a_result_is_a_failure_and_an_old_result_is_none(tmp_path
     assert supervised(tmp_path / "old", RESULT, 0) == (0, [])
 
 
+@pytest.mark.parametrize("name", ["-my run", "it's\nhere"])
+def test_a_run_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert marks(Path(name)) == ("", "")
+    (Path(name) / "checkpoints" / "last").mkdir(parents=True)
+    (Path(name) / "checkpoints" / "last" / "state.json").write_text("{}")
+    assert marks(Path(name)).result == ""
+    before = marks(Path(name)).checkpoint
+    assert before
+    (Path(name) / "result.json").write_text("{}")
+    assert marks(Path(name)).result
+    (Path(name) / "checkpoints" / "last" / "state.json").write_text("{ }")
+    assert marks(Path(name)).checkpoint not in ("", before)
+
+
 def test_the_first_rank_to_leave_is_named_with_its_host(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     blame = (
         "printf '[1]<stderr>:error: oh\\nTraceback (most recent call last):\\n  File\\nRuntimeError: Horovod detected"
@@ -113,7 +128,7 @@ def test_a_signal_ends_the_job_and_nothing_is_started_again(tmp_path: Path, numb
     script = CHECKPOINT + "trap 'kill $!; exit 0' TERM; sleep 1000 & "
     script += 'echo $! > "$1/pid.new"; mv "$1/pid.new" "$1/pid"; wait'
     start = (
-        "import sys, pathlib, os; from launch.supervisor import Job, supervise; run = pathlib.Path(sys.argv[1]);"
+        "import sys, pathlib, os; from launch.supervisor import Job, marks, supervise; run = pathlib.Path(sys.argv[1]);"
         "job = Job(['sh', '-c', sys.argv[2], 'sh', str(run)], [], dict(os.environ), run);"
         "sys.exit(supervise(job, 3, print))"
     )
@@ -134,3 +149,20 @@ def test_a_signal_ends_the_job_and_nothing_is_started_again(tmp_path: Path, numb
     else:
         assert process.returncode == 128 + number
         assert out.startswith(f"{number.name} has ended the job; go on with the same command and --run ")
+
+
+def test_a_job_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    script = SAVE + f'while [ ! -e "$1/go" ]; do sleep 0.05; done; {RESULT}'
+    start = (
+        "import sys, pathlib, os; from launch.supervisor import Job, supervise; run = pathlib.Path(sys.argv[1]);"
+        "job = Job(['sh', '-c', sys.argv[2], 'sh', str(run)], [], dict(os.environ), run);"
+        "sys.exit(supervise(job, 0, print))"
+    )
+    run = tmp_path / "run"
+    with subprocess.Popen(["nohup", sys.executable, "-c", start, str(run), script], cwd=ROOT) as process:
+        while not (run / "new").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGHUP)
+        (run / "go").touch()
+        assert process.wait(timeout=60) == 0

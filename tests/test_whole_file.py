@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,12 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=folder), whole_file(tmp_path / "folder"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:
+    # As /dev/null is none, either.
+    os.mkfifo(tmp_path / "out")
+    with pytest.raises(UserError, match="is no file"), whole_file(tmp_path / "out"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out").is_fifo()

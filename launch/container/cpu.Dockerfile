@@ -20,7 +20,7 @@ COPY bench bench
 COPY data_prep data_prep
 COPY launch launch
 COPY ner_dist ner_dist
-RUN launch/setup.sh && rm -rf /root/.cache .venv/wheels
+RUN launch/setup.sh && rm -rf /root/.cache .venv/wheels .venv/*.log
 COPY . .
 # The user of the image cannot write here, so Python could not keep what it compiles.
 RUN .venv/bin/python -m compileall -q bench data_prep launch ner_dist

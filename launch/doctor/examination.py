@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from launch.doctor import gpus, hosts, network, ranks, resources, software, storage
-from launch.doctor.finding import Finding, fail
+from launch.doctor.finding import Finding, fail, skip
 from launch.doctor.machine import Machine, Options
-from launch.hostfile import read_hosts
+from launch.errors import UsageError
 from launch.ssh import is_here
-from ner_dist.errors import UserError
 
 if TYPE_CHECKING:
     # Python 3.8 cannot say this, and is to be told what it lacks.
@@ -54,25 +53,27 @@ HOST_CHECKS: dict[str, Callable[[Machine, Options, str], Finding]] = {
 _AT_ONCE = 8
 
 
-class DoctorError(UserError):
-    """The doctor was asked for something it cannot do."""
-
-
 def planned(machine: Machine, options: Options) -> list[tuple[str, Check]]:
-    """The checks that the options ask for, by name. Raises DoctorError for a name that does not exist."""
-    unknown = [name for name in options.only if name not in CHECKS and name not in HOST_CHECKS]
-    if unknown:
-        known = ", ".join([*CHECKS, *HOST_CHECKS])
-        raise DoctorError(f"--only: there is no check {unknown[0]!r}, expected of {known}")
+    """The checks that the options ask for, by name. Raises UsageError for those that make no sense."""
     if options.np < 1:
-        raise DoctorError(f"--np is {options.np}, expected a number above 0")
+        raise UsageError(f"--np is {options.np}, expected 1 rank or more")
+    for option, value in (("--shards", options.shards), ("--run", options.run)):
+        if not value:
+            raise UsageError(f"{option} is empty, expected a directory")
     wanted = options.only or (*CHECKS, *HOST_CHECKS)
-    checks = [(name, check) for name, check in CHECKS.items() if name in wanted]
     of_hosts = {name: check for name, check in HOST_CHECKS.items() if name in wanted}
-    for host in _host_names(options) if of_hosts else []:
-        # Of this machine one line says that it is this machine.
-        names = list(of_hosts)[:1] if is_here(host) else list(of_hosts)
-        checks += [(f"{name} {host}", functools.partial(_of_host, of_hosts[name], host)) for name in names]
+    if options.only and of_hosts and options.hosts is None:
+        raise UsageError(f"--only {next(iter(of_hosts))} is a check of other hosts; list them: --hosts FILE")
+    listed = [host.name for host in options.listed()] if of_hosts else []
+    # Of a list that cannot be read there is nothing else to examine, and so nothing else that fails.
+    unread = {"hostfile"} if of_hosts and not listed and options.hosts is not None else set()
+    checks = [(name, check) for name, check in CHECKS.items() if name in {*wanted, *unread}]
+    for host in listed:
+        if is_here(host):
+            name = f"{next(iter(of_hosts))} {host}"
+            checks.append((name, functools.partial(_this_machine, name)))
+        else:
+            checks += [(f"{name} {host}", functools.partial(_of_host, of_hosts[name], host)) for name in of_hosts]
     return checks
 
 
@@ -82,14 +83,8 @@ def _of_host(
     return check(machine, options, host)
 
 
-def _host_names(options: Options) -> list[str]:
-    if options.hosts is None:
-        return []
-    try:
-        return [host.name for host in read_hosts(options.hosts)]
-    except UserError:
-        # Told by the check hostfile.
-        return []
+def _this_machine(name: str, machine: Machine, options: Options) -> Finding:
+    return skip(name, "is this machine")
 
 
 def made(name: str, check: Check, machine: Machine, options: Options) -> Finding:

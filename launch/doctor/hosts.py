@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shlex
 import socket
-import subprocess
 import time
 from pathlib import Path
 
@@ -15,16 +13,15 @@ from launch.doctor.finding import Finding, as_root, fail, ok, skip, warn
 from launch.doctor.machine import PROJECT, Machine, Options, last_words
 from launch.doctor.network import address_towards, mend_own_name
 from launch.doctor.ssh_failures import explain
-from launch.host_facts import HostFacts, gather
+from launch.host_facts import gather
 from launch.hostfile import read_hosts
-from launch.ssh import NO_CONNECTION, is_here, on_host
+from launch.preflight import Look, Place, look
+from launch.ssh import NO_CONNECTION, on_host
 from ner_dist.errors import UserError
 
 TIMEOUT_S = 15
 # Beyond this, logs of hosts cannot be put in one order, and make takes old files for new ones.
 MOST_SKEW_S = 1.0
-# Of the shell that looks for the project on a host.
-_NO_FOLDER, _NO_PYTHON = 97, 98
 
 
 def hostfile(machine: Machine, options: Options) -> Finding:
@@ -47,8 +44,6 @@ def hostfile(machine: Machine, options: Options) -> Finding:
 def ssh(machine: Machine, options: Options, host: str) -> Finding:
     """Whether a host lets this user in without asking."""
     name = f"ssh {host}"
-    if is_here(host):
-        return skip(name, "is this machine")
     begin_s = time.perf_counter()
     done = on_host(host, ["true"], TIMEOUT_S)
     if done.returncode:
@@ -60,8 +55,6 @@ def ssh(machine: Machine, options: Options, host: str) -> Finding:
 def clock(machine: Machine, options: Options, host: str) -> Finding:
     """A host's clock against this one's, taken at the middle of the way there and back."""
     name = f"clock {host}"
-    if is_here(host):
-        return skip(name, "is this machine")
     begin_s = time.time()
     done = on_host(host, ["date", "+%s.%N"], TIMEOUT_S)
     end_s = time.time()
@@ -82,48 +75,34 @@ def clock(machine: Machine, options: Options, host: str) -> Finding:
     return ok(name, shown)
 
 
+def _look(machine: Machine, options: Options, host: str) -> Look:
+    """What `python -m launch ssh` would refuse a host for."""
+    place = Place(str(PROJECT), machine.python, os.path.abspath(options.shards))
+    return look(host, _address(machine, host), place, gather(place.shards), several=True)
+
+
+def _address(machine: Machine, host: str) -> str:
+    try:
+        return machine.resolve(host)[0]
+    except OSError:
+        return "ADDRESS"
+
+
 def copy(machine: Machine, options: Options, host: str) -> Finding:
     """Whether a host has the same project at the same place, with the same versions and shards."""
-    name, shards = f"copy {host}", os.path.abspath(options.shards)
-    if is_here(host):
-        return skip(name, "is this machine")
-    done = _ask_facts(machine, host, shards)
-    if done.returncode == NO_CONNECTION:
+    name, shards = f"copy {host}", Path(os.path.abspath(options.shards))
+    problems = _look(machine, options, host).problems
+    found = {problem.kind: problem.found for problem in problems if problem.kind != "name"}
+    if "ssh" in found:
         return skip(name, "not reached")
-    if done.returncode == _NO_FOLDER:
-        return fail(name, f"{host} has no {PROJECT}", *_send(host, PROJECT), _set_up(host))
-    if done.returncode == _NO_PYTHON:
-        return fail(name, f"{host} has no {machine.python}", _set_up(host))
-    if done.returncode:
-        found = f"the project on {host} cannot be asked: {last_words(done.stderr)}"
-        return fail(name, found, *_send(host, PROJECT), _set_up(host))
-    there, here = _facts(done.stdout), gather(shards)
-    packages = sorted({*there.versions, *here.versions})
-    other = [package for package in packages if there.versions.get(package) != here.versions.get(package)]
-    shown = [f"{each} {there.versions.get(each, 'none')}, not {here.versions.get(each, 'none')}" for each in other]
-    shown += ["the code is not that of here"] if there.sources != here.sources else []
-    shown += [f"{'other' if there.shards else 'no'} shards in {shards}"] if there.shards != here.shards else []
-    if not shown:
+    if not found:
         return ok(name, "the same code, versions and shards as here")
-    fix = _send(host, PROJECT) if there.sources != here.sources else []
-    fix += [_set_up(host)] if other else []
-    if there.shards != here.shards:
-        fix += _send(host, Path(shards)) if here.shards else [f"ssh {host} rm -r {_q(shards)}"]
-    return fail(name, f"{host} differs: {'; '.join(shown)}", *fix)
-
-
-def _ask_facts(machine: Machine, host: str, shards: str) -> subprocess.CompletedProcess[str]:
-    """A host's answer to launch.host_facts, which is to run in the same place as here."""
-    script = (
-        f"cd {_q(PROJECT)} 2>/dev/null || exit {_NO_FOLDER}; [ -x {_q(machine.python)} ] || exit {_NO_PYTHON}; "
-        f"exec {_q(machine.python)} -m launch.host_facts {_q(shards)}"
-    )
-    return on_host(host, ["sh", "-c", script], TIMEOUT_S)
-
-
-def _facts(printed: str) -> HostFacts:
-    # A login script may have printed something before.
-    return HostFacts(**json.loads(printed.strip().splitlines()[-1]))
+    fix = _send(host, PROJECT) if found.keys() & {"folder", "answer", "code"} else []
+    fix += [_set_up(host)] if found.keys() & {"folder", "python", "answer", "versions"} else []
+    if "shards" in found:
+        here = (shards / "index.json").is_file()
+        fix += _send(host, shards) if here else _fetch(host, shards)
+    return fail(name, "; ".join(found.values()), *fix)
 
 
 def _send(host: str, folder: Path) -> list[str]:
@@ -134,6 +113,10 @@ def _send(host: str, folder: Path) -> list[str]:
     return [f"tar -c -C {_q(folder)}{leave} . | ssh {host} {_q(there)}"]
 
 
+def _fetch(host: str, folder: Path) -> list[str]:
+    return [f"mkdir -p {_q(folder)}", f"ssh {host} {_q(f'tar -c -C {_q(folder)} .')} | tar -x -C {_q(folder)}"]
+
+
 def _set_up(host: str) -> str:
     return f"ssh {host} {_q(f'cd {_q(PROJECT)} && rm -f .venv/ready && make setup')}"
 
@@ -141,28 +124,19 @@ def _set_up(host: str) -> str:
 def own_name(machine: Machine, options: Options, host: str) -> Finding:
     """Whether a host knows its own name by an address at which others find it, which its ranks tell them."""
     name = f"name {host}"
-    if is_here(host):
-        return skip(name, "is this machine; see hostname")
-    done = _ask_facts(machine, host, os.path.abspath(options.shards))
-    if done.returncode:
-        return skip(name, "not reached" if done.returncode == NO_CONNECTION else "cannot be asked; see copy")
-    facts = _facts(done.stdout)
-    if facts.address is not None and facts.own_address and not facts.address.startswith("127."):
+    facts, problems = _look(machine, options, host)
+    if facts is None:
+        return skip(name, "not reached" if problems[0].kind == "ssh" else "cannot be asked; see copy")
+    found = [problem.found for problem in problems if problem.kind == "name"]
+    if not found:
         return ok(name, f"{facts.name} is {facts.address}")
-    found = "does not resolve" if facts.address is None else f"is {facts.address}"
-    try:
-        address = machine.resolve(host)[0]
-    except OSError:
-        address = "ADDRESS"
-    script = "; ".join(mend_own_name(facts.name, address))
-    return fail(name, f"its own name, {facts.name}, {found} there: others cannot find it", f"ssh {host} {_q(script)}")
+    script = "; ".join(mend_own_name(facts.name, _address(machine, host)))
+    return fail(name, found[0], f"ssh {host} {_q(script)}")
 
 
 def route(machine: Machine, options: Options, host: str) -> Finding:
     """Whether a host reaches a port of this machine, as Horovod's ranks do."""
     name = f"route {host}"
-    if is_here(host):
-        return skip(name, "is this machine")
     address = address_towards(machine, host)
     if address is None:
         return skip(name, "its name gives no address here")

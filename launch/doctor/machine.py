@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from launch.doctor.finding import as_root
+from launch.hostfile import Host, read_hosts
+from ner_dist.errors import UserError
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -37,6 +39,13 @@ class Options:
     json: bool = False
     # Names of the checks to make; all if empty.
     only: tuple[str, ...] = ()
+
+    def listed(self) -> list[Host]:
+        """The hosts of the list; none also if it cannot be read, which the check hostfile tells."""
+        try:
+            return [] if self.hosts is None else read_hosts(self.hosts)
+        except UserError:
+            return []
 
 
 def _resolve(name: str) -> list[str]:

@@ -9,9 +9,7 @@ import socket
 from launch.doctor.finding import Finding, as_root, fail, ok
 from launch.doctor.machine import Machine, Options
 from launch.doctor.ranks import name_line
-from launch.hostfile import read_hosts
 from launch.ssh import is_here
-from ner_dist.errors import UserError
 
 
 def hostname(machine: Machine, options: Options) -> Finding:
@@ -44,18 +42,8 @@ def mend_own_name(name: str, address: str) -> list[str]:
 
 def own_address(machine: Machine, options: Options) -> str | None:
     """The address by which the first other host of the list would know this one; nothing is sent."""
-    if options.hosts is None:
-        return None
-    try:
-        names = [host.name for host in read_hosts(options.hosts)]
-    except UserError:
-        return None
-    for name in names:
-        if not is_here(name):
-            address = address_towards(machine, name)
-            if address is not None:
-                return address
-    return None
+    others = (host.name for host in options.listed() if not is_here(host.name))
+    return next((address for name in others if (address := address_towards(machine, name)) is not None), None)
 
 
 def address_towards(machine: Machine, name: str) -> str | None:

@@ -59,6 +59,8 @@ def _again(machine: Machine, package: str) -> str:
 def horovod(machine: Machine, options: Options) -> Finding:
     """Whether ranks of this machine find each other and add up floats and counts exactly (launch.verify)."""
     num_ranks = max(2, min(options.np, MOST_RANKS))
+    if _without_driver(machine):
+        return skip("horovod", "it needs MXNet, which cannot be loaded here")
     if version_of(machine, "horovod") is None:
         return fail("horovod", f"Horovod is not installed for {machine.python}", *use_environment())
     launcher = Path(machine.python).parent / "horovodrun"
@@ -78,6 +80,15 @@ def horovod(machine: Machine, options: Options) -> Finding:
         found = said[-1] if said else _first_error(done.stderr) or f"horovodrun ended with code {done.returncode}"
         return fail("horovod", f"{num_ranks} ranks do not work together: {found}", *_mend_horovod(machine))
     return ok("horovod", f"{said[-1].split(';')[0]} through Gloo" if said else "the ranks add up exactly")
+
+
+def _without_driver(machine: Machine) -> bool:
+    """Whether this is MXNet's GPU build on a machine without NVIDIA driver, as the check of MXNet tells."""
+    ask = "import json; from launch.python_environment import complaint_of_machine as c; print(json.dumps(c() or ''))"
+    try:
+        return bool(machine.ask(ask))
+    except ChildError:
+        return False
 
 
 def _first_error(text: str) -> str:
@@ -113,6 +124,8 @@ def nccl(machine: Machine, options: Options) -> Finding:
     """Whether gradients go from GPU to GPU, in an environment for GPUs."""
     if version_of(machine, "mxnet-cu117") is None:
         return skip("nccl", "this environment computes on the CPU")
+    if _without_driver(machine):
+        return skip("nccl", "Horovod needs MXNet, which cannot be loaded here")
     try:
         version = machine.ask("import json, horovod.mxnet as hvd; print(json.dumps(int(hvd.nccl_built())))", TIMEOUT_S)
     except ChildError as error:

@@ -34,7 +34,7 @@ def total_line(found: list[Finding]) -> str:
     parts += [f"{count[WARN]} warning{'s' if count[WARN] > 1 else ''}"] if count[WARN] else []
     parts += [f"{count[FAIL]} FAILED"] if count[FAIL] else []
     parts += [f"{count[SKIP]} skipped"] if count[SKIP] else []
-    return f"{len(found)} checks: {', '.join(parts)}"
+    return f"{len(found)} check{'s' if len(found) != 1 else ''}: {', '.join(parts)}"
 
 
 def as_json(found: list[Finding]) -> str:

@@ -10,8 +10,6 @@ from launch.cgroup import cpu_quota, memory_left
 from launch.doctor.finding import Finding, fail, ok, warn
 from launch.doctor.machine import Machine, Options
 from launch.doctor.shard_set import ShardSet, read_shard_set
-from launch.hostfile import read_hosts
-from ner_dist.errors import UserError
 
 # What a rank takes beside its data: measured on the default job.
 RANK_BYTES = 600 << 20
@@ -22,14 +20,7 @@ GOOD_FILES = 1024
 
 def local_ranks(machine: Machine, options: Options) -> int:
     """Ranks that this machine gets: all, or its part of a list of hosts."""
-    if options.hosts is None:
-        return options.np
-    try:
-        hosts = read_hosts(options.hosts)
-    except UserError:
-        # Told by the check of the hosts.
-        return options.np
-    return min(options.np, max(host.slots for host in hosts))
+    return min(options.np, max((host.slots for host in options.listed()), default=options.np))
 
 
 def threads(machine: Machine, options: Options) -> Finding:

@@ -26,7 +26,9 @@ def read_shard_set(directory: str) -> ShardSet | str:
     """The set, or the end of a sentence that says why it is none."""
     path = Path(directory) / "index.json"
     if not path.is_file():
-        return "holds no index.json, so it was never completed" if path.parent.is_dir() else "does not exist"
+        if path.parent.is_dir():
+            return "holds no index.json, so it was never completed"
+        return "is no directory" if path.parent.exists() else "does not exist"
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         version = record["version"]

@@ -61,8 +61,10 @@ def _another_python(machine: Machine) -> list[str]:
 
 def venv(machine: Machine, options: Options) -> Finding:
     """What make setup begins with; nothing to want once there is an environment."""
-    if environment_python().exists():
-        return ok("venv", "the environment .venv is made")
+    folder = environment_python().parents[2]
+    made = [name for name in (".venv", ".venv-gpu") if (folder / name / "bin" / "python").exists()]
+    if made:
+        return ok("venv", f"the environment {' and '.join(made)} is made")
     try:
         machine.ask("import ensurepip, json, venv; print(json.dumps(True))")
     except ChildError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import shlex
 import shutil
@@ -49,11 +50,19 @@ def shards(machine: Machine, options: Options) -> Finding:
 
 def _build(options: Options, num_shards: int) -> list[str]:
     """The commands that build the set anew; whose corpus it is nobody but the user knows."""
-    out = shlex.quote(options.shards)
-    remove = [f"rm -r {out}"] if Path(options.shards).exists() else []
-    if options.shards.rstrip("/") == _DEFAULT_SHARDS:
-        return [*remove, f"make shards NUM_SHARDS={max(num_shards, 8)}"]
-    return [*remove, f"make shards CORPUS=PATH OUT={out} NUM_SHARDS={max(num_shards, 8)}   # PATH: your corpus"]
+    place = options.shards.rstrip("/")
+    out = _q(place)
+    # Not removed: it may be anything that was named by mistake.
+    aside = [f"mv {out} {_aside(place)}"] if os.path.lexists(place) else []
+    if place == _DEFAULT_SHARDS:
+        return [*aside, f"make shards NUM_SHARDS={max(num_shards, 8)}"]
+    return [*aside, f"make shards CORPUS=PATH OUT={out} NUM_SHARDS={max(num_shards, 8)}   # PATH: your corpus"]
+
+
+def _aside(place: str) -> str:
+    """A name beside a file or directory that is not taken."""
+    names = (f"{place}.old{number or ''}" for number in itertools.count())
+    return _q(next(name for name in names if not os.path.lexists(name)))
 
 
 def run_disk(machine: Machine, options: Options, clock: Callable[[], float] = time.perf_counter) -> Finding:
@@ -65,7 +74,7 @@ def run_disk(machine: Machine, options: Options, clock: Callable[[], float] = ti
         return fail(
             "run-disk",
             f"{place} is in the way: not a directory",
-            f"mv {_q(place)} {_q(place)}.old",
+            f"mv {_q(place)} {_aside(str(place))}",
             f"mkdir -p {_q(options.run)}",
         )
     try:
