@@ -128,7 +128,9 @@ def test_a_signal_ends_the_job_and_nothing_is_started_again(tmp_path: Path, numb
     script = CHECKPOINT + "trap 'kill $!; exit 0' TERM; sleep 1000 & "
     script += 'echo $! > "$1/pid.new"; mv "$1/pid.new" "$1/pid"; wait'
     start = (
-        "import sys, pathlib, os; from launch.supervisor import Job, marks, supervise; run = pathlib.Path(sys.argv[1]);"
+        "import sys, pathlib, os, signal; from launch.supervisor import Job, marks, supervise;"
+        # What runs the tests may be under nohup.
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL); run = pathlib.Path(sys.argv[1]);"
         "job = Job(['sh', '-c', sys.argv[2], 'sh', str(run)], [], dict(os.environ), run);"
         "sys.exit(supervise(job, 3, print))"
     )
