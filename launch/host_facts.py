@@ -1,6 +1,6 @@
 """What must be alike on all hosts of a job, and each host's own name; printed as JSON by `python -m launch.host_facts`.
 
-Must run wherever Python does: the standard library alone.
+Must run wherever Python does: nothing but the standard library is needed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
+
+from launch.ssh import is_here
 
 _ROOT = Path(__file__).resolve().parents[1]
 _SOURCES = ("ner_dist", "launch")
@@ -43,7 +45,7 @@ def gather(shards: str) -> HostFacts:
         hashlib.sha256(index.read_bytes()).hexdigest() if index.is_file() else None,
         name,
         address,
-        address is not None and _is_own(address),
+        address is not None and is_here(address),
     )
 
 
@@ -70,15 +72,6 @@ def _address(name: str) -> str | None:
         return socket.gethostbyname(name)
     except OSError:
         return None
-
-
-def _is_own(address: str) -> bool:
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
-            trial.bind((address, 0))
-    except OSError:
-        return False
-    return True
 
 
 if __name__ == "__main__":

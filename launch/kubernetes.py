@@ -17,22 +17,18 @@ import yaml
 from launch import kubernetes_objects as objects
 from launch.errors import LaunchError
 from launch.kubernetes_settings import DNS, Kubernetes, check, count, longest_name
-from launch.training import Training, check_training
+from launch.training import Training
 from ner_dist import config as knobs
 
 __all__ = ["Kubernetes", "check", "manifest"]
 
 
-def manifest(settings: Kubernetes, training: list[str]) -> str:
-    """The text of the file for kubectl.
-
-    training: arguments of `python -m ner_dist.train`. Raises LaunchError and ConfigError.
-    """
+def manifest(settings: Kubernetes, training: Training) -> str:
+    """The text of the file for kubectl. Raises LaunchError."""
     check(settings)
-    trained = check_training(training)
-    name = settings.name or _name_of(trained.run.name, settings)
-    shards = _in_volume(trained.config.data.shards, "data.shards")
-    job = _job(trained, settings)
+    name = settings.name or _name_of(training.run.name, settings)
+    shards = _in_volume(training.config.data.shards, "data.shards")
+    job = _job(training, settings)
     documents = [
         *([objects.claim(settings)] if settings.claim_size else []),
         objects.files_pod(settings, name),
@@ -41,7 +37,7 @@ def manifest(settings: Kubernetes, training: list[str]) -> str:
     ]
     # Each with what it is for, since a reader meets it out of context.
     parts = [f"---\n# {_PURPOSES[document['kind']]}\n{_dump(document)}" for document in documents]
-    return _opening(settings, name, shards, trained.run.as_posix()) + "".join(parts)
+    return _opening(settings, name, shards, training.run.as_posix()) + "".join(parts)
 
 
 _PURPOSES = {
@@ -74,10 +70,10 @@ def _in_volume(path: str, knob: str) -> str:
     return PurePosixPath(path).as_posix()
 
 
-def _job(trained: Training, settings: Kubernetes) -> str:
+def _job(training: Training, settings: Kubernetes) -> str:
     """The job file that the ranks read, with every knob."""
-    config = knobs.from_dict(knobs.to_dict(trained.config))
-    config.run = _in_volume(trained.run.as_posix(), "run")
+    config = knobs.from_dict(knobs.to_dict(training.config))
+    config.run = _in_volume(training.run.as_posix(), "run")
     config.train.resume = True
     if config.train.device == "gpu" and not settings.gpus:
         raise LaunchError("kubernetes: train.device is gpu, but the workers have none; give --gpus")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from launch.errors import LaunchError
 from launch.slurm_settings import RESOLUTION_S, Slurm, check, seconds
-from launch.training import RESUME, Training, check_training, num_shards
+from launch.training import RESUME, Training, num_shards
 from ner_dist.errors import UserError
 
 __all__ = ["Slurm", "check", "prepare", "script"]
@@ -16,17 +16,13 @@ __all__ = ["Slurm", "check", "prepare", "script"]
 _TEMPLATE = "slurm.sbatch.j2"
 
 
-def script(settings: Slurm, training: list[str]) -> str:
-    """The batch script that trains with these arguments of `python -m ner_dist.train`.
-
-    Raises LaunchError, or ConfigError, for what cannot be started so.
-    """
+def script(settings: Slurm, training: Training) -> str:
+    """The batch script that trains so. Raises LaunchError for what cannot be started so."""
     # Imported here, so that the command line explains itself without it.
     import jinja2
 
     check(settings)
-    checked = check_training(training)
-    _check_training(settings, checked)
+    _check_training(settings, training)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
@@ -41,11 +37,11 @@ def script(settings: Slurm, training: list[str]) -> str:
     gpus = settings.gpus_per_node > 0
     return environment.get_template(_TEMPLATE).render(
         settings=settings,
-        job=_printable(checked.job),
-        run=str(checked.run),
-        directives=_directives(settings, checked),
-        argument_lines=_argument_lines(_arguments(checked, gpus)),
-        checkpoint_steps=checked.config.train.checkpoint_steps,
+        job=_printable(training.job),
+        run=str(training.run),
+        directives=_directives(settings, training),
+        argument_lines=_argument_lines(_arguments(training, gpus)),
+        checkpoint_steps=training.config.train.checkpoint_steps,
         venv=settings.venv or (".venv-gpu" if gpus else ".venv"),
         project=settings.directory(),
         gpus=gpus,
@@ -53,12 +49,12 @@ def script(settings: Slurm, training: list[str]) -> str:
     )
 
 
-def prepare(settings: Slurm, training: list[str]) -> None:
+def prepare(settings: Slurm, training: Training) -> None:
     """Make the run's directory: SLURM does not, and a job whose output it cannot open ends without a word.
 
     Nothing is done if the project's directory is not on this machine. Raises LaunchError if it cannot be made.
     """
-    run = Path(settings.directory()) / check_training(training).run
+    run = Path(settings.directory()) / training.run
     try:
         if Path(settings.directory()).is_dir():
             run.mkdir(parents=True, exist_ok=True)

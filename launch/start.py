@@ -33,10 +33,9 @@ def _train(call: Call) -> int:
 
 def _write(call: Call) -> int:
     command: Any = call.module
-    command.check(call.options)
     training = check_training(call.training)
     write: Any = command.script if call.command == "slurm" else command.manifest
-    text: str = write(call.options, training.arguments)
+    text: str = write(call.options, training)
     if call.submit and shutil.which("sbatch") is None:
         raise LaunchError(
             "sbatch was not found, so this is no host of a SLURM cluster; write the script with --out FILE and submit "
@@ -46,7 +45,7 @@ def _write(call: Call) -> int:
         with whole_file(Path(call.out)) as file:
             file.write(text)
     if call.command == "slurm" and (call.submit or call.out is not None):
-        command.prepare(call.options, training.arguments)
+        command.prepare(call.options, training)
     if call.submit:
         return submit(text, call.out)
     if call.out is None:

@@ -13,8 +13,10 @@ import yaml
 from kubernetes_schemas import VERSIONS, mistakes
 from processes import ROOT, alone, run
 
+from launch import kubernetes
 from launch.errors import LaunchError
-from launch.kubernetes import Kubernetes, check, manifest
+from launch.kubernetes import Kubernetes, check
+from launch.training import check_training
 from ner_dist import config
 
 GPU = Kubernetes(
@@ -32,6 +34,11 @@ GPU = Kubernetes(
 )
 SETTINGS = {"default": Kubernetes(), "gpu": GPU, "no claim": Kubernetes(claim_size="", workers=1, ranks_per_worker=1)}
 RUN = ["--run", "runs/mine"]
+
+
+def manifest(settings: Kubernetes, training: list[str]) -> str:
+    """The text that training with these arguments comes to."""
+    return kubernetes.manifest(settings, check_training(training))
 
 
 @functools.cache

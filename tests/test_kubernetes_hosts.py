@@ -17,6 +17,7 @@ from namespace_hosts import Hosts
 from processes import ROOT, Job, alone, run
 
 from launch.kubernetes import Kubernetes, manifest
+from launch.training import check_training
 
 pytestmark = pytest.mark.hosts
 
@@ -89,7 +90,7 @@ def cluster(knobs: list[str], synth_shards: Path, tmp_path_factory: pytest.TempP
     # The volume: ranks run in it.
     (folder / "volume" / "data").mkdir(parents=True)
     (folder / "volume" / "data" / "shards").symlink_to(synth_shards)
-    text = manifest(Kubernetes(namespace="ner"), knobs)
+    text = manifest(Kubernetes(namespace="ner"), check_training(knobs))
     with namespace_hosts.started(folder / "hosts", num_hosts=3) as hosts:
         cluster = Cluster(hosts, folder, text)
         with contextlib.ExitStack() as workers:

@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from processes import ROOT, Finished, Job, alone, run
 
+from launch import slurm
 from launch.errors import LaunchError
-from launch.slurm import prepare, script
 from launch.slurm_settings import Slurm, check, seconds
+from launch.training import check_training
 from ner_dist.config import ConfigError
 
 GOLDEN = ROOT / "tests" / "golden" / "slurm.sbatch"
@@ -54,6 +55,11 @@ SSH = """#!/bin/bash
 printf '%s\\n' "$*" >>"$CLUSTER/ssh"
 exit "${SSH_STATUS:-0}"
 """
+
+
+def script(settings: Slurm, training: list[str]) -> str:
+    """The text that training with these arguments comes to."""
+    return slurm.script(settings, check_training(training))
 
 
 @dataclasses.dataclass
@@ -291,14 +297,14 @@ def test_times_are_read_as_slurm_reads_them(time: str, expected_s: int) -> None:
 
 
 def test_the_runs_directory_is_made_before_slurm_writes_into_it(tmp_path: Path) -> None:
-    prepare(Slurm(project=str(tmp_path)), ["--run", "runs/mine"])
+    slurm.prepare(Slurm(project=str(tmp_path)), check_training(["--run", "runs/mine"]))
     assert (tmp_path / "runs" / "mine").is_dir()
     # A cluster's directory is not on every machine that a script is made on.
-    prepare(Slurm(project=str(tmp_path / "absent")), ["--run", "runs/mine"])
+    slurm.prepare(Slurm(project=str(tmp_path / "absent")), check_training(["--run", "runs/mine"]))
     assert not (tmp_path / "absent").exists()
     (tmp_path / "file").touch()
     with pytest.raises(LaunchError, match="cannot be made"):
-        prepare(Slurm(project=str(tmp_path)), ["--run", "file/mine"])
+        slurm.prepare(Slurm(project=str(tmp_path)), check_training(["--run", "file/mine"]))
 
 
 # --- What it does

@@ -18,6 +18,7 @@ from processes import ROOT, Finished, Job, on_ranks, run
 
 from launch.slurm import script
 from launch.slurm_settings import Slurm
+from launch.training import check_training
 
 pytestmark = pytest.mark.hosts
 
@@ -78,7 +79,7 @@ def test_a_job_that_was_queued_again_ends_as_one_that_was_not(hosts: Hosts, knob
     (tmp_path / "bin" / "scontrol").chmod(0o755)
     job, whole = tmp_path / "job", tmp_path / "whole"
     asked = Slurm(ranks_per_node=2, time="10", project=str(ROOT), venv=os.path.relpath(sys.prefix, ROOT))
-    (tmp_path / "job.sbatch").write_text(script(asked, [*knobs, "--run", str(job)]))
+    (tmp_path / "job.sbatch").write_text(script(asked, check_training([*knobs, "--run", str(job)])))
 
     # SLURM, for a job of one stay and a half.
     with start(hosts, tmp_path, 0) as first:
