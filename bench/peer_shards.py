@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from bench.peer_torch import Inputs, Sizes, inputs_of
-from ner_dist.batches import Batch
-from ner_dist.plan import epoch_steps
-from ner_dist.reader import Sentences
-from ner_dist.shard_format import read_index, read_vectors
+from ner_dist.contract.shard_format import read_index, read_vectors
+from ner_dist.data.batch import Batch
+from ner_dist.data.shard_reader import ShardReader
+from ner_dist.data.step_plan import epoch_steps
 
 
 class Shards:
@@ -38,7 +38,7 @@ class Shards:
             feature_places=[place for place, _ in chosen],
             word_units=self._vectors.num_units if self._vectors else Sizes.word_units,
         )
-        self._splits: dict[str, Sentences] = {}
+        self._splits: dict[str, ShardReader] = {}
 
     def training_batches(self, batch_sentences: int, seed: int, epoch: int) -> Iterator[Inputs]:
         """An epoch's batches, as ner_dist.train has them on one rank."""
@@ -60,9 +60,9 @@ class Shards:
         learnt_LD, unseen_VD = vectors_VD.split([len(random_LD), len(vectors_VD) - len(random_LD)])
         return torch.where(learnt_LD.isnan(), random_LD, learnt_LD), unseen_VD
 
-    def _sentences(self, split: str) -> Sentences:
+    def _sentences(self, split: str) -> ShardReader:
         if split not in self._splits:
             every = list(range(len(self.index.splits[split])))
             padding = self.sizes.char_width // 2
-            self._splits[split] = Sentences(self._directory, self.index, split, every, padding, self._num_words)
+            self._splits[split] = ShardReader(self._directory, self.index, split, every, padding, self._num_words)
         return self._splits[split]

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ner_dist.batches import Batch
-from ner_dist.shard_format import PAD_ID
-from ner_dist.spans import allowed_transitions
+from ner_dist.contract.shard_format import PAD_ID
+from ner_dist.contract.tag_schemes import allowed_transitions
+from ner_dist.data.batch import Batch
 
 # Added to a window centred beyond a form's end, and to what BILOU forbids: exp of the latter is 0 in float32.
 _NEVER_MAX, _FORBIDDEN = np.float32(-1e9), -1e4
@@ -67,7 +67,7 @@ class Inputs(NamedTuple):
 
 def inputs_of(batch: Batch, sizes: Sizes) -> Inputs:
     """The reader's batch as the peer takes it."""
-    char_MC = batch.char_NC[batch.form_TB.ravel()]
+    char_MC = batch.char_NC[batch.spelling_TB.ravel()]
     side = sizes.char_width // 2
     beyond_MP = char_MC[:, side : char_MC.shape[1] - side] == PAD_ID
     return Inputs(
@@ -168,10 +168,10 @@ class Tagger(nn.Module):
         char_MEC = self.char_dropout(self.char(inputs.char_MC)).transpose(1, 2)
         # The sum, and not a fill, because its gradient costs nothing.
         window_MFP = self.conv(char_MEC) + inputs.sink_M1P
-        form_TBF = window_MFP.max(2).values.view(*inputs.word_TB.shape, -1)
+        spelling_TBF = window_MFP.max(2).values.view(*inputs.word_TB.shape, -1)
         word_TBD = nn.functional.embedding(inputs.word_TB, self.word.weight if word_VD is None else word_VD)
         features_TBX = [embedding(ids_TB) for embedding, ids_TB in zip(self.features, inputs.features_TB)]
-        x_TBX = self.input_dropout(torch.cat([word_TBD, form_TBF, *features_TBX], 2))
+        x_TBX = self.input_dropout(torch.cat([word_TBD, spelling_TBF, *features_TBX], 2))
         return self.emission(self.output_dropout(self.lstm(x_TBX, inputs.length_B)))
 
     def loss(self, inputs: Inputs) -> Tensor:

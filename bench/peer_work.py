@@ -17,10 +17,10 @@ from torch import Tensor
 
 from bench.peer_shards import Shards
 from bench.peer_torch import Dropout, Inputs, Sizes, Tagger, Trainer, inputs_of
-from ner_dist.batches import Batch
-from ner_dist.crf import Scores
-from ner_dist.score import Counts, count, scores
-from ner_dist.viterbi import decode
+from ner_dist.data.batch import Batch
+from ner_dist.evaluation.f1 import Counts, count, scores
+from ner_dist.model.crf import TransitionScores
+from ner_dist.model.viterbi import decode
 
 _CLIP_NORM = 5.0
 
@@ -98,7 +98,7 @@ def _score(tagger: Tagger, unseen_VD: Tensor, shards: Shards, split: str) -> Cou
     """Counts of a split, decoded by Viterbi."""
     tagger.eval()
     word_VD = torch.cat([tagger.word.weight.detach(), unseen_VD])
-    tag_scores = Scores(*(values.detach().numpy() for values in tagger.crf.scores()))
+    tag_scores = TransitionScores(*(values.detach().numpy() for values in tagger.crf.scores()))
     counts = Counts.zero(len(shards.index.entity_types))
     for batch, inputs in shards.scoring_batches(split):
         with torch.no_grad():

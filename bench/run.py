@@ -32,7 +32,7 @@ from bench.speed.service import service
 from bench.speed.time_to_f1 import time_to_f1
 from bench.speed.timeline import timeline
 from bench.speed.training import training
-from ner_dist.completion import complete
+from ner_dist.cli.shell_completion import complete
 
 RESULTS = Path("bench/results.json")
 BENCHMARKS = {"scaling": scaling, "padding": padding, "preparation": preparation, "score": score, "crf": crf}

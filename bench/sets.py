@@ -13,8 +13,8 @@ from bench.processes import interruptible
 from bench.training import Ended, Epoch, Layout, Trainings, epochs, log_path
 from ner_dist import config as knobs
 from ner_dist.config import Config, ConfigError
+from ner_dist.contract.shard_format import Index, read_index
 from ner_dist.errors import UserError
-from ner_dist.shard_format import Index, read_index
 
 # Knobs that leave the scores as they are.
 STEERING = knobs.RESUMABLE - {"train.epochs", "train.patience"} | {"train.score_test"}

@@ -19,24 +19,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from data_prep import settings as knobs
-from data_prep.agreement import agreement_lines
-from data_prep.check import check
-from data_prep.command_line import check_stats, complete, make_parser, reading_settings
-from data_prep.command_line import sources as sources_of
-from data_prep.convert import STDOUT, Target, convert
+from data_prep.commands import check_stats, complete, make_parser, reading_settings
+from data_prep.commands import sources as sources_of
 from data_prep.fetching.fetch import fetch
 from data_prep.fetching.package_client import FetchError
+from data_prep.inspecting.lexicon_agreement import agreement_lines
+from data_prep.inspecting.show_shards import Query, describe, in_colour, show_sentences, verify
+from data_prep.inspecting.summary import summary_lines
+from data_prep.passes.build import build
+from data_prep.passes.check import check
+from data_prep.passes.convert import STDOUT, Target, convert
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings, SettingsError
-from data_prep.show import Query, describe, in_colour, show_sentences, verify
 from data_prep.staging import OutputError
-from data_prep.stats import WHOLE, stats_of_files, stats_of_shards
-from data_prep.stats_page import require_page, write_page
-from data_prep.stats_text import text_lines
-from data_prep.summary import summary_lines
-from data_prep.synth import SynthError, synthesise
-from data_prep.write import build
-from ner_dist.shard_format import ShardError
+from data_prep.statistics.counts import WHOLE, stats_of_files, stats_of_shards
+from data_prep.statistics.page import require_page, write_page
+from data_prep.statistics.text import text_lines
+from data_prep.synthesis.synth import SynthError, synthesise
+from ner_dist.contract.shard_format import ShardError
 
 # Of malloc.h; and the size from which glibc maps a block of memory by itself.
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8

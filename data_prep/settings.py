@@ -9,8 +9,8 @@ import argparse
 import dataclasses
 from typing import Any
 
-from ner_dist.shard_format import SPLITS
-from ner_dist.spans import SCHEMES
+from ner_dist.contract.shard_format import SPLITS
+from ner_dist.contract.tag_schemes import SCHEMES
 
 MAX_CHARS_LIMIT = 65535
 MAX_SHARDS = 512

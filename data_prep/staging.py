@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from ner_dist.shard_format import INDEX_NAME, VECTORS_NAME
+from ner_dist.contract.shard_format import INDEX_NAME, VECTORS_NAME
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 

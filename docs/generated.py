@@ -23,7 +23,7 @@ from typing import Any
 
 import yaml
 
-from launch import command_line
+from launch import commands as launchers
 from ner_dist import config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -160,7 +160,7 @@ def jobs() -> str:
 def settings() -> str:
     """The options of every command of launch that starts training, from its dataclass."""
     lines = []
-    for name, command in command_line.COMMANDS.items():
+    for name, command in launchers.COMMANDS.items():
         kind = getattr(importlib.import_module(command.module), command.options, None)
         if command.trains and kind is not None:
             lines += [f"## {name}", "", f"`python -m launch {name}`: {command.summary}.", ""]
@@ -172,7 +172,7 @@ def settings() -> str:
 def entry_points() -> list[list[str]]:
     """What a user starts: the module, and the subcommand of those that have some."""
     found = [["data_prep"], *(["data_prep", name] for name in _subcommands("data_prep"))]
-    found += [["launch"], *(["launch", name] for name in command_line.COMMANDS)]
+    found += [["launch"], *(["launch", name] for name in launchers.COMMANDS)]
     for room in ("ner_dist", "bench"):
         for path in sorted((ROOT / room).glob("*.py")):
             text = path.read_text(encoding="utf-8")

@@ -9,10 +9,10 @@ import socket
 import sys
 from pathlib import Path
 
-from launch import python_environment
 from launch.errors import LaunchError
 from launch.hostfile import Host
 from launch.training import Training, num_shards
+from ner_dist.ranks import python_environment
 
 
 def horovodrun() -> list[str]:

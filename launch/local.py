@@ -6,12 +6,13 @@ import dataclasses
 import os
 import sys
 
-from launch import horovodrun, python_environment
+from launch import horovodrun
 from launch.errors import LaunchError
-from launch.gpu import DriverError, devices, verdict
 from launch.hostfile import Host
 from launch.supervisor import Job, supervise
 from launch.training import RESUME, Training, num_shards
+from ner_dist.ranks import python_environment
+from ner_dist.ranks.gpu import DriverError, devices, verdict
 
 
 @dataclasses.dataclass

@@ -10,7 +10,7 @@ cd -P "$(dirname "${BASH_SOURCE[0]}")/.."
 venv=$PWD/.venv-gpu
 source launch/venv.sh
 
-# One folder with all of CUDA's libraries: what launch/python_environment.py puts on LD_LIBRARY_PATH.
+# One folder with all of CUDA's libraries: what ner_dist/ranks/python_environment.py puts on LD_LIBRARY_PATH.
 libraries=$venv/lib/cuda
 # The toolkit to build with and its host compilers, once found; empty without.
 cuda=

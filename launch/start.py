@@ -8,18 +8,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from launch import command_line
-from launch.command_line import Call
+from launch import commands
+from launch.commands import Call
 from launch.errors import LaunchError, UsageError
 from launch.training import check_training
+from ner_dist.atomic_file import whole_file
 from ner_dist.config import ConfigError
-from ner_dist.whole_file import whole_file
 
 
 def start(argv: list[str]) -> int:
     """Returns the exit code of what was started, or 0. Raises UserError, UsageError if the command line is wrong."""
     try:
-        call = command_line.parse(argv)
+        call = commands.parse(argv)
         return _train(call) if call.command in ("local", "ssh") else _write(call)
     except ConfigError as error:
         raise UsageError(str(error)) from error

@@ -34,7 +34,7 @@ def check_training(arguments: list[str]) -> Training:
     # Training, too, takes an empty name for none.
     if not config.run:
         # It brings TensorBoard along, which `--help` need not wait for.
-        from ner_dist.run_directory import fresh_name
+        from ner_dist.run.run_directory import fresh_name
 
         config.run = fresh_name(job)
         arguments = [*arguments, "--run", config.run]
@@ -44,7 +44,7 @@ def check_training(arguments: list[str]) -> Training:
 def num_shards(training: Training) -> int:
     """How many shards the training split has, the largest number of ranks. Raises UserError if they are incomplete."""
     # Brings pyarrow along.
-    from ner_dist.shard_format import read_index
+    from ner_dist.contract.shard_format import read_index
 
     shards = training.config.data.shards
     splits = read_index(shards).splits

@@ -14,7 +14,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from launch import environment
+from ner_dist.ranks import environment
 
 # float32 has no 2^24 + 1: a sum that passes through it is off by one.
 COUNT = 2**24 + 1
@@ -49,7 +49,7 @@ def wrong_sums(num_ranks: int, context: Any) -> list[str]:
     """The exchanges between ranks that give a wrong result, in words."""
     import numpy as np
 
-    from ner_dist.comm import JobError, agree_on_device, connect
+    from ner_dist.ranks.comm import JobError, agree_on_device, connect
 
     comm = connect()
     ranks = np.arange(comm.num_ranks)

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Literal, Optional
 import yaml
 from jsonargparse import ArgumentParser, set_parsing_settings
 
-from ner_dist.completion import offer_choices
+from ner_dist.cli.shell_completion import offer_choices
 from ner_dist.errors import UserError
 
 DEFAULT_JOB = "job/default.yaml"

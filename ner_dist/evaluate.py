@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ner_dist.completion import complete
-from ner_dist.entry import run_rank
-from ner_dist.predicted import Predicted
+from ner_dist.cli.shell_completion import complete
+from ner_dist.model.entities import DecodedBatch
+from ner_dist.ranks.rank_process import run_rank
 
 
 def table(scores: dict[str, Any]) -> str:
@@ -73,11 +73,11 @@ def main(argv: list[str] | None = None) -> None:
 
 def _evaluate(arguments: argparse.Namespace, comm: Any) -> None:
     """Every rank: load the checkpoint, score its shards, and let rank 0 print and write."""
-    from ner_dist import comm as exchange
-    from ner_dist import scoring
-    from ner_dist.prediction_files import ConllColumns, JsonLines, write
-    from ner_dist.score import scores
-    from ner_dist.scored_run import open_run
+    from ner_dist.evaluation import score_split
+    from ner_dist.evaluation.f1 import scores
+    from ner_dist.evaluation.open_run import open_run
+    from ner_dist.evaluation.prediction_files import ConllColumns, JsonLines, write
+    from ner_dist.ranks import comm as exchange
 
     opened = open_run(arguments.run, arguments.checkpoint, arguments.split, arguments.shards, arguments.device, comm)
     saved, index = opened.saved, opened.index
@@ -87,11 +87,11 @@ def _evaluate(arguments: argparse.Namespace, comm: Any) -> None:
     if arguments.json:
         files[arguments.json] = JsonLines(index, arguments.n_best)
 
-    def observe(predicted: Predicted) -> None:
+    def observe(predicted: DecodedBatch) -> None:
         for file in files.values():
             file.observe(predicted)
 
-    counts = scoring.score_split(
+    counts = score_split.score_split(
         opened.tagger, opened.weight_VD, opened.sentences, saved.config, len(index.entity_types), comm, observe
     )
     for path, file in files.items():

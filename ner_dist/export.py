@@ -6,8 +6,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ner_dist.completion import complete
-from ner_dist.entry import run_alone
+from ner_dist.cli.shell_completion import complete
+from ner_dist.ranks.rank_process import run_alone
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _export(arguments: argparse.Namespace) -> None:
     # Imports MXNet, which must not happen before run_alone has set the threads.
-    from ner_dist.exporting.export import export
+    from ner_dist.exporting.write_export import export
 
     made = export(arguments.run, arguments.checkpoint, arguments.onnx, compared=not arguments.no_check)
     origin = made.origin

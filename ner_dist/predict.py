@@ -15,12 +15,12 @@ from typing import Any, NamedTuple, TextIO
 
 from tqdm import tqdm
 
-from ner_dist.completion import complete
-from ner_dist.entry import run_alone, run_rank
+from ner_dist.atomic_file import whole_file
+from ner_dist.cli.shell_completion import complete
 from ner_dist.errors import UserError
-from ner_dist.prediction import inputs, outputs
+from ner_dist.prediction import input_formats, output_formats
 from ner_dist.prediction.tagger import Tagger
-from ner_dist.whole_file import whole_file
+from ner_dist.ranks.rank_process import run_alone, run_rank
 
 _EXAMPLES = """examples:
   echo "Angela Merkel visited Paris." | python -m ner_dist.predict runs/mine --to inline
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--from",
         dest="form",
-        choices=("auto", *inputs.FORMATS),
+        choices=("auto", *input_formats.FORMATS),
         default="auto",
         help="text: prose, with blank lines between paragraphs; lines: a text of its own each line; tokens: a sentence "
         "a line, tokens parted by spaces; conll: a token a line in columns, a blank line after a sentence; jsonl: "
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--to",
-        choices=("auto", *outputs.FORMATS),
+        choices=("auto", *output_formats.FORMATS),
         default="auto",
         help="jsonl: entities with places in characters, type and confidence; conll: a token and its BIO tag a line; "
         "inline: the text with <TYPE>...</TYPE>; html: a page of coloured entities; auto: by the name of --out, else "
@@ -100,12 +100,14 @@ def _predict(arguments: argparse.Namespace, comm: Any) -> None:
         raise UserError("several ranks cannot share standard input; name a FILE, or start one process")
     began_s = time.perf_counter()
 
-    def prepare() -> tuple[Tagger, outputs.Writer]:
+    def prepare() -> tuple[Tagger, output_formats.Writer]:
         tagger = Tagger.load(
             arguments.run, language=arguments.language, checkpoint=arguments.checkpoint, device=arguments.device
         )
-        form = outputs.format_of(arguments.out, arguments.to)
-        return tagger, outputs.writer(form, tagger.entity_types, arguments.file.name if arguments.file else "entities")
+        form = output_formats.format_of(arguments.out, arguments.to)
+        return tagger, output_formats.writer(
+            form, tagger.entity_types, arguments.file.name if arguments.file else "entities"
+        )
 
     tagger, writer = _everywhere(comm, prepare)
     totals = [0, 0, 0]
@@ -126,13 +128,13 @@ def _predict(arguments: argparse.Namespace, comm: Any) -> None:
 
 
 def _rounds(
-    arguments: argparse.Namespace, comm: Any, rank: int, num_ranks: int, tagger: Tagger, writer: outputs.Writer
+    arguments: argparse.Namespace, comm: Any, rank: int, num_ranks: int, tagger: Tagger, writer: output_formats.Writer
 ) -> Iterator[_Tagged]:
     """What the ranks have tagged, in the order of the input; each tags a portion a round."""
-    form = inputs.format_of(arguments.file, arguments.form)
+    form = input_formats.format_of(arguments.file, arguments.form)
     name = str(arguments.file or "standard input")
-    with inputs.open_input(arguments.file) as file, _progress(file, arguments.file, rank) as lines_of:
-        portions = inputs.portions(lines_of(inputs.read_lines(file, name)), form)
+    with input_formats.open_input(arguments.file) as file, _progress(file, arguments.file, rank) as lines_of:
+        portions = input_formats.portions(lines_of(input_formats.read_lines(file, name)), form)
         while True:
 
             def tag_mine() -> _Tagged | None:
@@ -149,15 +151,15 @@ def _rounds(
 
 
 def _tag(
-    portion: list[inputs.Line],
+    portion: list[input_formats.Line],
     form: str,
     name: str,
     tagger: Tagger,
-    writer: outputs.Writer,
+    writer: output_formats.Writer,
     arguments: argparse.Namespace,
 ) -> _Tagged:
-    layout = inputs.Layout(arguments.token_column, arguments.pos_column)
-    documents = inputs.read_documents(portion, form, name, tagger.document, layout)
+    layout = input_formats.Layout(arguments.token_column, arguments.pos_column)
+    documents = input_formats.read_documents(portion, form, name, tagger.document, layout)
     texts, num_sentences, num_tokens, num_entities = [], 0, 0, 0
     for document in tagger.stream(documents):
         texts.append(writer.document(document))
@@ -171,7 +173,7 @@ def _everywhere(comm: Any, action: Any) -> Any:
     """What the action gives on this rank; if it fails on any, all of them end."""
     if comm is None:
         return action()
-    from ner_dist.comm import on_every_rank
+    from ner_dist.ranks.comm import on_every_rank
 
     return on_every_rank(comm, action)
 
@@ -197,7 +199,7 @@ def _progress(file: Any, path: Path | None, rank: int) -> Iterator[Any]:
     # None: only if this is a terminal.
     with tqdm(total=total, unit="B", unit_scale=True, leave=False, disable=None if rank == 0 else True) as bar:
 
-        def counted(lines: Iterator[inputs.Line]) -> Iterator[inputs.Line]:
+        def counted(lines: Iterator[input_formats.Line]) -> Iterator[input_formats.Line]:
             for line in lines:
                 yield line
                 bar.update(len(line.text))

@@ -7,10 +7,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ner_dist.completion import complete
-from ner_dist.entry import run_rank
+from ner_dist.atomic_file import whole_file
+from ner_dist.cli.shell_completion import complete
 from ner_dist.errors import UserError
-from ner_dist.whole_file import whole_file
+from ner_dist.ranks.rank_process import run_rank
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ner_dist.completion import complete
+from ner_dist.cli.shell_completion import complete
 from ner_dist.errors import UserError
 from ner_dist.serving.limits import Limits
 
@@ -136,7 +136,7 @@ def _number(kind: Callable[[str], Any], least: float, most: float = float("inf")
 
 def _serve(arguments: argparse.Namespace) -> None:
     try:
-        from ner_dist.serving import running
+        from ner_dist.serving import server
         from ner_dist.serving.batching import Knobs
     except ImportError as error:
         if (error.name or "").split(".")[0] not in _NEEDED:
@@ -151,8 +151,8 @@ def _serve(arguments: argparse.Namespace) -> None:
         timeout_s=arguments.timeout,
     )
     knobs = Knobs(arguments.max_batch, arguments.max_characters, arguments.max_wait / 1000, arguments.max_queue)
-    place = running.Place(arguments.host, arguments.port, arguments.grace, arguments.max_connections)
-    running.run(str(arguments.model), lambda: _load(arguments.model, arguments.language), place, limits, knobs)
+    place = server.Place(arguments.host, arguments.port, arguments.grace, arguments.max_connections)
+    server.run(str(arguments.model), lambda: _load(arguments.model, arguments.language), place, limits, knobs)
 
 
 def _load(model: Path, language: str) -> Any:

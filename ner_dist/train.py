@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from ner_dist import config
-from ner_dist.entry import refuse, run_rank
+from ner_dist.ranks.rank_process import refuse, run_rank
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -18,7 +18,7 @@ def main(argv: list[str] | None = None) -> None:
 
     def train(comm: Any) -> None:
         # The loop imports MXNet, which must not happen before run_rank has set the threads.
-        from ner_dist.loop import train
+        from ner_dist.training.loop import train
 
         train(settings, job, comm)
 

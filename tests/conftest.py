@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from data_prep.passes.build import build
 from data_prep.problems import Problems
 from data_prep.settings import Settings
-from data_prep.synth import synthesise
-from data_prep.write import build
+from data_prep.synthesis.synth import synthesise
 
 # Before anything imports MXNet, which reads it once; ranks that a test starts inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

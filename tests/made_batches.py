@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ner_dist.batches import Batch
-from ner_dist.shard_format import CHAR_TYPES, Feature, Index, VocabFile
+from ner_dist.contract.shard_format import CHAR_TYPES, Feature, Index, VocabFile
+from ner_dist.data.batch import Batch
 
 NUM_WORDS, NUM_CHARS = 30, 12
 FEATURES = [Feature("caps", 4), Feature("pos", 6)]
@@ -65,13 +65,13 @@ def batch_of(sentences: list[Sentence], char_padding: int = 1, num_features: int
     char_NC = np.zeros((len(forms), width), np.int32)
     for row, form in enumerate(forms):
         char_NC[row, char_padding : char_padding + len(form)] = form
-    word_TB, form_TB, tag_TB = (np.zeros(shape, np.int32) for _ in range(3))
+    word_TB, spelling_TB, tag_TB = (np.zeros(shape, np.int32) for _ in range(3))
     feature_FTB = np.zeros((num_features, *shape), np.int32)
     mask_TB = np.zeros(shape, np.float32)
     for column, s in enumerate(sentences):
         for t in range(len(s.words)):
             word_TB[t, column] = words.index(s.words[t])
-            form_TB[t, column] = forms.index(tuple(s.chars[t]))
+            spelling_TB[t, column] = forms.index(tuple(s.chars[t]))
             tag_TB[t, column] = s.tags[t]
             mask_TB[t, column] = 1
             for f in range(num_features):
@@ -81,7 +81,7 @@ def batch_of(sentences: list[Sentence], char_padding: int = 1, num_features: int
         word_TB=word_TB,
         char_NC=char_NC,
         char_type_NC=np.vectorize(char_type, otypes=[np.int32])(char_NC),
-        form_TB=form_TB,
+        spelling_TB=spelling_TB,
         feature_FTB=feature_FTB,
         tag_TB=tag_TB,
         mask_TB=mask_TB,

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ner_dist.shard_format import ShardFile, file_sha256, read_index, write_index
+from ner_dist.contract.shard_format import ShardFile, file_sha256, read_index, write_index
 
 
 def write_groups(path: Path, table: pa.Table, row_groups: list[int]) -> None:

@@ -17,14 +17,14 @@ def crf(options: Options) -> list[Row]:
 
 def _of_size(repeats: int, num_sentences: int, num_tokens: int, num_tags: int) -> Row:
     from bench.speed.crf_autograd import AutogradCrf
-    from ner_dist.crf import Scores, likelihood
+    from ner_dist.model.crf import TransitionScores, likelihood
 
     rng = np.random.default_rng(0)
     tag_TB = rng.integers(0, num_tags, (num_tokens, num_sentences))
     emission_TBK = rng.normal(size=(*tag_TB.shape, num_tags)).astype(np.float32)
     length_B = rng.integers(num_tokens // 2, num_tokens + 1, num_sentences)
     shapes = (num_tags, (num_tags, num_tags), num_tags)
-    scores = Scores(*(rng.normal(size=shape).astype(np.float32) for shape in shapes))
+    scores = TransitionScores(*(rng.normal(size=shape).astype(np.float32) for shape in shapes))
     autograd = AutogradCrf(scores)
 
     def ours() -> float:

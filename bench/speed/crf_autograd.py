@@ -1,4 +1,4 @@
-"""The linear-chain CRF as operators of MXNet, differentiated by autograd: what ner_dist.crf is measured against.
+"""The linear-chain CRF as operators of MXNet, differentiated by autograd: what ner_dist.model.crf is measured against.
 
 Axes: T tokens, B sentences, K tags.
 """
@@ -11,11 +11,11 @@ import mxnet as mx
 import numpy as np
 from mxnet import autograd, nd
 
-from ner_dist.crf import Scores
+from ner_dist.model.crf import TransitionScores
 
 
 class AutogradCrf:
-    def __init__(self, scores: Scores) -> None:
+    def __init__(self, scores: TransitionScores) -> None:
         self._scores = [nd.array(values) for values in scores]
         for values in self._scores:
             values.attach_grad()

@@ -17,7 +17,7 @@ import numpy as np
 from bench.speed.forecast import corpus, distinct_words
 from bench.speed.rows import Options, Row, row
 from bench.speed.traffic import VOCABULARIES
-from ner_dist.shard_format import read_index
+from ner_dist.contract.shard_format import read_index
 
 _SENTENCES, _WORD_UNITS = 32, 100
 _SMALL, _LARGE = VOCABULARIES

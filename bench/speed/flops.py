@@ -17,10 +17,10 @@ from bench.speed import steps
 from bench.speed.rows import Options, Row, alternate, row, seconds
 from bench.speed.training import first_batches, knobs, ours
 from ner_dist import config
-from ner_dist.batches import Batch
 from ner_dist.config import Model
-from ner_dist.selection import used_features, word_units
-from ner_dist.shard_format import PAD_ID, Index, read_index
+from ner_dist.contract.shard_format import PAD_ID, Index, read_index
+from ner_dist.data.batch import Batch
+from ner_dist.data.used_inputs import used_features, word_units
 
 _BATCH = 128
 _SIDE, _PRODUCTS = 2048, 5

@@ -15,9 +15,9 @@ import numpy as np
 
 from bench.speed.rows import Options, Row, row, seconds
 from bench.speed.scaling import steps as timed_steps
-from ner_dist.shard_format import Index, read_index, read_vocab
+from ner_dist.contract.shard_format import Index, read_index, read_vocab
 
-# Of ner_dist.assemble: steps whose words are announced in one exchange.
+# Of ner_dist.training.startup: steps whose words are announced in one exchange.
 _STEPS_AHEAD = 16
 _NUMBER_BYTES, _ID_BYTES = 4, 8
 
@@ -133,15 +133,16 @@ def measured_rank(shards: str, index: Index, batch_sentences: int) -> Rank:
     os.environ["OMP_NUM_THREADS"] = "1"
     import mxnet as mx
 
-    from ner_dist import assemble, config
-    from ner_dist.comm import Solo
+    from ner_dist import config
+    from ner_dist.ranks.comm import Solo
+    from ner_dist.training import startup
 
     settings, _ = config.parse(["--data.shards", shards])
     tokens_per_s = timed_steps(1, shards, batch_sentences)["tokens_per_second"]
-    learner = assemble.new_learner(settings, index, Solo())
+    learner = startup.new_learner(settings, index, Solo())
     num_dense = sum(array.size for name, array in learner.state().items() if name.startswith("parameter/"))
-    ids_W = np.arange(min(4096, len(learner.words.learnt_LD)))
-    rows_WD = mx.nd.zeros((len(ids_W), learner.words.learnt_LD.shape[1]))
+    ids_W = np.arange(min(4096, len(learner.words.trained_LD)))
+    rows_WD = mx.nd.zeros((len(ids_W), learner.words.trained_LD.shape[1]))
     learner.words.update(ids_W, rows_WD)
     row_s = min(seconds(lambda: learner.words.update(ids_W, rows_WD)) for _ in range(5)) / len(ids_W)
     tokens_a_step = batch_sentences * index.num_tokens("train") / index.num_sentences("train")

@@ -24,39 +24,49 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ner_dist import config
-from ner_dist.entry import run_rank
+from ner_dist.ranks.rank_process import run_rank
 
 REST = "Python and the rest"
 # What counts as what, less the calls within it that are named themselves. A function is named where it is called from.
 PLACES = {
-    "reader": ["ner_dist.reader:Sentences.hold", "ner_dist.reader:Sentences.step_batch"],
-    "hiding": ["ner_dist.unknown:Hiding.hide"],
-    "masks": ["ner_dist.step:masks", "ner_dist.model:Tagger.recurrent_dropout"],
+    "reader": ["ner_dist.data.shard_reader:Sentences.hold", "ner_dist.data.shard_reader:Sentences.step_batch"],
+    "hiding": ["ner_dist.training.word_dropout:WordDropout.apply"],
+    "masks": ["ner_dist.training.step:masks", "ner_dist.model.cnn_bilstm:CnnBiLstm.recurrent_dropout"],
     "host to device": [
-        "ner_dist.word_table:WordTable.rows",
-        "ner_dist.objective:tagger_inputs",
-        "ner_dist.step:on_device",
-        "ner_dist.objective:on_device",
-        "ner_dist.model:on_device",
-        "ner_dist.word_table:on_device",
-        "ner_dist.objective:set_gradient",
-        "ner_dist.layers:set_gradient",
+        "ner_dist.training.embedding_table:WordTable.rows",
+        "ner_dist.training.objective:tagger_inputs",
+        "ner_dist.training.step:on_device",
+        "ner_dist.training.objective:on_device",
+        "ner_dist.model.cnn_bilstm:on_device",
+        "ner_dist.training.embedding_table:on_device",
+        "ner_dist.training.objective:set_gradient",
+        "ner_dist.model.layers:set_gradient",
     ],
     "device to host": ["mxnet.ndarray:NDArray.asnumpy"],
-    "character CNN": ["ner_dist.layers:CharCNN.convolve", "ner_dist.layers:CharCNN.differentiate"],
+    "character CNN": ["ner_dist.model.layers:CharCNN.forward_numpy", "ner_dist.model.layers:CharCNN.backward_numpy"],
     # Of single tags, the loss is part of it.
-    "forward": ["ner_dist.model:TrainingEmissions.__call__", "ner_dist.model:SummedLoss.__call__"],
-    "loss (CRF)": ["ner_dist.crf:likelihood", "ner_dist.crf:Scores.allowed", "ner_dist.model:Tagger.scores"],
+    "forward": [
+        "ner_dist.model.cnn_bilstm:TrainingEmissions.__call__",
+        "ner_dist.model.cnn_bilstm:SummedLoss.__call__",
+    ],
+    "loss (CRF)": [
+        "ner_dist.model.crf:likelihood",
+        "ner_dist.model.crf:TransitionScores.allowed",
+        "ner_dist.model.cnn_bilstm:CnnBiLstm.transition_scores",
+    ],
     "backward": ["mxnet.ndarray:NDArray.backward"],
-    "exchange": ["ner_dist.step:Learner.announce", "ner_dist.comm:Solo.sum_gradients"],
-    "update, dense": ["ner_dist.step:Learner._update"],
-    "update, words": ["ner_dist.word_table:WordTable.update", "ner_dist.word_table:WordTable.learnable"],
-    "average": ["ner_dist.averaging:Average.follow"],
+    "exchange": ["ner_dist.training.step:Learner.exchange_word_ids", "ner_dist.ranks.comm:Solo.sum_gradients"],
+    "update, dense": ["ner_dist.training.step:Learner._update"],
+    "update, words": [
+        "ner_dist.training.embedding_table:EmbeddingTable.update",
+        "ner_dist.training.embedding_table:EmbeddingTable.trainable",
+    ],
+    "average": ["ner_dist.training.weight_average:WeightAverage.update"],
     # The norm of the gradient is in there.
     REST: [
-        "ner_dist.step:Learner.step",
-        "ner_dist.step:Learner._differentiate",
-        "ner_dist.objective:Objective.differentiate",
+        "ner_dist.training.step:Learner.step",
+        "ner_dist.training.step:Learner._forward_backward",
+        "ner_dist.training.objective:Objective.forward_backward",
     ],
 }
 # Steps before the clock starts, with it, and with MXNet's profiler, which makes them slower.
@@ -200,14 +210,14 @@ def share_operators(
 
 def _take_apart(settings: config.Config, comm: Any) -> dict[str, Any]:
     # Imports MXNet, which must not happen before the engine has been chosen.
-    from ner_dist import assemble
+    from ner_dist.training import startup
 
-    index, splits = assemble.open_shards(settings, comm)
-    learner = assemble.new_learner(settings, index, comm)
-    hiding = assemble.new_hiding(settings, index, comm)
+    index, splits = startup.open_shards(settings, comm)
+    learner = startup.new_learner(settings, index, comm)
+    word_dropout = startup.new_word_dropout(settings, index, comm)
     sentences = splits[settings.data.train_on]
     epochs = (
-        assemble.train_steps(settings, index, sentences, hiding, learner, comm, epoch, first_step=0)
+        startup.train_steps(settings, index, sentences, word_dropout, learner, comm, epoch, first_step=0)
         for epoch in itertools.count()
     )
     steps = itertools.chain.from_iterable(epochs)

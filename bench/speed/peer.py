@@ -24,14 +24,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from launch.environment import choose_device
-from ner_dist.batches import Batch
 from ner_dist.config import Config, Model, Optimizer
-from ner_dist.selection import used_features
-from ner_dist.shard_format import Index
+from ner_dist.contract.shard_format import Index
+from ner_dist.data.batch import Batch
+from ner_dist.data.used_inputs import used_features
+from ner_dist.model.initial_parameters import initial_parameters
+from ner_dist.ranks.environment import choose_device
 
 if TYPE_CHECKING:
-    from ner_dist.step import Learner
+    from ner_dist.training.step import Learner
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,21 +72,21 @@ def outcomes(
     Ours come from one step of training, through the door that training itself takes.
     """
     # It imports MXNet, which reads its environment while loading.
-    from ner_dist import model
-    from ner_dist.comm import Solo
-    from ner_dist.step import Learner
-    from ner_dist.word_table import InitialWords
+    from ner_dist.model import cnn_bilstm
+    from ner_dist.model.word_vectors import InitialWords
+    from ner_dist.ranks.comm import Solo
+    from ner_dist.training.step import Learner
 
     config = copy.deepcopy(config)
     config.model.dropout_input = config.model.dropout_output = 0.0
     config.optimizer = Optimizer(name="sgd", clip_norm=0.0)
-    tagger = model.build(config, index, choose_device("cpu"))
+    tagger = cnn_bilstm.build(config, index, choose_device("cpu"))
     rng = np.random.default_rng(0)
-    values = model.initial_parameters(tagger, config.model, config.train.seed)
+    values = initial_parameters(tagger, config.model, config.train.seed)
     for name, value in values.items():
         # Those that begin with 0 would hide a wrong order of tags.
         values[name] = value if value.any() else rng.normal(0, 0.1, value.shape).astype(np.float32)
-    model.set_parameters(tagger, values)
+    cnn_bilstm.set_parameters(tagger, values)
     words = InitialWords(word_VD.copy(), np.zeros(len(word_VD), bool))
     learner = Learner(tagger, words, config, np.ones(index.num_tags, np.float32), Solo())
     named = _peer_names({**values, "words": word_VD}, config.model, index)
@@ -94,11 +95,11 @@ def outcomes(
 
 
 def _ours(learner: Learner, before: dict[str, np.ndarray], config: Config, index: Index, batch: Batch) -> Outcome:
-    from ner_dist.scoring import predictions
+    from ner_dist.evaluation.score_split import predictions
 
     split: Any = SimpleNamespace(scoring_batches=lambda batch_sentences: [batch])
     (predicted,) = predictions(learner.tagger, learner.words.weight_VD, split, config)
-    (shared,) = learner.announce([batch])
+    (shared,) = learner.exchange_word_ids([batch])
     # So large that the gradient outweighs the parameter it is taken from, and rounding leaves it whole.
     rate = 1024.0
     loss = learner.step(batch, shared, epoch=0, step_id=0, learning_rate=rate).loss

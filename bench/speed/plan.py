@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from bench.speed.rows import Options, Row, alternate, row, seconds
-from ner_dist.plan import epoch_steps, owned_shards
-from ner_dist.shard_format import read_index
+from ner_dist.contract.shard_format import read_index
+from ner_dist.data.step_plan import epoch_steps, owned_shards
 
 _SENTENCES, _SHARDS, _RANKS = 10**9, 4096, 1024
 # As many a rank as one alone has by default.

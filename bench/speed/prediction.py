@@ -19,11 +19,11 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from bench.speed.rows import Options, Row, row, seconds
-from launch import environment
-from ner_dist.batches import Batch
+from ner_dist.contract.shard_format import read_index
+from ner_dist.data.batch import Batch
 from ner_dist.prediction.onnx_network import OnnxNetwork
 from ner_dist.prediction.tagger import Network, Tagger
-from ner_dist.shard_format import read_index
+from ner_dist.ranks import environment
 
 # Sentences of one raw text; and those that are tagged one by one, after others that nobody times.
 _OF_A_TEXT, _ALONE, _WARM_UP = 20, 1000, 100
@@ -82,7 +82,7 @@ class _Watched:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self.vocabularies, self.scores = network.vocabularies, network.scores
+        self.vocabularies, self.transition_scores = network.vocabularies, network.transition_scores
         self.took_s = 0.0
 
     def emissions(self, batch: Batch) -> np.ndarray:
@@ -97,7 +97,7 @@ def _load(model: str) -> Network:
     environment.prepare()
     if (Path(model) / "tagger.json").is_file():
         return OnnxNetwork(Path(model))
-    from ner_dist.prediction.network import CheckpointNetwork
+    from ner_dist.prediction.mxnet_network import CheckpointNetwork
 
     return CheckpointNetwork(Path(model) / "checkpoints" / "best", "cpu")
 

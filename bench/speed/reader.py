@@ -18,12 +18,12 @@ import pyarrow.parquet as pq
 
 from bench.speed.rows import Options, Row, alternate, row, seconds
 from bench.speed.scaling import steps
-from ner_dist.chapters import num_chapters
 from ner_dist.config import Model
-from ner_dist.plan import epoch_steps
-from ner_dist.reader import Sentences
-from ner_dist.shard_format import read_index, read_vocab
-from ner_dist.unknown import Hiding
+from ner_dist.contract.shard_format import read_index, read_vocab
+from ner_dist.data.chapters import num_chapters
+from ner_dist.data.shard_reader import ShardReader
+from ner_dist.data.step_plan import epoch_steps
+from ner_dist.training.word_dropout import WordDropout
 
 # Sentences of the synthetic sets whose memory is compared, and what a shard may take of it.
 _SMALL, _LARGE, _MEMORY_MB = 100_000, 400_000, 0.25
@@ -105,11 +105,13 @@ def _epoch(shards: str, batch_sentences: int, memory_mb: float) -> dict[str, flo
     index = read_index(shards)
     chapters = num_chapters(index, "train", memory_mb)
     rows_SB = np.array([file.rows for file in index.splits["train"]])
-    hiding = Hiding(Model(dropout_singletons=0.5), 1, np.array(read_vocab(shards, index, "word")["counts"], np.int64))
+    word_dropout = WordDropout(
+        Model(dropout_singletons=0.5), 1, np.array(read_vocab(shards, index, "word")["counts"], np.int64)
+    )
     # What the vocabulary takes grows with the words, not with the sentences.
     before_mb = _peak_mb()
     began_s, reading_s = time.perf_counter(), 0.0
-    sentences = Sentences(shards, index, "train", list(range(len(rows_SB))), 1, None, chapters, 1)
+    sentences = ShardReader(shards, index, "train", list(range(len(rows_SB))), 1, None, chapters, 1)
     reading_s += time.perf_counter() - began_s
     for step in epoch_steps(rows_SB, batch_sentences, 1, 0, 1, 0, 0, chapters):
         held_s = time.perf_counter()
@@ -117,7 +119,7 @@ def _epoch(shards: str, batch_sentences: int, memory_mb: float) -> dict[str, flo
         reading_s += time.perf_counter() - held_s
         batch = sentences.step_batch(step)
         assert batch is not None
-        hiding.hide(batch, 0, step.step_id)
+        word_dropout.apply(batch, 0, step.step_id)
     took_s, num_tokens = time.perf_counter() - began_s, index.num_tokens("train")
     return {
         "tokens_per_second": num_tokens / (took_s - reading_s),

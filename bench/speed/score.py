@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from bench.speed.rows import Options, Row, alternate, row, seconds
-from ner_dist.score import count
-from ner_dist.spans import Spans, bilou_tags, spans_to_bilou
+from ner_dist.contract.tag_schemes import Spans, bilou_tags, spans_to_bilou
+from ner_dist.evaluation.f1 import count
 
 
 def score(options: Options) -> list[Row]:

@@ -29,7 +29,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from bench.speed.rows import Options, Row, alternate, row
-from ner_dist.shard_format import read_index
+from ner_dist.contract.shard_format import read_index
 
 _TOKENS, _TEXTS = 30, 1000
 _GOAL_MS = 250

@@ -12,25 +12,25 @@ import time
 from typing import Any
 
 from ner_dist import config
-from ner_dist.entry import run_rank
+from ner_dist.ranks.rank_process import run_rank
 
 WARM_UP_STEPS, TIMED_STEPS = 32, 128
 
 
 def _time_steps(settings: config.Config, comm: Any) -> None:
     # Imports MXNet, which must not happen before run_rank has set the threads.
-    from ner_dist import assemble
+    from ner_dist.training import startup
 
-    index, splits = assemble.open_shards(settings, comm)
-    learner = assemble.new_learner(settings, index, comm)
-    hiding = assemble.new_hiding(settings, index, comm)
+    index, splits = startup.open_shards(settings, comm)
+    learner = startup.new_learner(settings, index, comm)
+    word_dropout = startup.new_word_dropout(settings, index, comm)
     sentences = splits[settings.data.train_on]
 
     # Epoch after epoch: one may have fewer steps than are timed.
     steps = (
         (epoch, *parts)
         for epoch in itertools.count()
-        for parts in assemble.train_steps(settings, index, sentences, hiding, learner, comm, epoch, first_step=0)
+        for parts in startup.train_steps(settings, index, sentences, word_dropout, learner, comm, epoch, first_step=0)
     )
 
     def run(num_steps: int) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from typing import Any
 from bench.speed.peer import ROOT, peer_command, torch_version
 from bench.speed.rows import Options, Row, row
 from ner_dist import config
-from ner_dist.entry import run_rank
+from ner_dist.ranks.rank_process import run_rank
 
 _JOB = "job/conll2003.yaml"
 _F1 = 0.905
@@ -66,24 +66,26 @@ def _seconds(side: str, command: list[str], threads: int) -> float | None:
 def _train(settings: config.Config, until: float, comm: Any) -> None:
     """On every rank: train, and score test after each epoch until its F1 is that."""
     # Imports MXNet, which must not happen before run_rank has set the threads.
-    from ner_dist import assemble, scoring
-    from ner_dist.plan import steps_per_epoch
-    from ner_dist.schedule import learning_rate
-    from ner_dist.score import scores
+    from ner_dist.data.shard_reader import train_rows
+    from ner_dist.data.step_plan import steps_per_epoch
+    from ner_dist.evaluation import score_split
+    from ner_dist.evaluation.f1 import scores
+    from ner_dist.training import startup
+    from ner_dist.training.optimizer import learning_rate
 
-    index, splits = assemble.open_shards(settings, comm)
-    learner = assemble.new_learner(settings, index, comm)
-    hiding = assemble.new_hiding(settings, index, comm)
-    num_steps = steps_per_epoch(assemble.train_rows(settings, index), settings.train.batch_sentences)
+    index, splits = startup.open_shards(settings, comm)
+    learner = startup.new_learner(settings, index, comm)
+    word_dropout = startup.new_word_dropout(settings, index, comm)
+    num_steps = steps_per_epoch(train_rows(settings, index), settings.train.batch_sentences)
     num_types = len(index.entity_types)
     for epoch in range(settings.train.epochs):
-        steps = assemble.train_steps(settings, index, splits["train"], hiding, learner, comm, epoch, first_step=0)
+        steps = startup.train_steps(settings, index, splits["train"], word_dropout, learner, comm, epoch, first_step=0)
         for step, batch, shared in steps:
             rate = learning_rate(settings, epoch, step.step_id, num_steps, reductions=0)
             learner.step(batch, shared, epoch, step.step_id, rate)
         with learner.averaged():
             words_VD = learner.words.weight_VD
-            counts = scoring.score_split(
+            counts = score_split.score_split(
                 learner.tagger, words_VD, splits["test"], settings, num_types, comm, lambda predicted: None
             )
         # Counts are summed over the ranks, so all come to the same end.

@@ -27,7 +27,7 @@ from bench.speed.rows import Options, Row
 from ner_dist.errors import UserError
 
 _BATCHES = (32, 128)
-# Exchanged once a step (ner_dist/comm.py).
+# Exchanged once a step (ner_dist/ranks/comm.py).
 _STEP = "gradients"
 # A group's arrays are exchanged together: horovod_allreduce.gradients_1of3.
 _NAME = re.compile(r"^(?:horovod_)?[a-z]+\.(.+?)(?:_\d+of\d+)?$")

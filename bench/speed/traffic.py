@@ -21,16 +21,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from ner_dist import config
-from ner_dist.batches import Batch
 from ner_dist.config import Config
-from ner_dist.entry import run_rank
+from ner_dist.contract.shard_format import Index
+from ner_dist.data.batch import Batch
+from ner_dist.data.shard_reader import ShardReader
+from ner_dist.data.step_plan import epoch_steps
 from ner_dist.errors import UserError
-from ner_dist.plan import epoch_steps
-from ner_dist.reader import Sentences
-from ner_dist.shard_format import Index
+from ner_dist.model.initial_parameters import initial_parameters
+from ner_dist.ranks.rank_process import run_rank
 
 if TYPE_CHECKING:
-    from ner_dist.step import Learner
+    from ner_dist.training.step import Learner
 
 VOCABULARIES = (25_000, 400_000)
 # Steps announced at once, as in training. So many more follow those timed; theirs are exchanged again, apart.
@@ -119,14 +120,14 @@ def _seconds_after_barrier(comm: Any, arrays: list[Any], action: Callable[[list[
 
 def _new_learner(settings: Config, index: Index, vocabulary: int, recorder: Recorder) -> Learner:
     """The model of the shard set, upon a made table."""
-    from launch.environment import choose_device
-    from ner_dist import model
-    from ner_dist.loss_weights import class_weights
-    from ner_dist.step import Learner
-    from ner_dist.word_table import initial_words
+    from ner_dist.model import cnn_bilstm
+    from ner_dist.model.word_vectors import initial_words
+    from ner_dist.ranks.environment import choose_device
+    from ner_dist.training.objective import class_weights
+    from ner_dist.training.step import Learner
 
-    tagger = model.build(settings, index, choose_device(settings.train.device))
-    model.set_parameters(tagger, model.initial_parameters(tagger, settings.model, settings.train.seed))
+    tagger = cnn_bilstm.build(settings, index, choose_device(settings.train.device))
+    cnn_bilstm.set_parameters(tagger, initial_parameters(tagger, settings.model, settings.train.seed))
     words = initial_words(vocabulary, settings.model.word_units, settings.train.seed, None, vocabulary)
     communicator: Any = recorder
     return Learner(tagger, words, settings, class_weights(settings.loss, index), communicator)
@@ -164,9 +165,9 @@ class Taken(NamedTuple):
     parts: dict[int, list[Exchange]]
 
 
-def _batches(settings: Config, index: Index, sentences: Sentences, comm: Any) -> Iterator[Batch | None]:
+def _batches(settings: Config, index: Index, sentences: ShardReader, comm: Any) -> Iterator[Batch | None]:
     """This rank's, of epoch after epoch: the set may be small."""
-    from ner_dist.assemble import train_rows
+    from ner_dist.data.shard_reader import train_rows
 
     rows_SB, train = train_rows(settings, index), settings.train
     for epoch in itertools.count():
@@ -191,7 +192,7 @@ def _take_steps(
         made = {v: [batch and spread(batch, num_words, v) for batch in ahead] for v in learners}
         shared = {}
         for v, learner in learners.items():
-            took_s, shared[v] = _timed(learner.announce, made[v])
+            took_s, shared[v] = _timed(learner.exchange_word_ids, made[v])
             announce_s.append(took_s)
             # A step's time would have the copying in it: steps that are kept are not timed.
             recorders[v].keep = first == last
@@ -219,10 +220,10 @@ def _timed(action: Callable[..., Value], *arguments: Any) -> tuple[float, Value]
 
 def _measure(settings: Config, comm: Any) -> None:
     # Imports MXNet, which must not happen before run_rank has set the threads.
-    from ner_dist import assemble
-    from ner_dist.selection import num_words
+    from ner_dist.data.used_inputs import num_words
+    from ner_dist.training import startup
 
-    index, splits = assemble.open_shards(settings, comm)
+    index, splits = startup.open_shards(settings, comm)
     recorders = {v: Recorder(comm) for v in VOCABULARIES}
     learners = {v: _new_learner(settings, index, v, recorder) for v, recorder in recorders.items()}
     batches = _batches(settings, index, splits[settings.data.train_on], comm)

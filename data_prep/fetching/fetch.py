@@ -28,7 +28,7 @@ from data_prep.fetching.package_client import (
 )
 from data_prep.fetching.resources import RESOURCES, Resource
 from data_prep.staging import staged
-from ner_dist.shard_format import file_sha256
+from ner_dist.contract.shard_format import file_sha256
 
 MANIFEST_NAME = "source.json"
 PACKAGES_NAME = "packages"

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from ner_dist.shard_format import file_sha256
+from ner_dist.contract.shard_format import file_sha256
 
 MEGABYTE = 1_000_000
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

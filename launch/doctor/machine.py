@@ -94,7 +94,7 @@ class Machine:
 
     def variables(self) -> dict[str, str]:
         """The environment of a child process: that of this process, and what Python of this environment needs."""
-        from launch import python_environment
+        from ner_dist.ranks import python_environment
 
         own = {**self.environment, **python_environment.variables()}
         own["PATH"] = f"{Path(self.python).parent}{os.pathsep}{self.search_path()}"

@@ -84,7 +84,10 @@ def horovod(machine: Machine, options: Options) -> Finding:
 
 def _without_driver(machine: Machine) -> bool:
     """Whether this is MXNet's GPU build on a machine without NVIDIA driver, as the check of MXNet tells."""
-    ask = "import json; from launch.python_environment import complaint_of_machine as c; print(json.dumps(c() or ''))"
+    ask = (
+        "import json; from ner_dist.ranks.python_environment import complaint_of_machine as c; "
+        "print(json.dumps(c() or ''))"
+    )
     try:
         return bool(machine.ask(ask))
     except ChildError:

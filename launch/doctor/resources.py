@@ -6,10 +6,10 @@ import math
 import resource
 from collections.abc import Callable
 
-from launch.cgroup import cpu_quota, memory_left
 from launch.doctor.finding import Finding, fail, ok, warn
 from launch.doctor.machine import Machine, Options
 from launch.doctor.shard_set import ShardSet, read_shard_set
+from ner_dist.ranks.cgroup import cpu_quota, memory_left
 
 # What a rank takes beside its data: measured on the default job.
 RANK_BYTES = 600 << 20

@@ -1,1 +1,4 @@
-"""A trained tagger as files that run without MXNet: see description.py for what is in them."""
+"""A run -> an ONNX export that tags without MXNet; prediction/export_format.py says what is in it.
+
+Imports prediction and what it imports.
+"""

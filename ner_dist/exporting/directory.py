@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ner_dist.exporting.description import ExportError, is_export
+from ner_dist.prediction.export_format import ExportError, is_export
 
 
 def require_free(directory: Path) -> None:

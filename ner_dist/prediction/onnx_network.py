@@ -10,24 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from launch import environment
-from ner_dist.batches import Batch
+from ner_dist.data.batch import Batch
 from ner_dist.errors import UserError
-from ner_dist.exporting import description
-from ner_dist.exporting.description import CHAR, EMISSION, FORM, LENGTH, MODEL_NAME, WORD, ExportError
+from ner_dist.prediction import export_format
+from ner_dist.prediction.export_format import CHAR, EMISSION, FORM, LENGTH, MODEL_NAME, WORD, ExportError
+from ner_dist.ranks import environment
 
 
 class OnnxNetwork:
     def __init__(self, directory: Path) -> None:
         """directory: that python -m ner_dist.export wrote. Raises UserError if it is damaged, or of another version."""
-        described = description.read(directory)
-        self.vocabularies, self.scores = described.vocabularies, described.scores
+        described = export_format.read(directory)
+        self.vocabularies, self.transition_scores = described.vocabularies, described.transition_scores
         self._session = _session(directory / MODEL_NAME, environment.prepare())
 
     def emissions(self, batch: Batch) -> np.ndarray:
         arrays = {
             WORD: batch.word_ids_W[batch.word_TB],
-            FORM: batch.form_TB.astype(np.int64),
+            FORM: batch.spelling_TB.astype(np.int64),
             CHAR: batch.char_NC.astype(np.int64),
             LENGTH: batch.length_B.astype(np.int32),
         }

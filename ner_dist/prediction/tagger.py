@@ -16,14 +16,14 @@ from typing import Protocol
 
 import numpy as np
 
-from ner_dist.batches import Batch, Batches
-from ner_dist.crf import Scores
-from ner_dist.predicted import Predicted, predicted_entities
+from ner_dist.data.batch import Batch, Batcher
+from ner_dist.model.crf import TransitionScores
+from ner_dist.model.entities import DecodedBatch, predicted_entities
+from ner_dist.model.viterbi import decode
 from ner_dist.prediction.documents import Document, Entity, Sentence, of_tokens
-from ner_dist.prediction.encoding import Encoder
+from ner_dist.prediction.encoder import Encoder
 from ner_dist.prediction.segmenter import Segmenter
 from ner_dist.prediction.vocabularies import Vocabularies
-from ner_dist.viterbi import decode
 
 # Sentences sorted by length together: more means less padding, and more memory.
 WINDOW_SENTENCES = 4096
@@ -36,7 +36,7 @@ class Network(Protocol):
 
     vocabularies: Vocabularies
     # What tag sequences earn beside their emissions.
-    scores: Scores
+    transition_scores: TransitionScores
 
     def emissions(self, batch: Batch) -> np.ndarray:
         """(T, B, K)."""
@@ -65,10 +65,10 @@ class Tagger:
             from ner_dist.prediction.onnx_network import OnnxNetwork
 
             return cls(OnnxNetwork(Path(path)), language)
-        from launch import environment
+        from ner_dist.ranks import environment
 
         environment.prepare()
-        from ner_dist.prediction.network import CheckpointNetwork
+        from ner_dist.prediction.mxnet_network import CheckpointNetwork
 
         return cls(CheckpointNetwork(Path(path) / "checkpoints" / checkpoint, device), language)
 
@@ -120,7 +120,7 @@ class Tagger:
 
     def _find(
         self,
-        batches: Batches,
+        batches: Batcher,
         rows: np.ndarray,
         documents: list[Document],
         of_R: list[tuple[int, int]],
@@ -129,8 +129,8 @@ class Tagger:
         """Add the entities of the sentences at rows to their places in by_row."""
         batch = batches.batch(rows)
         emission_TBK = self._network.emissions(batch)
-        scores = self._network.scores
-        predicted = Predicted(batch, emission_TBK, scores, decode(emission_TBK, batch.length_B, scores))
+        scores = self._network.transition_scores
+        predicted = DecodedBatch(batch, emission_TBK, scores, decode(emission_TBK, batch.length_B, scores))
         for column, first, end, kind, confidence in zip(*(part.tolist() for part in predicted_entities(predicted))):
             row = int(rows[column])
             d, s = of_R[row]

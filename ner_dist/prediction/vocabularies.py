@@ -9,10 +9,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from ner_dist import selection
 from ner_dist.config import Config
+from ner_dist.contract.shard_format import Index, read_vocab
+from ner_dist.data import used_inputs
 from ner_dist.errors import UserError
-from ner_dist.shard_format import Index, read_vocab
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +58,10 @@ class Vocabularies:
 def of_checkpoint(directory: Path, index: Index, config: Config) -> Vocabularies:
     """The vocabularies of the model in a checkpoint. Raises UserError if they do not suffice for new text."""
     word, char = read_vocab(directory, index, "word"), read_vocab(directory, index, "char")
-    num_words = selection.num_words(config.model, index)
-    features = [_feature(directory, index, feature.name) for _, feature in selection.used_features(config.model, index)]
+    num_words = used_inputs.num_words(config.model, index)
+    features = [
+        _feature(directory, index, feature.name) for _, feature in used_inputs.used_features(config.model, index)
+    ]
     return Vocabularies(
         entity_types=index.entity_types,
         # Later ones are unknown to this model.

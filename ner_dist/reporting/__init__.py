@@ -1,1 +1,4 @@
-"""A run as a page: what it scores, how sure that is, where it errs and what it was made of."""
+"""A run as a page: what it scores, how certain that is, where it errs, and what it was trained on.
+
+Imports evaluation and pages, and what they import.
+"""

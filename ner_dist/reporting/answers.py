@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from ner_dist.predicted import Predicted, predicted_entities
+from ner_dist.contract.tag_schemes import Spans, split_ids, strict_spans
+from ner_dist.evaluation.f1 import count, scores
+from ner_dist.evaluation.open_run import ScoredRun
+from ner_dist.evaluation.score_split import predictions
+from ner_dist.model.entities import DecodedBatch, predicted_entities
 from ner_dist.reporting.corpus import Corpus
-from ner_dist.score import count, scores
-from ner_dist.scored_run import ScoredRun
-from ner_dist.scoring import predictions
-from ner_dist.spans import Spans, split_ids, strict_spans
 
 
 class Answers(NamedTuple):
@@ -51,7 +51,7 @@ def ask(opened: ScoredRun, corpus: Corpus, name: str) -> Answers:
     return judge(corpus, tag_M, confidence_M, probability_M)
 
 
-def _note_probabilities(predicted: Predicted, first_B: np.ndarray, probability_M: np.ndarray) -> None:
+def _note_probabilities(predicted: DecodedBatch, first_B: np.ndarray, probability_M: np.ndarray) -> None:
     found = predicted_entities(predicted)
     probability_M[first_B[found.sentence_S] + found.first_S] = found.confidence_S
 

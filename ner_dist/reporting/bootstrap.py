@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from ner_dist.evaluation.f1 import ratios
 from ner_dist.reporting.tallies import Tally
-from ner_dist.score import ratios
 
 # Of the middle that an interval holds.
 LEVEL = 0.95

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ner_dist.contract.tag_schemes import Spans
+from ner_dist.evaluation.f1 import ratios
 from ner_dist.reporting.answers import Answers
 from ner_dist.reporting.corpus import Corpus
-from ner_dist.score import ratios
-from ner_dist.spans import Spans
 
 RIGHT, WRONG_TYPE, TOO_LONG, TOO_SHORT, OVERLAPPING, MISSED, SPURIOUS = range(7)
 NAMES = ("right", "wrong type", "too long", "too short", "overlapping otherwise", "missed", "spurious")

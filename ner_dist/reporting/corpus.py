@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ner_dist.shard_format import UNK_ID, Index, read_vocab, verify_file
-from ner_dist.spans import Spans, split_ids, strict_spans
+from ner_dist.contract.shard_format import UNK_ID, Index, read_vocab, verify_file
+from ner_dist.contract.tag_schemes import Spans, split_ids, strict_spans
 
 
 class Corpus(NamedTuple):

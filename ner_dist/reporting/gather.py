@@ -11,16 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ner_dist import checkpoint
-from ner_dist.comm import Solo
+from ner_dist.contract.shard_format import Index, read_index
 from ner_dist.errors import UserError
+from ner_dist.evaluation.open_run import open_run
+from ner_dist.ranks.comm import Solo
 from ner_dist.reporting.answers import Answers, ask
 from ner_dist.reporting.bootstrap import Row, resample, rows
 from ner_dist.reporting.corpus import Corpus, read_lengths, read_split, read_training
 from ner_dist.reporting.run_facts import RunFacts, read_facts, short_names
 from ner_dist.reporting.tallies import Tally, tally_all
-from ner_dist.scored_run import open_run
-from ner_dist.shard_format import Index, read_index
+from ner_dist.run import checkpoint
 
 
 class Wanted(NamedTuple):

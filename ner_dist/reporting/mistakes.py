@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ner_dist.contract.tag_schemes import Spans, span_tokens
 from ner_dist.reporting.answers import Answers
 from ner_dist.reporting.breakdown import MISSED, NAMES, Sorted
 from ner_dist.reporting.corpus import Corpus
-from ner_dist.spans import Spans, span_tokens
 
 # Tokens shown on each side.
 CONTEXT = 12

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
+from ner_dist.contract.shard_format import Index
 from ner_dist.reporting.charts import sentence_lengths, tag_shares
-from ner_dist.shard_format import Index
 
 
 class SplitProfile(NamedTuple):

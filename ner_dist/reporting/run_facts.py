@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ner_dist import config as knobs
-from ner_dist.checkpoint import Checkpoint, Progress
 from ner_dist.config import Config
 from ner_dist.errors import UserError
+from ner_dist.run.checkpoint import Checkpoint, Progress
 
 _BEGIN = re.compile(r"rank (\d+) of (\d+): process \d+ on (.+), OMP_NUM_THREADS (.+), device (.+)$")
 _TIME = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ [A-Z]+ (.*)$")

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ner_dist.contract.tag_schemes import Spans, span_tokens
 from ner_dist.reporting.answers import Answers
 from ner_dist.reporting.corpus import Corpus, Training
-from ner_dist.spans import Spans, span_tokens
 
 SENTENCE_LENGTHS = (1, 6, 11, 21, 31, 41)
 ENTITY_LENGTHS = (1, 2, 3, 4, 5)

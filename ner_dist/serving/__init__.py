@@ -1,1 +1,4 @@
-"""A tagger as an HTTP service: requests that arrive together are tagged together; `python -m ner_dist.serve`."""
+"""A tagger as an HTTP service: texts that arrive together are tagged together.
+
+Imports prediction and what it imports.
+"""

@@ -16,10 +16,9 @@ from starlette.responses import Response
 from ner_dist import __version__
 from ner_dist.prediction.documents import Document
 from ner_dist.serving.batching import FAILED, STOPPING, Batcher
-from ner_dist.serving.body import read_body
 from ner_dist.serving.limits import Limits, Refused
 from ner_dist.serving.metrics import CLIENT_GONE, CONTENT_TYPE, Metrics
-from ner_dist.serving.reading import Item, Wanted, read_request
+from ner_dist.serving.request import Item, Wanted, read_body, read_request
 from ner_dist.serving.schemas import (
     ANSWERS,
     DESCRIPTION,

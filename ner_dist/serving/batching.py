@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol, Union
 from ner_dist.errors import UserError
 from ner_dist.prediction.documents import Document
 from ner_dist.serving.limits import Refused
-from ner_dist.serving.reading import Item
+from ner_dist.serving.request import Item
 
 STOPPING = "the server is stopping; ask again later"
 FAILED = "the server has failed at this; its log says why"

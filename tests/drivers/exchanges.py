@@ -1,4 +1,4 @@
-"""What each rank gets from every exchange of ner_dist.comm, as exchange-<rank>.json in the current folder."""
+"""What each rank gets from every exchange of ner_dist.ranks.comm, as exchange-<rank>.json in the current folder."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ner_dist.entry import run_rank
 from ner_dist.errors import UserError
+from ner_dist.ranks.rank_process import run_rank
 
 NUM_BROADCASTS = 300
 # A double has no 2^53 + 1.
@@ -17,7 +17,7 @@ LARGE = 2**53 + 1
 
 def outcome(call: Callable[[], Any]) -> Any:
     """The value, or the text of the JobError."""
-    from ner_dist.comm import JobError
+    from ner_dist.ranks.comm import JobError
 
     try:
         return call()
@@ -29,7 +29,7 @@ def exchange(comm: Any) -> None:
     import mxnet as mx
     import numpy as np
 
-    from ner_dist.comm import on_every_rank, on_rank_0
+    from ner_dist.ranks.comm import on_every_rank, on_rank_0
 
     rank, results = comm.rank, {}
 

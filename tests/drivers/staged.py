@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ner_dist.entry import run_rank
+from ner_dist.ranks.rank_process import run_rank
 
 NUM_STEPS = 8
 
@@ -18,18 +18,22 @@ def main(comm: Any) -> None:
     import mxnet as mx
     import numpy as np
 
-    from ner_dist import assemble, config
-    from ner_dist import comm as exchange
+    from ner_dist import config
+    from ner_dist.ranks import comm as exchange
+    from ner_dist.training import startup
 
     settings, _ = config.parse(sys.argv[1:])
 
     def train(way: str, context: mx.Context, staged: bool) -> None:
-        assemble.choose_device = lambda wanted: context
+        startup.choose_device = lambda wanted: context
         exchange.must_be_staged = lambda context, with_nccl: staged
-        index, splits = assemble.open_shards(settings, comm)
-        learner, hiding = assemble.new_learner(settings, index, comm), assemble.new_hiding(settings, index, comm)
+        index, splits = startup.open_shards(settings, comm)
+        learner, word_dropout = (
+            startup.new_learner(settings, index, comm),
+            startup.new_word_dropout(settings, index, comm),
+        )
         exchange.agree_on_device(comm, context)
-        steps = assemble.train_steps(settings, index, splits["train"], hiding, learner, comm, 0, 0)
+        steps = startup.train_steps(settings, index, splits["train"], word_dropout, learner, comm, 0, 0)
         norms = [
             learner.step(batch, shared, 0, step.step_id, settings.optimizer.learning_rate).gradient_norm
             for _, (step, batch, shared) in zip(range(NUM_STEPS), steps)

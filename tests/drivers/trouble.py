@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ner_dist import train
-from ner_dist.entry import run_rank
+from ner_dist.ranks.rank_process import run_rank
 
 Step = Callable[..., Any]
 
@@ -42,7 +42,7 @@ def poison(step: Step, batch: Any, *others: Any) -> Any:
 
 def make_trouble(trouble: Step, rank: int, first_step: int, my_rank: int) -> None:
     """Replace Learner.step; a refused update leaves a file that names what it has changed on this rank."""
-    from ner_dist.step import Learner, NotFinite
+    from ner_dist.training.step import Learner, NotFinite
 
     step, num_steps = Learner.step, 0
 

@@ -1,0 +1,92 @@
+"""Whether an exported model says what MXNet says: the largest difference of their emissions on a sample of sentences.
+
+Axes: T tokens, B sentences, K tags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from ner_dist.contract.shard_format import UNK_ID, read_index, verify_file
+from ner_dist.errors import UserError
+from ner_dist.model.viterbi import decode
+from ner_dist.prediction.documents import Sentence
+from ner_dist.prediction.encoder import Encoder
+from ner_dist.prediction.tagger import Network
+from ner_dist.prediction.vocabularies import Vocabularies
+from ner_dist.run import checkpoint
+from ner_dist.run.checkpoint import Checkpoint
+
+# Emissions are sums of some hundred numbers around 1, in float32.
+MOST = 1e-4
+_SENTENCES, _BATCH_SENTENCES = 1000, 64
+
+
+class Difference(NamedTuple):
+    """Of two networks on the same sentences."""
+
+    # The largest of all emissions.
+    emission: float
+    # Tokens that they tag differently, of so many.
+    num_other_tags: int
+    num_tokens: int
+    # What they were compared on.
+    sample: str
+
+
+def compare(one: Network, other: Network, sentences: list[Sentence], sample: str) -> Difference:
+    """Two networks of the same vocabularies, on sentences with tokens; sample: what these are."""
+    batches = Encoder(one.vocabularies).batches(sentences)
+    order = np.argsort([len(sentence.tokens) for sentence in sentences], kind="stable")
+    largest, num_other_tags, num_tokens = 0.0, 0, 0
+    for first in range(0, len(order), _BATCH_SENTENCES):
+        batch = batches.batch(order[first : first + _BATCH_SENTENCES])
+        one_TBK, other_TBK = one.emissions(batch), other.emissions(batch)
+        # Unlike max, it does not pass over NaN.
+        largest = np.maximum(largest, np.abs(one_TBK - other_TBK)[batch.mask_TB > 0].max())
+        tag_TB = decode(one_TBK, batch.length_B, one.transition_scores)
+        num_other_tags += int((tag_TB != decode(other_TBK, batch.length_B, other.transition_scores)).sum())
+        num_tokens += batch.num_tokens
+    return Difference(float(largest), num_other_tags, num_tokens, f"{len(sentences):,} {sample}")
+
+
+def sample(saved: Checkpoint, vocabularies: Vocabularies) -> tuple[list[Sentence], str]:
+    """Sentences of dev, if the run's shards are still there, else made-up ones; and what they are."""
+    try:
+        return list(_of_dev(saved, vocabularies)), "sentences of dev"
+    except (UserError, OSError):
+        return list(_made_up(vocabularies)), "made-up sentences"
+
+
+def _of_dev(saved: Checkpoint, vocabularies: Vocabularies) -> Iterator[Sentence]:
+    """From all over dev. Raises UserError if the shards are gone, or are not those that the run was trained on."""
+    directory = Path(saved.config.data.shards)
+    index = read_index(directory)
+    checkpoint.require_same_data(saved, index, directory, directory)
+    names = _values(vocabularies, "pos")
+    every = -(-index.num_sentences("dev") // _SENTENCES)
+    for entry in index.splits["dev"]:
+        table = pq.read_table(verify_file(directory, entry), columns=["text", *(["pos"] if names else [])])
+        for row in table.to_pylist()[::every]:
+            yield Sentence(row["text"], [], [], [names[i] for i in row["pos"]] if names else None)
+
+
+def _made_up(vocabularies: Vocabularies) -> Iterator[Sentence]:
+    """Of all lengths up to 60 tokens, which are words of the vocabulary and characters at random."""
+    rng = np.random.default_rng(0)
+    words, names = vocabularies.words[UNK_ID + 1 :], _values(vocabularies, "pos")[UNK_ID + 1 :]
+    for length in np.tile(np.arange(1, 61), 5).tolist():
+        spelt = ["".join(map(chr, rng.integers(33, 1000, rng.integers(1, 20)))) for _ in range(length)]
+        known = rng.choice(words, length).tolist() if words else spelt
+        tokens = [word if chosen else other for word, other, chosen in zip(known, spelt, rng.random(length) < 0.7)]
+        yield Sentence(tokens, [], [], rng.choice(names, length).tolist() if names else None)
+
+
+def _values(vocabularies: Vocabularies, name: str) -> list[str]:
+    """The values of a token feature by id; none if the model does not look at it."""
+    return next((feature.values for feature in vocabularies.features if feature.name == name), [])

@@ -1,0 +1,223 @@
+"""Shards that are wrong although size and checksum agree with the index: a sentence for each way they can be."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from row_groups import write_groups
+
+from ner_dist.contract.shard_format import INDEX_NAME, ShardError, file_sha256, read_index
+from ner_dist.data.shard_reader import ShardReader
+
+ALL = list(range(8))
+
+
+@pytest.fixture
+def shards(synth_shards: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(synth_shards, tmp_path / "shards"))
+
+
+def make_index_agree(shards: Path, path: Path) -> None:
+    record = json.loads((shards / INDEX_NAME).read_text())
+    for entry in record["splits"]["train"]:
+        if entry["path"] == path.name:
+            entry.update(num_bytes=path.stat().st_size, sha256=file_sha256(path))
+    (shards / INDEX_NAME).write_text(json.dumps(record))
+
+
+def spoil_rows(shards: Path, change: Callable[[list[dict[str, Any]]], object]) -> None:
+    """Change the rows of the third training shard."""
+    entry = read_index(shards).splits["train"][2]
+    table = pq.read_table(shards / entry.path)
+    rows = table.to_pylist()
+    change(rows)
+    write_groups(shards / entry.path, pa.Table.from_pylist(rows, schema=table.schema), entry.row_groups)
+    make_index_agree(shards, shards / entry.path)
+
+
+def refusal(shards: Path) -> str:
+    with pytest.raises(ShardError) as caught:
+        ShardReader(shards, read_index(shards), "train", ALL, 1)
+    message = str(caught.value)
+    path = shards / read_index(shards).splits["train"][2].path
+    assert message.startswith(f"{path}: ")
+    assert message.endswith("; rebuild the shards")
+    return message[len(f"{path}: ") : -len("; rebuild the shards")]
+
+
+def test_rewriting_alone_changes_nothing(shards: Path, synth_shards: Path) -> None:
+    spoil_rows(shards, lambda rows: None)
+    both = [ShardReader(place, read_index(place), "train", ALL, 1) for place in (shards, synth_shards)]
+    for one, other in zip(*(sentences.scoring_batches(50) for sentences in both)):
+        for mine, yours in zip(one, other):
+            np.testing.assert_array_equal(mine, yours)
+
+
+@pytest.mark.parametrize("column", ["word", "char", "tag", "caps", "pos"])
+def test_an_id_beyond_its_vocabulary_is_refused(shards: Path, column: str) -> None:
+    index = read_index(shards)
+    limit = index.num_tags if column == "tag" else index.vocab[column].num_values
+    spoil_rows(shards, lambda rows: rows[-1][column].__setitem__(-1, limit))
+    message = refusal(shards)
+    assert message.startswith(f"column {column} holds ids ")
+    assert message.endswith(f" to {limit}, expected 0 to {limit - 1}")
+
+
+def test_a_negative_id_is_refused(shards: Path) -> None:
+    spoil_rows(shards, lambda rows: rows[0]["word"].__setitem__(0, -1))
+    assert refusal(shards).startswith("column word holds ids -1 to ")
+
+
+@pytest.mark.parametrize("column", ["word", "tag", "token_chars", "caps", "pos"])
+def test_a_sentence_with_a_value_too_many_is_refused(shards: Path, column: str) -> None:
+    def change(rows: list[dict[str, Any]]) -> None:
+        # One more here and one less there: the totals agree.
+        one, other = [row for row in rows if row["length"] > 3][:2]
+        one[column].append(other[column].pop())
+
+    spoil_rows(shards, change)
+    assert f"values in column {column}, expected" in refusal(shards)
+
+
+def test_a_wrong_row_is_named_by_its_number_in_the_file(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # However few row groups are read at once.
+    monkeypatch.setattr("ner_dist.data.shard_file._PORTION_TOKENS", 1)
+
+    spoil_rows(shards, lambda rows: rows[-1]["tag"].pop())
+    assert refusal(shards).startswith(f"row {sum(read_index(shards).splits['train'][2].rows) - 1} has ")
+
+
+def test_row_groups_other_than_the_index_says_are_refused(shards: Path) -> None:
+    path = shards / read_index(shards).splits["train"][2].path
+    pq.write_table(pq.read_table(path), path)
+    make_index_agree(shards, path)
+    assert refusal(shards) == "1 row groups of other sizes, expected 4 as shards's index says"
+
+
+@pytest.mark.parametrize("change", ["one", "few", "many"])
+def test_an_index_whose_row_groups_do_not_fit_its_buckets_is_refused(shards: Path, change: str) -> None:
+    record = json.loads((shards / INDEX_NAME).read_text())
+    sizes = record["splits"]["train"][2]["row_groups"]
+    # All buckets in one row group; a row less than there are; a row more.
+    sizes[:] = {"one": [sum(sizes)], "few": [*sizes[:-1], sizes[-1] - 1], "many": [*sizes, 1]}[change]
+    (shards / INDEX_NAME).write_text(json.dumps(record))
+    assert refusal(shards) == "index.json says row groups that do not fit its buckets"
+
+
+def test_characters_that_do_not_add_up_are_refused(shards: Path) -> None:
+    spoil_rows(shards, lambda rows: rows[0]["char"].append(5))
+    assert refusal(shards).startswith("token_chars does not add up to the characters")
+
+
+def test_a_token_without_characters_is_refused(shards: Path) -> None:
+    def change(rows: list[dict[str, Any]]) -> None:
+        rows[0]["token_chars"][1] += rows[0]["token_chars"][0]
+        rows[0]["token_chars"][0] = 0
+
+    spoil_rows(shards, change)
+    assert refusal(shards).startswith("token_chars does not add up to the characters")
+
+
+def test_a_missing_sentence_is_refused(shards: Path) -> None:
+    spoil_rows(shards, lambda rows: rows.pop())
+    total = sum(read_index(shards).splits["train"][2].rows)
+    assert refusal(shards) == f"{total - 1} sentences, expected {total} as shards's index says"
+
+
+def test_a_sentence_in_the_wrong_bucket_is_refused(shards: Path) -> None:
+    spoil_rows(shards, lambda rows: rows.reverse())
+    edge = read_index(shards).bucket_edges[0]
+    message = refusal(shards)
+    assert message.startswith("row 0 has ")
+    assert message.endswith(f" tokens, expected 1 to {edge} in its bucket")
+
+
+def test_a_length_of_0_is_refused(shards: Path) -> None:
+    def change(rows: list[dict[str, Any]]) -> None:
+        for column in ("word", "char", "token_chars", "tag", "caps", "pos", "text"):
+            rows[0][column] = []
+        rows[0]["length"] = 0
+
+    spoil_rows(shards, change)
+    assert refusal(shards).startswith("row 0 has 0 tokens, expected 1 to ")
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        ("word", pa.list_(pa.int64())),
+        ("tag", pa.list_(pa.uint16())),
+        ("length", pa.int64()),
+        ("sentence_id", pa.int32()),
+        ("char", pa.list_(pa.uint8())),
+        ("caps", pa.list_(pa.float32())),
+    ],
+)
+def test_a_column_of_another_type_is_refused(shards: Path, column: str, kind: pa.DataType) -> None:
+    path = shards / read_index(shards).splits["train"][2].path
+    table = pq.read_table(path)
+    place = table.schema.get_field_index(column)
+    pq.write_table(table.set_column(place, column, pa.array(table[column].to_pylist(), kind)), path)
+    make_index_agree(shards, path)
+    assert refusal(shards).startswith(f"column {column} is ")
+
+
+def test_a_missing_column_is_refused(shards: Path) -> None:
+    path = shards / read_index(shards).splits["train"][2].path
+    pq.write_table(pq.read_table(path).drop_columns("tag"), path)
+    make_index_agree(shards, path)
+    assert "tag" in refusal(shards)
+
+
+@pytest.mark.parametrize("column", ["length", "word", "tag"])
+def test_nulls_are_refused(shards: Path, column: str) -> None:
+    entry = read_index(shards).splits["train"][2]
+    table = pq.read_table(shards / entry.path)
+    values = table[column].to_pylist()
+    values[3] = None
+    place = table.schema.get_field_index(column)
+    table = table.set_column(place, column, pa.array(values, table.schema.field(column).type))
+    write_groups(shards / entry.path, table, entry.row_groups)
+    make_index_agree(shards, shards / entry.path)
+    assert refusal(shards).startswith("row 3 has ")
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.5, 0.99])
+def test_a_truncated_file_is_refused(shards: Path, keep: float) -> None:
+    path = shards / read_index(shards).splits["train"][2].path
+    path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
+    make_index_agree(shards, path)
+    assert refusal(shards).startswith("not readable as Parquet (")
+
+
+def test_a_flipped_bit_never_changes_what_is_read(shards: Path) -> None:
+    path = shards / read_index(shards).splits["train"][2].path
+    whole = path.read_bytes()
+    good = list(ShardReader(shards, read_index(shards), "train", [2], 1).scoring_batches(100))
+    chance = random.Random(0)
+    num_refused = 0
+    for _ in range(60):
+        place = chance.randrange(len(whole))
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << chance.randrange(8))]) + whole[place + 1 :])
+        with pytest.raises(ShardError, match="checksum"):
+            ShardReader(shards, read_index(shards), "train", [2], 1)
+        # Even if the index knew no checksum: Parquet's own find it, or it lies in what training does not read.
+        make_index_agree(shards, path)
+        try:
+            found = list(ShardReader(shards, read_index(shards), "train", [2], 1).scoring_batches(100))
+        except ShardError:
+            num_refused += 1
+            continue
+        for one, other in zip(good, found):
+            for mine, yours in zip(one, other):
+                np.testing.assert_array_equal(mine, yours)
+    assert num_refused > 20

@@ -1,0 +1,68 @@
+"""Token features: the classes they give, and that one more declaration is all it takes to add one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from data_prep.encoders import features
+from data_prep.encoders.features import Corpus, Fitted, Tokens, fit_features
+from data_prep.encoders.vocab import PAD, UNK, Vocab
+from data_prep.passes.build import build
+from data_prep.problems import Problems
+from data_prep.settings import Settings
+from ner_dist.contract.shard_format import UNK_ID
+from ner_dist.contract.spelling import CAPS
+
+
+def corpus(pos: list[str]) -> Corpus:
+    return Corpus(["Paris", "is"], np.array([3, 1]), pos, np.array([2, 0][: len(pos)]))
+
+
+def test_capitalisation_has_the_same_ids_in_every_corpus() -> None:
+    fitted = fit_features(corpus([]), Settings())["caps"]
+    assert fitted.vocab.values == [PAD, UNK, *CAPS]
+    assert fitted.vocab.counts == [0, 0, 0, 3, 1, 0, 0]
+    assert fitted.encode(Tokens(np.array([1, 0, 0]), np.array([]), np.array([3]))).tolist() == [4, 3, 3]
+
+
+def test_part_of_speech_comes_from_train_and_only_if_there_is_one() -> None:
+    assert list(fit_features(corpus([]), Settings())) == ["caps"]
+    fitted = fit_features(corpus(["NNP", "VBZ"]), Settings())["pos"]
+    assert fitted.vocab.values == [PAD, UNK, "NNP"]
+    assert fitted.encode(Tokens(np.array([0, 1]), np.array([1, 0]), np.array([2]))).tolist() == [UNK_ID, 2]
+
+
+def test_lists_of_a_lexicon_are_features_after_the_declared_ones(tmp_path: Path) -> None:
+    for name in ("PER", "LOC"):
+        (tmp_path / f"{name}.txt").write_text("Paris\n")
+    fitted = fit_features(corpus(["NNP", "VBZ"]), Settings(lexicon=str(tmp_path)))
+    assert list(fitted) == ["caps", "pos", "lexicon_LOC", "lexicon_PER"]
+    assert fitted["lexicon_LOC"].vocab == Vocab(
+        [PAD, UNK, "O", "B", "I", "L", "U"], [0] * 7, entries=["paris"], parts=[2, 512]
+    )
+    assert fitted["lexicon_LOC"].encode(Tokens(np.array([0, 1]), np.array([]), np.array([2]))).tolist() == [6, 2]
+
+
+def test_a_feature_is_added_by_one_declaration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit(corpus: Corpus) -> Fitted:
+        def encode(tokens: Tokens) -> np.ndarray:
+            """2 for the first token of each sentence, 3 for the others: a feature may look at whole sentences."""
+            first = np.full(len(tokens.token_M), 3)
+            first[np.cumsum(tokens.length_N) - tokens.length_N] = 2
+            return first
+
+        return Fitted(Vocab([PAD, UNK, "first", "other"], [0, 0, 0, 0]), encode)
+
+    declared = (*features.FEATURES, features.FeatureSpec("place", "where the token stands", fit))
+    monkeypatch.setattr(features, "FEATURES", declared)
+    (tmp_path / "c").write_text("Paris B-LOC\nis O\n\nLondon B-LOC\n")
+    settings = Settings(num_shards=1)
+    sources = {"train": tmp_path / "c", "dev": tmp_path / "c"}
+    index = build(sources, settings, tmp_path / "out", Problems())
+    assert [(feature.name, feature.num_values) for feature in index.features] == [("caps", 7), ("place", 4)]
+    shard = pq.read_table(tmp_path / "out" / index.splits["train"][0].path)
+    assert shard["place"].to_pylist() == [[2], [2, 3]]

@@ -1,0 +1,62 @@
+"""How a rank ends when its launcher is gone, and where its log goes."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from processes import ROOT
+
+from ner_dist.ranks import rank_process
+
+# A rank that waits, without Horovod, in the run's directory $1.
+RANK = """
+import pathlib, sys, time
+from ner_dist import entry
+def action():
+    rank_process._watch_launcher()
+    rank_process.log_to(pathlib.Path(sys.argv[1]) / "rank-0.log")
+    rank_process.log.info("waiting")
+    print("waiting", flush=True)
+    time.sleep(float(sys.argv[2]))
+rank_process.run_alone(action)
+"""
+
+
+def test_a_rank_ends_when_nobody_reads_its_output_any_more(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", RANK, str(tmp_path / "run"), "1000"]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as rank:
+        assert rank.stdout is not None
+        assert rank.stdout.readline() == "waiting\n"
+        rank.stdout.close()
+        assert rank.wait(timeout=60) == 130
+    lines = (tmp_path / "run" / "rank-0.log").read_text().splitlines()
+    told = [line.split(maxsplit=2)[2] for line in lines]
+    assert told[:2] == ["INFO waiting", "ERROR the launcher of this rank is gone"]
+    # Asleep, it cannot be interrupted; it ends all the same.
+    assert told[2] in ("ERROR interrupted", "ERROR interrupted while waiting for other ranks")
+
+
+@pytest.mark.parametrize("place", ["file", "null", "pipe"])
+def test_a_rank_whose_output_goes_somewhere_is_left_alone(tmp_path: Path, place: str) -> None:
+    words = [sys.executable, "-c", RANK, str(tmp_path / "run"), "0.5"]
+    with (tmp_path / "out").open("w") as file:
+        output = {"file": file, "null": subprocess.DEVNULL, "pipe": subprocess.PIPE}[place]
+        finished = subprocess.run(words, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, check=False)
+    assert finished.returncode == 0
+    assert "gone" not in (tmp_path / "run" / "rank-0.log").read_text()
+
+
+def test_a_log_goes_also_where_no_run_was_made_yet(tmp_path: Path) -> None:
+    before = list(rank_process.log.handlers)
+    try:
+        rank_process.log_to(tmp_path / "runs" / "mine" / "rank-3.log")
+        logging.getLogger("ner_dist").info("here")
+    finally:
+        for handler in [handler for handler in rank_process.log.handlers if handler not in before]:
+            rank_process.log.removeHandler(handler)
+            handler.close()
+    assert (tmp_path / "runs" / "mine" / "rank-3.log").read_text().endswith("INFO here\n")

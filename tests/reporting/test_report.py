@@ -1,0 +1,289 @@
+"""The report as a user meets it: the numbers are the run's, the page asks nobody, a mistake is one sentence."""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from browser import open_page
+from processes import ROOT, Finished, alone, run
+
+from data_prep.passes.build import build
+from data_prep.problems import Problems
+from data_prep.settings import Settings
+from ner_dist import config
+from ner_dist.errors import UserError
+from ner_dist.ranks.comm import Solo
+from ner_dist.reporting.gather import Gathered, Wanted, gather
+from ner_dist.reporting.page import render
+from ner_dist.reporting.run_facts import short_names
+from ner_dist.reporting.svg import Chart, style
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+class Runs(NamedTuple):
+    shards: Path
+    # Of two seeds.
+    one: Path
+    two: Path
+
+
+@pytest.fixture(scope="module")
+def runs(synth_corpus: dict[str, Path], tiny_knobs: list[str], tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Two runs of a corpus in which a name is a script."""
+    folder = tmp_path_factory.mktemp("report")
+    corpus = {}
+    for split, path in synth_corpus.items():
+        corpus[split] = folder / path.name
+        text = path.read_text(encoding="utf-8")
+        corpus[split].write_text(re.sub(r"^\S+(.* B-PER)$", rf"{SCRIPT}\1", text, flags=re.M), encoding="utf-8")
+    build(corpus, Settings(num_shards=3, num_buckets=4), folder / "shards", Problems())
+    for seed, name in enumerate(("one", "two"), 1):
+        train(folder / name, folder / "shards", [*tiny_knobs, "--train.seed", str(seed)])
+    return Runs(folder / "shards", folder / "one", folder / "two")
+
+
+def train(path: Path, shards: Path, knobs: list[str]) -> None:
+    from ner_dist.training.loop import train
+
+    handlers = [*logging.getLogger("ner_dist").handlers]
+    knobs = [*knobs, "--optimizer.learning_rate", "0.02", "--train.epochs", "8", "--train.log_steps", "4"]
+    settings, job = config.parse(["--data.shards", str(shards), "--run", str(path), *knobs])
+    train(settings, job, Solo())
+    for handler in {*logging.getLogger("ner_dist").handlers} - {*handlers}:
+        logging.getLogger("ner_dist").removeHandler(handler)
+        handler.close()
+
+
+def wanted(*paths: Path, split: str = "test", checkpoint: str = "best") -> Wanted:
+    return Wanted([*paths], split, checkpoint, None, "cpu", samples=50, seed=1)
+
+
+@pytest.fixture(scope="module")
+def gathered(runs: Runs) -> Gathered:
+    return gather(wanted(runs.one, runs.two))
+
+
+@pytest.fixture(scope="module")
+def page(gathered: Gathered) -> str:
+    return render(gathered)
+
+
+@pytest.fixture(scope="module")
+def page_of_one(runs: Runs) -> str:
+    return render(gather(wanted(runs.one)))
+
+
+def report(*arguments: object, **variables: str) -> Finished:
+    return run(alone("ner_dist.report", *arguments), ROOT, **variables)
+
+
+def words(page: str) -> str:
+    """What is to be read, without tags."""
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", page)))
+
+
+# --- Numbers
+
+
+def test_the_scores_are_those_of_result_json(runs: Runs, gathered: Gathered) -> None:
+    for path, judged in zip((runs.one, runs.two), gathered.runs):
+        result = json.loads((path / "result.json").read_text())["test"]
+        assert judged.answers.scores == result
+        entity, token = judged.rows["entity"][0], judged.rows["token"][0]
+        for name in ("precision", "recall", "f1"):
+            assert getattr(entity, name).value == result["entity"][name]
+            assert getattr(token, name).value == result["token"][name]
+            assert getattr(judged.rows["boundaries"][0], name).value == result["entity"]["boundaries"][name]
+        for row in judged.rows["type"]:
+            part = result["entity"]["per_type"][row.label]
+            assert (row.right, row.predicted, row.gold) == (part["right"], part["predicted"], part["gold"])
+            assert (row.precision.value, row.recall.value, row.f1.value) == (
+                *(part[name] for name in ("precision", "recall")),
+                part["f1"],
+            )
+            assert row.f1.low <= row.f1.value <= row.f1.high
+        # Neither all right nor all wrong, or this would say little.
+        assert 0.2 < entity.f1.value < 0.98
+
+
+def test_other_splits_and_checkpoints_are_scored_too(runs: Runs) -> None:
+    found = gather(wanted(runs.one, split="dev", checkpoint="last"))
+    epochs = [json.loads(line) for line in (runs.one / "metrics.jsonl").read_text().splitlines()]
+    assert found.runs[0].rows["entity"][0].f1.value == epochs[-1]["dev_f1"]
+
+
+def test_the_page_says_them(runs: Runs, page_of_one: str) -> None:
+    result = json.loads((runs.one / "result.json").read_text())["test"]["entity"]
+    text = words(page_of_one)
+    assert f"entity F1, % {100 * result['f1']:.2f}" in text
+    assert f"precision {100 * result['precision']:.2f}" in text
+    assert f"recall {100 * result['recall']:.2f}" in text
+    assert "These are the numbers of the run's result.json" in text
+    assert f"{result['gold']:,} entities are in the test split" in text
+
+
+def test_the_page_is_the_same_each_time(page: str, runs: Runs) -> None:
+    assert render(gather(wanted(runs.one, runs.two))) == page
+
+
+# --- The page
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.targets: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attributes:
+            if name == "id":
+                self.ids.append(value or "")
+            elif name in ("href", "xlink:href", "src"):
+                self.targets.append(value or "")
+
+
+def test_ids_are_there_once_and_links_stay_in_the_page(page: str) -> None:
+    found = _Tags()
+    found.feed(page)
+    assert "script" not in found.tags
+    assert len(found.ids) == len(set(found.ids))
+    assert {target for target in found.targets if target[1:] not in found.ids} == {"data:,"}
+    assert set(re.findall(r"url\(#([^)]*)\)", page)) <= set(found.ids)
+
+
+def test_what_the_corpus_says_is_text_whatever_it_looks_like(page: str, gathered: Gathered) -> None:
+    assert SCRIPT in gathered.corpus.text_M
+    assert "<script" not in page
+    assert html.escape(SCRIPT) in page
+
+
+def test_every_knob_is_there_and_those_that_were_changed_are_marked(page_of_one: str, gathered: Gathered) -> None:
+    knobs = config.flat(gathered.runs[0].facts.config)
+    for name, value in knobs.items():
+        assert html.escape(f"{name}") in page_of_one
+        changed = value != config.flat(config.Config())[name]
+        assert (f'<tr class="changed"><th>{name}</th>' in page_of_one) == changed
+    assert 'class="changed"><th>model.lstm_units</th>' in page_of_one
+
+
+def test_several_runs_are_compared(page: str, gathered: Gathered) -> None:
+    text = words(page)
+    f1 = [run.rows["entity"][0].f1.value for run in gathered.runs]
+    assert f"Entity F1 {50 * sum(f1):.2f} ± {100 * abs(f1[0] - f1[1]) / 2**0.5:.2f}" in text
+    better, other = ("one", "two") if f1[0] > f1[1] else ("two", "one")
+    assert re.search(rf"neither {better} {other} \+{100 * abs(f1[0] - f1[1]):.2f} ", text)
+    assert "Berg-Kirkpatrick" in text
+    # All that sets them apart.
+    assert "knob one two train.seed 1 2" in text
+
+
+def test_the_browser_finds_no_fault_and_asks_nobody(page: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(page, encoding="utf-8")
+    with open_page(path) as visit:
+        names = ("2 runs on the test split", "Entity types", "Kinds of error", "Confidence", "In context", "Data")
+        for name in names:
+            assert visit.page.get_by_role("heading", name=name, exact=True).first.is_visible()
+        for width in (1400, 420):
+            visit.page.set_viewport_size({"width": width, "height": 800})
+            # Wide tables scroll by themselves; the page does not.
+            assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+        light = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        visit.page.emulate_media(color_scheme="dark")
+        assert visit.page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+        # A run that is folded up unfolds for who goes there.
+        visit.page.evaluate("location.hash = 'run-2-types'")
+        visit.page.wait_for_function("document.getElementById('run-2').open")
+        assert visit.complaints == []
+        assert visit.requests == []
+
+
+# --- The command
+
+
+def test_the_command_writes_a_file_beside_the_run(runs: Runs, tmp_path: Path) -> None:
+    finished = report(runs.one, "--samples", 20)
+    assert (finished.code, finished.errors) == (0, [])
+    f1 = 100 * json.loads((runs.one / "result.json").read_text())["test"]["entity"]["f1"]
+    assert f"test entity F1 {f1:.2f} (95 % of the draws: " in finished.out
+    path = runs.one / "report.html"
+    assert f"{path}: " in finished.out
+    assert "20 bootstrap draws" in words(path.read_text(encoding="utf-8"))
+    path.unlink()
+
+
+def test_without_the_extra_it_says_what_to_install(runs: Runs, tmp_path: Path) -> None:
+    (tmp_path / "matplotlib").mkdir()
+    (tmp_path / "matplotlib" / "__init__.py").write_text("raise ModuleNotFoundError(name='matplotlib')\n")
+    finished = report(runs.one, PYTHONPATH=f"{tmp_path}:{ROOT}")
+    assert finished.code == 1
+    assert finished.errors == [
+        "error: a report needs matplotlib, which is not installed; pip install -e '.[report]'",
+    ]
+    assert not (runs.one / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda runs, folder: wanted(folder / "none"), r"none/checkpoints/best: no checkpoint there; is this the dir"),
+        (lambda runs, folder: wanted(runs.one)._replace(shards=folder), r"holds no index\.json"),
+        (lambda runs, folder: wanted(runs.one, split="test")._replace(shards=folder / "none"), "does not exist"),
+    ],
+)
+def test_what_is_absent_is_named(runs: Runs, tmp_path: Path, make: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        gather(make(runs, tmp_path))
+
+
+def test_runs_of_different_data_are_not_compared(runs: Runs, synth_shards: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs.two / "checkpoints", tmp_path / "other" / "checkpoints")
+    for name in ("best", "last"):
+        shutil.copy(synth_shards / "index.json", tmp_path / "other" / "checkpoints" / name / "index.json")
+    with pytest.raises(UserError, match=r"one and .*other were trained on different shards .* name runs of the same"):
+        gather(wanted(runs.one, tmp_path / "other"))
+
+
+def test_a_run_that_is_under_way_has_a_report(runs: Runs, tmp_path: Path) -> None:
+    path = tmp_path / "<b>early"
+    shutil.copytree(runs.one / "checkpoints", path / "checkpoints")
+    text = render(gather(wanted(path)))
+    assert "it has not ended yet" in text
+    assert "no metrics.jsonl" in text
+    assert "<b>early" not in text
+    (path / "metrics.jsonl").write_text((runs.one / "metrics.jsonl").read_text() + '{"kind": "st')
+    assert len(gather(wanted(path)).runs[0].facts.epochs) == 8
+    (path / "metrics.jsonl").write_text('broken\n{"kind": "steps"}\n')
+    with pytest.raises(UserError, match=r"metrics\.jsonl:1: not a line of metrics"):
+        gather(wanted(path))
+
+
+def test_runs_bear_the_ends_of_their_paths_that_tell_them_apart() -> None:
+    assert short_names([Path("/a/x"), Path("/a/y")]) == ["x", "y"]
+    assert short_names([Path("/a/1/x"), Path("/a/2/x")]) == ["1/x", "2/x"]
+    assert short_names([Path("/a/x"), Path("/a/x")]) == ["x (1)", "x (2)"]
+
+
+def test_a_figure_has_the_colours_of_the_page_and_tooltips() -> None:
+    with style():
+        chart = Chart("name", "what there is to see", "人 in $ & $")
+        chart.dot(1, 2, "#0072b2", "a <tip>")
+        svg = str(chart.svg())
+    assert "var(--c0)" in svg
+    assert "<title>a &lt;tip&gt;</title>" in svg
+    assert "人 in $ &amp; $" in svg
+    assert not re.search(r"#[0-9a-f]{6}", svg.replace("#000000", ""))
+    assert "<style" not in svg
+    assert 'aria-label="what there is to see"' in svg
