@@ -1,17 +1,18 @@
-# The project's commands; `make` alone lists them. Every one that needs the environment sets it up first.
+# The project's commands; `make` alone lists them. Those that need the environment set it up first.
 #
-# CORPUS, OUT, FORMAT, NUM_SHARDS and ARGS may be given on the command line, as in
+# CORPUS, OUT, FORMAT, NUM_SHARDS and ARGS can be set on the command line, for example
 #   make shards CORPUS=corpora/mine OUT=data/mine ARGS="--min-count 1"
 #   make train NP=4 ARGS="--data.shards data/mine --train.epochs 20"
 
-# Ranks to start, on this machine or on those of a hostfile: HOSTS=launch/hosts, as in launch/hosts.example.
+# Number of ranks, on this machine or on the hosts of a file: HOSTS=launch/hosts, like launch/hosts.example.
 NP ?= 2
 HOSTS ?=
-# Seeds of a job, and how many of them train side by side: on two cores, two at once beat two ranks for one.
+# Number of seeds of a job, and of those that train in parallel: on two cores, two seeds with one rank each are faster
+# than one seed with two ranks.
 N ?= 3
 PARALLEL ?= 2
 seeds conll2003 conll2003-final gmb ablation sweep: NP = 1
-# Sentences of the synthetic corpus.
+# Sentences in the synthetic corpus.
 SENTENCES ?= 8000
 NUM_SHARDS ?= 8
 FORMAT ?= auto
@@ -21,7 +22,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-# The environment is .venv alone; with GPU=1, .venv-gpu, whose libraries the loader must be told of.
+# The only environment is .venv; with GPU=1 it is .venv-gpu, whose CUDA libraries the loader must find.
 ifeq ($(GPU),1)
 VENV = .venv-gpu
 export LD_LIBRARY_PATH := $(CURDIR)/$(VENV)/lib/cuda$(addprefix :,$(LD_LIBRARY_PATH))
@@ -31,27 +32,27 @@ endif
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
-# What stands before training's arguments.
+# The command that training's arguments are appended to.
 TRAIN = $(if $(HOSTS),python -m launch ssh --hosts $(HOSTS) --np $(NP) --,horovodrun -np $(NP) python -m ner_dist.train)
 BUILD_OPTIONS = --format $(FORMAT) --num-shards $(NUM_SHARDS)
 
-.PHONY: help setup setup-gpu shards train demo test test-ranks test-hosts test-docs test-gpu lint docs bench seeds \
+.PHONY: help setup setup-gpu shards train demo test test-ranks test-hosts test-docs test-gpu test-core lint docs bench seeds \
   conll2003 conll2003-final gmb ablation sweep clean distclean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-setup: ## Make .venv; nothing to do if it is up to date (PYTHON=python3.10 chooses the interpreter)
+setup: ## Create .venv, unless it is up to date (PYTHON=python3.10 selects the interpreter)
 	@launch/$(if $(filter 1,$(GPU)),setup-gpu,setup).sh
 
-setup-gpu: ## Make .venv-gpu, with MXNet's GPU build and NCCL; then make train GPU=1
+setup-gpu: ## Create .venv-gpu, with MXNet's GPU build and NCCL; then make train GPU=1
 	@launch/setup-gpu.sh
 
 ifdef CORPUS
 shards: setup ## Shards of the synthetic corpus, or of CORPUS=PATH [OUT=DIR] [FORMAT=conll|kaggle|jsonl] [ARGS=...]
 	launch/shards.sh "$(CORPUS)" "$(OUT)" $(BUILD_OPTIONS) $(ARGS)
 else
-# Inherited by the rule below, but only when shards are the goal: for train, ARGS are training's.
+# The rule below inherits this, but only if shards is the goal: for train, ARGS belong to training.
 shards: BUILD_ARGS = $(ARGS)
 shards: data/shards/index.json
 	@echo "data/shards is complete; make clean removes it"
@@ -71,7 +72,7 @@ demo: runs/demo/result.json ## Train a small tagger, and write pages to look at:
 	python -m ner_dist.predict runs/demo data/synth/test.conll --out runs/demo/entities.html
 	python -m ner_dist.report runs/demo
 
-test: setup ## All tests, two files at a time; those of real corpora too if NER_CORPORA names their folder
+test: setup ## All tests, two files at a time; also those on real corpora if NER_CORPORA names their folder
 	python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-ranks: setup ## Only the tests that start several ranks
@@ -80,21 +81,29 @@ test-ranks: setup ## Only the tests that start several ranks
 test-hosts: setup ## Only the tests of several hosts: network namespaces with sshd on this machine; need root
 	python -m pytest -m hosts $(ARGS)
 
-test-docs: setup ## Only the pages of docs/ at full size, every command of them
+test-docs: setup ## Only the pages of docs/ at full size, with every command in them
 	python -m pytest -m docs $(ARGS)
 
 test-gpu: setup setup-gpu ## Only the tests of .venv-gpu, which need no GPU
 	python -m pytest -m gpu_env $(ARGS)
+
+# The core alone, without MXNet, on the newest Python found; CORE_PYTHON=python3.12 selects another.
+test-core: setup ## Only the tests of .venv-core: the core as pip installs it, without MXNet
+	for python in $(CORE_PYTHON) python3.13 python3.12 python3; do "$$python" -c "" 2>/dev/null && break; done; \
+	  "$$python" --version; "$$python" -m venv --clear .venv-core
+	.venv-core/bin/python -m pip install --quiet .
+	rm -rf build
+	python -m pytest -m core_env $(ARGS)
 
 lint: setup ## Style, format and types
 	ruff check .
 	ruff format --check .
 	mypy
 
-docs: setup ## Pages in docs/_build/html; warnings are errors
+docs: setup ## Build the pages in docs/_build/html; warnings are errors
 	python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
-bench: setup ## Benchmarks, as ratios
+bench: setup ## Run the benchmarks, which print ratios
 	python -m bench.run $(ARGS)
 
 SEEDS = python -m bench.seeds --seeds $(N) --np $(NP) --parallel $(PARALLEL) $(if $(HOSTS),--hostfile $(HOSTS))
@@ -111,7 +120,7 @@ conll2003-final: data/conll2003/index.json ## The same with the lexicon, on trai
 gmb: data/gmb/index.json ## Train on the Kaggle GMB corpus at N=3 seeds, CORPUS=ner_dataset.csv.zip
 	$(SEEDS) --command "make gmb N=$(N)" job/gmb.yaml -- $(ARGS)
 
-ablation: data/conll2003/index.json ## What each part of the model brings on CoNLL-2003, at N=3 seeds
+ablation: data/conll2003/index.json ## Contribution of each part of the model on CoNLL-2003, at N=3 seeds
 	python -m bench.ablation --seeds $(N) --np $(NP) --parallel $(PARALLEL) --command "make ablation N=$(N)" \
 	  job/ablations/conll2003.yaml -- $(ARGS)
 
@@ -124,7 +133,7 @@ LEXICON = data/fetched/lexicon
 data/fetched/%: | setup
 	python -m data_prep fetch $*
 
-# Words that occur once are kept: training takes them for unknown now and then.
+# Words that occur once are kept: word dropout trains the UNK embedding with them.
 RICH = --min-count 1 --vectors $(VECTORS)/vectors.npy --lexicon $(LEXICON) --lexicon-partial none --num-shards $(NUM_SHARDS)
 
 data/conll2003/index.json: | setup $(VECTORS) $(LEXICON) $(if $(CORPUS),,data/fetched/conll2003)
@@ -135,9 +144,9 @@ data/gmb/index.json: CORPUS := $(or $(CORPUS),$(addsuffix /gmb/ner_dataset.csv.z
 data/gmb/index.json: | setup $(VECTORS) $(LEXICON)
 	launch/shards.sh "$(CORPUS)" $(@D) $(RICH) --split 0.7,0.1,0.2 --seed 1
 
-clean: ## Remove what is made again in seconds: the synthetic corpus, its shards, caches
+clean: ## Remove what can be recreated in seconds: the synthetic corpus, its shards, caches
 	rm -rf data/synth data/shards build .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -not -path './.venv*/*' -prune -exec rm -rf {} +
 
-distclean: clean ## Remove the environments, too; runs and other shards stay
-	rm -rf .venv .venv-gpu *.egg-info
+distclean: clean ## Also remove the environments; runs and other shards stay
+	rm -rf .venv .venv-core .venv-gpu *.egg-info

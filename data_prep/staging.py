@@ -1,8 +1,11 @@
-"""A directory is built beside its final place and moved there when complete: all of it, or nothing."""
+"""A directory is built in a temporary one beside its final place and moved there when complete, or not at all.
+
+Unlike ner_dist.atomic_file.whole_directory: several processes may build for the same place at once, there is a place
+for intermediate files, and SIGTERM cleans up.
+"""
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import tempfile
@@ -12,13 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from ner_dist.atomic_file import replace_directory
 from ner_dist.contract.shard_format import INDEX_NAME, VECTORS_NAME
+from ner_dist.errors import UserError
 
-SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
-
-class OutputError(ValueError):
-    """An output directory that must not be replaced."""
+class OutputError(UserError):
+    """An output that must not be replaced."""
 
 
 def check_output(out: Path, sources: list[Path]) -> None:
@@ -33,7 +36,7 @@ def check_output(out: Path, sources: list[Path]) -> None:
     parts = (INDEX_NAME, VECTORS_NAME, "vocab")
     foreign = [name for name in names if name not in parts and not name.endswith(".parquet")]
     if foreign:
-        raise OutputError(f"--out {out} holds {foreign[0]}, which is no part of a shard set, so it is not replaced")
+        raise OutputError(f"--out {out} holds {foreign[0]}, which is not part of a shard set, so it is not replaced")
     for source in sources:
         if out.resolve() in source.resolve().parents:
             raise OutputError(f"{source} lies in --out {out}, which would be replaced; choose another --out")
@@ -45,9 +48,10 @@ def _raise_interrupt(signum: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def _terminate_like_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that what is half-built is removed."""
-    # Only the main thread may set handlers; elsewhere its owner sees to it.
-    signals = SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    """SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that unfinished files are removed."""
+    # Only the main thread may set handlers. Windows has no SIGHUP.
+    names = ("SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
+    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
     before = {signum: signal.signal(signum, _raise_interrupt) for signum in signals}
     try:
         yield
@@ -56,23 +60,11 @@ def _terminate_like_interrupt() -> Iterator[None]:
             signal.signal(signum, handler)
 
 
-def _replace(built: Path, out: Path, aside: Path) -> None:
-    try:
-        if out.exists():
-            os.rename(out, aside)
-        os.rename(built, out)
-    except BaseException:
-        # An interrupt may fall between the two.
-        if aside.exists() and not out.exists():
-            os.rename(aside, out)
-        raise
-
-
 @contextmanager
 def staged(out: Path) -> Iterator[tuple[Path, Path]]:
     """(directory to build in, directory for intermediate files); on success the first becomes `out`.
 
-    Both lie beside `out`, on the same disk, and are gone afterwards, whatever happens.
+    Both lie beside `out`, on the same disk, and are removed afterwards, whatever happens.
     """
     out = out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -83,6 +75,6 @@ def staged(out: Path) -> Iterator[tuple[Path, Path]]:
             built.mkdir()
             spill.mkdir()
             yield built, spill
-            _replace(built, out, root / "old")
+            replace_directory(built, out, root / "old")
         finally:
             shutil.rmtree(root, ignore_errors=True)

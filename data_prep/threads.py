@@ -1,4 +1,4 @@
-"""Work on threads: Arrow, zlib and numpy let go of Python's lock, so that two cores have something to do."""
+"""Work on threads: Arrow, zlib and NumPy release Python's lock, so that two cores are kept busy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Each has its own memory, and more would wait for the lock.
+# Each thread needs memory of its own, and more of them would only wait for the lock.
 MAX_THREADS = 2
 
 
@@ -20,7 +20,7 @@ class StoppedError(Exception):
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items; the next one is made while the last one is worked on."""
+    """The same items; a thread produces the next one while the caller works on the current one."""
     end = object()
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, items, end)
@@ -29,10 +29,15 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
             yield item  # type: ignore[misc]
 
 
+def _num_cores() -> int:
+    # Only Linux knows which cores the process may use.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def side_by_side(work: Callable[[Item, Callable[[], None]], Result], items: Iterable[Item]) -> list[Result]:
     """What `work` returns for each item, in their order.
 
-    `work` is handed a function to call now and then: it raises StoppedError once another item's work has failed, or
+    `work` gets a function to call now and then, which raises StoppedError once the work on another item has failed or
     the user has interrupted the program.
     """
     stopped = threading.Event()
@@ -41,10 +46,10 @@ def side_by_side(work: Callable[[Item, Callable[[], None]], Result], items: Iter
         if stopped.is_set():
             raise StoppedError
 
-    with ThreadPoolExecutor(min(MAX_THREADS, len(os.sched_getaffinity(0)))) as pool:
+    with ThreadPoolExecutor(min(MAX_THREADS, _num_cores())) as pool:
         try:
             coming = [pool.submit(work, item, go_on) for item in items]
-            # The first failure ends all; without one, all are done.
+            # Returns at the first failure, otherwise when all are done.
             done, _ = wait(coming, return_when=FIRST_EXCEPTION)
             for result in done:
                 result.result()

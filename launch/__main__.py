@@ -11,47 +11,46 @@ _ENVIRONMENT = "run `make setup` if there is no .venv, then `source .venv/bin/ac
 
 def main(argv: list[str] | None = None) -> int:
     """Returns the exit code: 0, 2 for a wrong command line, 130 for Ctrl-C, what the job ended with, or 1."""
-    # Imported late, here and below: Ctrl-C may come meanwhile.
+    # Imports are late because Ctrl-C may come during them.
     try:
-        from launch.errors import UsageError
+        from launch.launch_errors import UsageError
         from ner_dist.errors import UserError
 
         try:
-            return _do(sys.argv[1:] if argv is None else argv)
+            return _launch_or_examine(sys.argv[1:] if argv is None else argv)
         except BrokenPipeError:
-            # The reader of the output, such as head, has seen enough.
+            # The reader of the output, for example head, has seen enough.
             os._exit(0)
         except ModuleNotFoundError as error:
             if (error.name or "").split(".")[0] in ("launch", "ner_dist"):
                 raise
-            print(f"error: {sys.executable} has no {error.name}; {_ENVIRONMENT}", file=sys.stderr)
-            return 1
+            message, code = f"{sys.executable} has no {error.name}; {_ENVIRONMENT}", 1
         except (UserError, OSError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 2 if isinstance(error, UsageError) else 1
+            message, code = str(error), 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
-        return 130
+        message, code = "interrupted", 130
+    print(f"error: {message}", file=sys.stderr)
+    return code
 
 
-def _do(words: list[str]) -> int:
-    from launch.errors import LaunchError
+def _launch_or_examine(words: list[str]) -> int:
+    from launch.launch_errors import LaunchError
 
     if sys.stdout is None or sys.stderr is None:
-        # Files and connections of the job would take their numbers, and get what was meant for them.
+        # Files and connections of the job would get their descriptors, and the text that was meant for them.
         raise LaunchError("standard output and standard error must be open; send them to a file, or to /dev/null")
     try:
         os.getcwd()
     except OSError as error:
         raise LaunchError("the current directory is gone; change to that of the project") from error
     if words[:1] == ["doctor"] and "_ARGCOMPLETE" not in os.environ:
-        # The doctor is called where packages are broken, and needs none.
-        from launch.doctor.command import examine_as_told
+        # The doctor must work where packages are broken, so it imports none.
+        from launch.doctor.doctor_command import examine_and_print
 
-        return examine_as_told(words[1:])
-    from launch.start import start
+        return examine_and_print(words[1:])
+    from launch.launch_command import run_command
 
-    return start(words)
+    return run_command(words)
 
 
 if __name__ == "__main__":

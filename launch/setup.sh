@@ -1,37 +1,20 @@
 #!/usr/bin/env bash
 # Makes .venv: the packages pinned in constraints.txt, Horovod built for MXNet and Gloo, and this project.
 #
-# Run by make before whatever needs .venv; done in milliseconds when nothing has changed since, and safe to
-# interrupt and to repeat. PYTHON=python3.10 chooses the interpreter. Needs a C++ compiler, but no root.
+# make runs it before everything that needs .venv. Takes milliseconds if nothing has changed, and may be interrupted
+# and repeated. PYTHON=python3.10 chooses the interpreter. Needs a C++ compiler, but not root.
 set -euo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")/.."
 
 venv=$PWD/.venv
 source launch/venv.sh
 
-horovod_works() {
-    python - "$horovod" >/dev/null 2>&1 <<'PY'
-import importlib.metadata, sys
-
-assert importlib.metadata.version("horovod") == sys.argv[1]
-import horovod.mxnet
-PY
-}
-
 main() {
-    local key
-    key="$(cat constraints.txt pyproject.toml launch/venv.sh launch/setup.sh | sha256sum) $venv"
-    if is_ready "$key"; then
-        return
-    fi
+    ! is_ready launch/setup.sh || return 0
     check_machine
     export PATH="$venv/bin:$PATH"
-    if ! venv_is_sound; then
-        check_build_tools
-        make_venv
-    elif ! horovod_works; then
-        check_build_tools
-    fi
+    { venv_is_sound && horovod_works; } || check_build_tools
+    venv_is_sound || make_venv
     rm -f "$ready" "$venv"/*.log
     install_packages "350 MB"
     if ! horovod_works; then

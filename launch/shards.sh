@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds shards from a corpus given as one path: a file, which is split, or a folder with a file a split.
+# Builds shards from a corpus in one path: a file, which is split, or a folder with a file for each split.
 #
 # launch/shards.sh CORPUS OUT [OPTION...]: the options go to `python -m data_prep build`. A folder's files are
 # eng.train, eng.testa and eng.testb, or train.*, dev.* (or valid.*) and test.*; dev and test may be absent.
@@ -10,17 +10,17 @@ fail() {
     exit 1
 }
 
-# split_file FOLDER NAME...: the one file of FOLDER that has one of the names; nothing if there is none.
+# split_file FOLDER NAME...: prints the only file of FOLDER with one of the names; nothing if there is none.
 split_file() {
     local folder=$1 name found=()
     shift
     for name in "$@"; do
-        # Unquoted on purpose: a name is a pattern.
+        # Unquoted, because a name is a pattern.
         for path in "$folder"/$name; do
             [ ! -f "$path" ] || found+=("$path")
         done
     done
-    [ ${#found[@]} -le 1 ] || fail "$folder holds ${found[*]##*/}: more than one file for one split"
+    [ ${#found[@]} -le 1 ] || fail "$folder has more than one file for one split: ${found[*]##*/}"
     printf '%s' "${found[*]}"
 }
 
@@ -35,7 +35,7 @@ if [ -d "$corpus" ]; then
     train=$(split_file "$corpus" eng.train 'train.*')
     dev=$(split_file "$corpus" eng.testa 'dev.*' 'valid.*')
     test=$(split_file "$corpus" eng.testb 'test.*')
-    [ -n "$train" ] || fail "$corpus holds neither eng.train nor train.*"
+    [ -n "$train" ] || fail "$corpus has neither eng.train nor train.*"
     sources=(--train "$train" ${dev:+--dev "$dev"} ${test:+--test "$test"})
 fi
 exec python -m data_prep build "${sources[@]}" --out "$out" "$@"

@@ -1,20 +1,22 @@
-# What launch/setup.sh and launch/setup-gpu.sh share: finding a Python, making a virtual environment, filling it.
+# Functions of launch/setup.sh and launch/setup-gpu.sh: find a Python, make a virtual environment, fill it.
 #
-# To be sourced in the project's folder, with venv set to the absolute path of the environment.
+# Source it in the project's folder, with venv set to the absolute path of the environment.
 # shellcheck shell=bash
 
 # shellcheck disable=SC2154
 venv_name=${venv##*/}
-# Last to be written: what the environment was made from.
+# Written last: what the environment was made from.
 ready=$venv/ready
-# There while pip installs: packages may be half copied.
+# Exists while pip installs, when packages may be incomplete.
 partial=$venv/partial
 needs="MXNet 1.9.1 needs a 64-bit Python 3.9, 3.10 or 3.11"
 horovod=$(sed -n 's/^horovod==//p' constraints.txt)
-# The interpreter to build on, once chosen.
+# The interpreter to build with, once chosen.
 python=
+# What the environment is made from.
+key=
 
-# Others' packages and pip's other targets stay out; make's own flags are not for Horovod's build.
+# Keeps out other packages and pip targets, and make's own flags, which would affect Horovod's build.
 unset PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX MAKEFLAGS MFLAGS MAKELEVEL
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -24,7 +26,7 @@ fail() {
     exit 1
 }
 
-# logged LOG COMMAND...: the command's output is added to LOG; its first error and its end are shown if it fails.
+# logged LOG COMMAND...: appends the command's output to LOG; if it fails, shows its first error and its end.
 logged() {
     local log=$1 status=0
     shift
@@ -36,7 +38,7 @@ logged() {
     return $status
 }
 
-# Prints "ok", or what is wrong with an interpreter for this project, as the end of a sentence.
+# Prints "ok", or the end of a sentence about what is wrong with an interpreter for this project.
 judge() {
     "$1" - 2>/dev/null <<'PY' || echo "does not run"
 import sys
@@ -55,7 +57,7 @@ else:
 PY
 }
 
-# Sets python to the path of the interpreter to build on: not a link in an environment, which may be about to go.
+# Sets python to the path of the interpreter to build with; no link in an environment, which may be removed soon.
 choose_python() {
     local name verdict wrong="" lacking=""
     for name in ${PYTHON:-python3.11 python3.10 python3.9 python3}; do
@@ -93,28 +95,29 @@ check_build_tools() {
 
 minor_version() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
 
-# Whether the environment runs, and on the Python that was asked for, if any was.
-venv_is_wanted() {
+# Whether the environment runs, with the requested Python if one was requested.
+venv_fits() {
     [ -x "$venv/bin/python" ] || return 1
     [ -z "$python" ] || [ "$(minor_version "$venv/bin/python")" = "$(minor_version "$python")" ]
 }
 
-# Whether the environment that is there can be brought up to date: wanted, whole, and made in this place.
+# Whether the environment can be updated: it fits, is complete, and was made in this place.
 venv_is_sound() {
-    venv_is_wanted && [ ! -e "$partial" ] && [ "$(judge "$venv/bin/python")" = ok ] &&
+    venv_fits && [ ! -e "$partial" ] && [ "$(judge "$venv/bin/python")" = ok ] &&
         grep -qF "$venv/bin/python" "$venv/bin/pip" 2>/dev/null && "$venv/bin/python" -m pip --version >/dev/null 2>&1
 }
 
-# is_ready KEY: whether it was made from what the key names, and nothing else is asked for.
+# is_ready FILE...: whether the environment was made from these files, with the requested Python; sets key.
 is_ready() {
+    key="$(cat constraints.txt pyproject.toml launch/venv.sh "$@" | sha256sum) $venv ${cuda-}"
     [ -z "${PYTHON:-}" ] || choose_python
-    [ "$(cat "$ready" 2>/dev/null)" = "$1" ] && venv_is_wanted
+    [ "$(cat "$ready" 2>/dev/null)" = "$key" ] && venv_fits
 }
 
 make_venv() {
     [ -n "$python" ] || choose_python
     if [ -e "$venv" ]; then
-        say "removing $venv_name, which is unfinished, moved or of another Python"
+        say "removing $venv_name, which is incomplete, was moved or has another Python"
         rm -rf "$venv"
     fi
     mkdir "$venv"
@@ -128,35 +131,46 @@ pip_install() {
     shift
     touch "$partial"
     logged "$log" python -m pip install --no-input --disable-pip-version-check -c constraints.txt "$@" || status=$?
-    # 1: pip gave up by itself and left whole packages; 2 and more: it was stopped.
+    # With 1, pip gave up itself and left complete packages; with 2 or more it was stopped.
     [ $status -gt 1 ] || rm -f "$partial"
     return $status
 }
 
-# install_packages SIZE REQUIREMENT...: this project and what it needs, beside the given requirements.
+# install_packages SIZE REQUIREMENT...: installs this project and what it needs, and the given requirements.
 install_packages() {
     local log=$venv/packages.log problem="pip could not install the packages, see above; whole log: $venv/packages.log"
-    say "installing packages: some $1 at first; log: $venv_name/packages.log"
+    say "installing packages: about $1 the first time; log: $venv_name/packages.log"
     shift
     pip_install "$log" pip setuptools wheel cmake || fail "$problem"
-    # The build constraint holds setuptools for the few packages without a wheel.
-    pip_install "$log" --build-constraint constraints.txt "$@" -e '.[test,lint]' || fail "$problem"
+    # The build constraint pins setuptools for the few packages without a wheel.
+    pip_install "$log" --build-constraint constraints.txt "$@" -e '.[train,test,lint]' || fail "$problem"
 }
 
-# build_horovod TIME VARIABLE=VALUE...: a wheel of it in the environment's wheels.
+# build_horovod TIME VARIABLE=VALUE...: builds its wheel in the environment's folder wheels.
 build_horovod() {
     local log=$venv/horovod-build.log jobs
-    # Horovod's own default is 8, whatever the machine.
+    # Horovod's own default is 8 on every machine.
     jobs=$(nproc)
-    say "building Horovod $horovod, some $1 on two cores; log: $venv_name/horovod-build.log"
+    say "building Horovod $horovod, about $1 on two cores; log: $venv_name/horovod-build.log"
     shift
-    # No cache: a wheel in pip's cache may have been built for another framework.
+    # Without the cache, where a wheel may have been built for another framework.
     logged "$log" env MAKEFLAGS=-j$((jobs < 8 ? jobs : 8)) \
         HOROVOD_WITH_MXNET=1 HOROVOD_WITHOUT_PYTORCH=1 HOROVOD_WITHOUT_TENSORFLOW=1 \
         HOROVOD_WITH_GLOO=1 HOROVOD_WITHOUT_MPI=1 "$@" \
         python -m pip wheel --verbose --no-input --no-cache-dir --no-build-isolation --no-deps \
         --wheel-dir "$venv/wheels" "horovod==$horovod" ||
         fail "Horovod did not build, see above; whole log: $log"
+}
+
+# Whether the environment has Horovod as pinned, with NCCL if cuda is set.
+horovod_works() {
+    python - "$horovod" "${cuda-}" >/dev/null 2>&1 <<'PY'
+import importlib.metadata, sys
+
+assert importlib.metadata.version("horovod") == sys.argv[1]
+import horovod.mxnet
+assert bool(horovod.mxnet.nccl_built()) == bool(sys.argv[2])
+PY
 }
 
 install_horovod() {
@@ -167,10 +181,9 @@ install_horovod() {
 
 verify() {
     local log=$venv/verify.log hint=""
-    logged "$log" timeout 120 horovodrun -np 2 python -m launch.verify || {
-        getent hosts "$(uname -n)" >/dev/null || hint="; this host's own name, $(uname -n), does not resolve: add it to /etc/hosts"
-        fail "two ranks could not talk to each other, see above; whole log: $log$hint"
-    }
+    getent hosts "$(uname -n)" >/dev/null || hint="; this host's own name, $(uname -n), does not resolve: add it to /etc/hosts"
+    logged "$log" timeout 120 horovodrun -np 2 python -m launch.verify ||
+        fail "two ranks could not exchange sums, see above; whole log: $log$hint"
     sed -n 's/.*<stdout>: *//p' "$log"
 }
 

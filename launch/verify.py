@@ -1,8 +1,7 @@
-"""Checks what set-up promises: the packages' versions, and that ranks add up gradients and exact int64 counts.
+"""Checks an environment: the packages' versions, and that ranks sum gradients and int64 counts exactly.
 
-Gradients are added up on the device that a job would take on this machine.
-
-Run as `horovodrun -np 2 python -m launch.verify`; ends with status 1 and one sentence if something is wrong.
+Gradients are summed on the device that a job would use on this machine. Run as `horovodrun -np 2 python -m
+launch.verify`; exits with 1 and one sentence if something is wrong.
 """
 
 from __future__ import annotations
@@ -10,21 +9,21 @@ from __future__ import annotations
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, requires, version
-from typing import Any
 
 from packaging.requirements import Requirement
 
 from ner_dist.ranks import environment
 
-# float32 has no 2^24 + 1: a sum that passes through it is off by one.
+# float32 cannot represent 2^24 + 1: a sum that passes through it is off by one.
 COUNT = 2**24 + 1
 
 
 def wrong_versions() -> list[str]:
-    """The installed packages that pyproject.toml does not allow, in words."""
+    """The installed packages whose versions pyproject.toml does not allow, in words."""
     wrong = []
     for requirement in map(Requirement, requires("ner-dist") or []):
-        if requirement.marker and not requirement.marker.evaluate({"extra": "horovod"}):
+        marker = requirement.marker
+        if marker and not any(marker.evaluate({"extra": extra}) for extra in ("train", "horovod")):
             continue
         try:
             found = version(requirement.name)
@@ -35,22 +34,25 @@ def wrong_versions() -> list[str]:
     return wrong
 
 
-def device() -> Any:
-    """What a job would compute on; the CPU if this machine has too few GPUs for as many ranks as are tried."""
-    import mxnet as mx
-
+def wrong_sums(num_ranks: int) -> list[str]:
+    """The exchanges between ranks that have a wrong result, in words; if there are none, rank 0 says so."""
     try:
-        return environment.choose_device("auto")
-    except environment.DeviceError:
-        return mx.cpu()
-
-
-def wrong_sums(num_ranks: int, context: Any) -> list[str]:
-    """The exchanges between ranks that give a wrong result, in words."""
+        environment.prepare()
+    except environment.DeviceError as error:
+        return [str(error)]
+    # Late, because MXNet cannot be imported with a wrong version of NumPy, which has been reported then.
+    import mxnet as mx
     import numpy as np
 
-    from ner_dist.ranks.comm import JobError, agree_on_device, connect
+    from ner_dist.ranks.comm import JobError
+    from ner_dist.ranks.device_agreement import agree_on_device
+    from ner_dist.ranks.rank_process import connect
 
+    try:
+        context = environment.choose_device("auto")
+    except environment.DeviceError:
+        # This machine has fewer GPUs than ranks are started.
+        context = mx.cpu()
     comm = connect()
     ranks = np.arange(comm.num_ranks)
     wrong = []
@@ -63,28 +65,18 @@ def wrong_sums(num_ranks: int, context: Any) -> list[str]:
     counts = comm.sum_counts(np.array([COUNT, comm.rank], np.int64))
     if counts.tolist() != [COUNT * len(ranks), ranks.sum()]:
         wrong.append(f"the sum of counts is {counts.tolist()}")
+    if not wrong and comm.rank == 0:
+        packages = ", ".join(f"{name} {version(name)}" for name in ("mxnet", "horovod", "numpy", "pyarrow"))
+        print(f"verify: {num_ranks} ranks add up exactly on {context}; {packages}")
     return wrong
 
 
 def main() -> None:
     if "HOROVOD_SIZE" not in os.environ:
         sys.exit("verify: start it on two ranks: horovodrun -np 2 python -m launch.verify")
-    num_ranks = int(os.environ["HOROVOD_SIZE"])
-    problems = wrong_versions()
+    problems = wrong_versions() or wrong_sums(int(os.environ["HOROVOD_SIZE"]))
     if problems:
         sys.exit("verify: " + "; ".join(problems))
-    try:
-        environment.prepare()
-    except environment.DeviceError as error:
-        sys.exit(f"verify: {error}")
-    # After the versions: with a wrong NumPy, MXNet cannot even be imported.
-    context = device()
-    problems = wrong_sums(num_ranks, context)
-    if problems:
-        sys.exit("verify: " + "; ".join(problems))
-    if os.environ["HOROVOD_RANK"] == "0":
-        packages = ", ".join(f"{name} {version(name)}" for name in ("mxnet", "horovod", "numpy", "pyarrow"))
-        print(f"verify: {num_ranks} ranks add up exactly on {context}; {packages}")
 
 
 if __name__ == "__main__":

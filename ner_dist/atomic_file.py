@@ -52,9 +52,12 @@ def whole_directory(place: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def replace_directory(built: Path, place: Path) -> None:
-    """Rename a finished directory into its place; an interrupt in between puts the old one back."""
-    previous = place.with_name(place.name + ".previous")
+def replace_directory(built: Path, place: Path, previous: Path | None = None) -> None:
+    """Rename a finished directory into its place; an interrupt in between puts the old one back.
+
+    previous: where the old one is for that moment, on the same disk; NAME.previous if not given.
+    """
+    previous = previous or place.with_name(place.name + ".previous")
     try:
         if place.exists():
             shutil.rmtree(previous, ignore_errors=True)
@@ -81,6 +84,9 @@ def sync_tree(directory: Path) -> None:
 
 
 def _sync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        # Windows opens no directories.
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The base of every error a user can mend. Its text is the whole message; no traceback is shown for it."""
+"""The base of every error that a user can correct. Its text is the whole message; no traceback is shown for it."""
 
 
 class UserError(ValueError):

@@ -1,105 +1,157 @@
 # PYTHON_ARGCOMPLETE_OK
-"""Score a finished or running training: python -m ner_dist.evaluate RUN --split test [--conll FILE] [--json FILE]."""
+"""Score a run or an export on a split: python -m ner_dist.evaluate MODEL --split test [--conll FILE] [--json FILE]."""
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Optional
 
+import numpy as np
+
+from ner_dist import config as knobs
+from ner_dist.cli.options import make_parser, option, read_options
 from ner_dist.cli.shell_completion import complete
+from ner_dist.contract.shard_format import read_index
+from ner_dist.data.batch import Batch
+from ner_dist.data.shard_reader import open_split
+from ner_dist.data.used_inputs import used_features
+from ner_dist.errors import UserError
+from ner_dist.evaluation.f1 import scores
+from ner_dist.evaluation.prediction_files import ConllColumns, JsonLines, write
+from ner_dist.evaluation.score_split import OpenedSplit, ScoredNetwork, score_split
+from ner_dist.evaluation.score_table import score_table
 from ner_dist.model.entities import DecodedBatch
+from ner_dist.ranks.comm import Comm, Solo, on_every_rank, on_rank_0
+from ner_dist.ranks.environment import require_mxnet
 from ner_dist.ranks.rank_process import run_rank
 
 
-def table(scores: dict[str, Any]) -> str:
-    """The scores as text: a row a type, totals, other readings, and confusion between types."""
-    entity = scores["entity"]
-    width = max(12, *(len(name) for name in entity["per_type"]))
-    lines = [f"{'':{width}}precision   recall       F1    gold  predicted  right"]
+@dataclasses.dataclass
+class Options:
+    """Score a run's checkpoint or an export on a split of its shards, in one process or on every rank of horovodrun."""
 
-    def row(name: str, part: dict[str, Any]) -> None:
-        numbers = "".join(f"  {100 * part[key]:7.2f}" for key in ("precision", "recall", "f1"))
-        counts = f"  {part['gold']:6d}  {part['predicted']:9d} {part['right']:6d}" if "gold" in part else ""
-        lines.append(f"{name:{width}}{numbers}{counts}")
-
-    for name, part in entity["per_type"].items():
-        row(name, part)
-    lines.append("")
-    row("micro", entity)
-    row("macro", entity["macro"])
-    row("boundaries", entity["boundaries"])
-    row("overlap", entity["overlap"])
-    row("token", scores["token"])
-    row("token, BIO", scores["token"]["bio"])
-    names = list(entity["confusion"])
-    cell = max(7, *(len(name) for name in names)) + 1
-    lines += ["", "gold (down) predicted (across) at the same span; - is no entity there"]
-    lines.append(" " * width + "".join(f"{name:>{cell}}" for name in names))
-    for name in names:
-        counts = entity["confusion"][name]
-        lines.append(f"{name:{width}}" + "".join(f"{counts.get(other, 0):{cell}d}" for other in names))
-    return "\n".join(lines)
+    model: Path = option(positional=True, metavar="MODEL")
+    """directory of a run, or of an export, which needs no MXNet"""
+    split: Literal["train", "dev", "test"] = "test"
+    """what to score"""
+    checkpoint: Literal["best", "last"] = "best"
+    """which parameters of a run"""
+    shards: Optional[Path] = option(None, metavar="DIR")
+    """where the shards of the model are now, if they have moved"""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """where a run computes"""
+    conll: Optional[Path] = option(None, metavar="FILE")
+    """write `token gold predicted` columns in BIO for another scorer"""
+    json: Optional[Path] = option(None, metavar="FILE")
+    """write a JSON line for each sentence: tokens, entities, their confidence"""
+    n_best: int = option(0, least=0)
+    """with --json, also the N best tag sequences of each sentence"""
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m ner_dist.evaluate",
-        description="Score a run's best checkpoint on a split, in one process or on every rank of horovodrun.",
-        epilog="Example: horovodrun -np 2 python -m ner_dist.evaluate runs/default --split test --conll test.conll",
-    )
-    parser.add_argument("run", type=Path, metavar="RUN", help="directory of the run")
-    parser.add_argument("--split", choices=("train", "dev", "test"), default="test", help="what to score (test)")
-    parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which parameters (best)")
-    parser.add_argument("--shards", type=Path, help="where the run's shards lie now, if they have moved")
-    parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto", help="where to compute (auto)")
-    parser.add_argument(
-        "--conll", type=Path, metavar="FILE", help="write `token gold predicted` columns in BIO for another scorer"
-    )
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write a JSON line a sentence: tokens, entities, their confidence"
-    )
-    parser.add_argument(
-        "--n-best", type=int, default=0, metavar="N", help="with --json, also the N best readings of each sentence"
+    parser = make_parser(
+        Options,
+        "python -m ner_dist.evaluate",
+        usage="MODEL [--split test] [options]",
+        example="runs/default --split test --conll test.conll",
+        first=("model", "split", "shards", "conll", "json"),
     )
     complete(parser)
-    arguments = parser.parse_args(argv)
-    if arguments.n_best < 0 or (arguments.n_best and not arguments.json):
-        parser.error("--n-best takes a number of 0 or more, and needs --json FILE")
+    options = read_options(Options, parser.parse_args(argv))
+    if options.n_best and not options.json:
+        parser.error("--n-best needs --json FILE")
+    run_rank(lambda comm: _evaluate(options, comm))
 
-    run_rank(lambda comm: _evaluate(arguments, comm))
+
+def evaluate_tagger(model: str | Path, split: str = "test", *, shards: str | Path | None = None) -> dict[str, Any]:
+    """Score a run's best checkpoint, or an export, on a split of its shards, in this process.
+
+    model: directory of a run or an export. shards: where its shards are now, if they have moved. Returns entity and
+    token scores, as result.json has them: `evaluate_tagger("runs/mine")["entity"]["f1"]`. Raises UserError.
+    """
+    options = Options(Path(model), split, shards=None if shards is None else Path(shards))  # type: ignore[arg-type]
+    return _score(options, Solo(), lambda opened: {})[1]
 
 
-def _evaluate(arguments: argparse.Namespace, comm: Any) -> None:
-    """Every rank: load the checkpoint, score its shards, and let rank 0 print and write."""
-    from ner_dist.evaluation import score_split
-    from ner_dist.evaluation.f1 import scores
-    from ner_dist.evaluation.open_run import open_run
-    from ner_dist.evaluation.prediction_files import ConllColumns, JsonLines, write
-    from ner_dist.ranks import comm as exchange
+def _evaluate(options: Options, comm: Comm) -> None:
+    """Every rank: load the model, score its shards, and let rank 0 print and write."""
+    origin, found = _score(options, comm, lambda opened: _files(options, opened))
+    if comm.rank == 0:
+        print(f"{options.model} {options.split} ({origin})")
+        print(score_table(found))
 
-    opened = open_run(arguments.run, arguments.checkpoint, arguments.split, arguments.shards, arguments.device, comm)
-    saved, index = opened.saved, opened.index
-    files: dict[Path, ConllColumns | JsonLines] = {}
-    if arguments.conll:
-        files[arguments.conll] = ConllColumns(index)
-    if arguments.json:
-        files[arguments.json] = JsonLines(index, arguments.n_best)
 
-    def observe(predicted: DecodedBatch) -> None:
+def _score(
+    options: Options, comm: Comm, files_of: Callable[[OpenedSplit], dict[Path, ConllColumns | JsonLines]]
+) -> tuple[str, dict[str, Any]]:
+    """Where the network came from, and the scores; the files are written on the way."""
+    is_export = (options.model / "tagger.json").is_file()
+    origin, opened = _open_export(options, comm) if is_export else _open_run(options, comm)
+    files = files_of(opened)
+
+    def observe(decoded: DecodedBatch) -> None:
         for file in files.values():
-            file.observe(predicted)
+            file.observe(decoded)
 
-    counts = score_split.score_split(
-        opened.tagger, opened.weight_VD, opened.sentences, saved.config, len(index.entity_types), comm, observe
-    )
+    counts = score_split(opened.network, opened.batches(), len(opened.index.entity_types), comm, observe)
     for path, file in files.items():
         parts = comm.gather_objects(file.lines)
-        exchange.on_rank_0(comm, partial(write, path, file, parts, opened.shards, arguments.split))
-    if comm.rank == 0:
-        print(f"{arguments.run} {arguments.split} ({arguments.checkpoint} checkpoint, epoch {saved.progress.epoch})")
-        print(table(scores(counts, index.entity_types)))
+        on_rank_0(comm, partial(write, path, file, parts, opened.shards, options.split))
+    return origin, scores(counts, opened.index.entity_types)
+
+
+def _files(options: Options, opened: OpenedSplit) -> dict[Path, ConllColumns | JsonLines]:
+    files: dict[Path, ConllColumns | JsonLines] = {}
+    if options.conll:
+        files[options.conll] = ConllColumns(opened.index)
+    if options.json:
+        files[options.json] = JsonLines(opened.index, options.n_best)
+    return files
+
+
+def _open_run(options: Options, comm: Comm) -> tuple[str, OpenedSplit]:
+    require_mxnet()
+    # Late: it imports MXNet, which an export does without.
+    from ner_dist.evaluation.open_run import open_run
+
+    saved, opened = open_run(options.model, options.checkpoint, options.split, options.shards, options.device, comm)
+    return f"{options.checkpoint} checkpoint, epoch {saved.progress.epoch}", opened
+
+
+class _ExportOnShards:
+    """An export's network on batches of shards, of whose token features it gets those that it knows."""
+
+    def __init__(self, network: ScoredNetwork, used: list[int]) -> None:
+        self._network, self._used = network, used
+        self.transition_scores = network.transition_scores
+
+    def emissions(self, batch: Batch) -> np.ndarray:
+        return self._network.emissions(batch._replace(feature_FTB=batch.feature_FTB[self._used]))
+
+
+def _open_export(options: Options, comm: Comm) -> tuple[str, OpenedSplit]:
+    from ner_dist.prediction.onnx_network import OnnxNetwork
+
+    def open_all() -> tuple[str, OpenedSplit]:
+        network = OnnxNetwork(options.model)
+        origin = network.origin
+        config = knobs.from_dict(origin["config"])
+        directory = options.shards or Path(config.data.shards)
+        index = read_index(directory)
+        if index.fingerprint() != origin["shards"]:
+            raise UserError(
+                f"{options.model}: this model was trained on other shards than those in {directory}; name its own with "
+                "--shards"
+            )
+        reader = open_split(config, index, options.split, directory, comm.num_ranks, comm.rank)
+        used = [place for place, _ in used_features(config.model, index)]
+        opened = OpenedSplit(_ExportOnShards(network, used), config, index, directory, reader)
+        return f"export of the {origin['checkpoint']} checkpoint, epoch {origin['epoch']}", opened
+
+    return on_every_rank(comm, open_all)
 
 
 if __name__ == "__main__":

@@ -3,208 +3,157 @@
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 import itertools
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Literal, Optional, TextIO
 
 from tqdm import tqdm
 
 from ner_dist.atomic_file import whole_file
+from ner_dist.cli.options import make_parser, option, read_options
 from ner_dist.cli.shell_completion import complete
 from ner_dist.errors import UserError
 from ner_dist.prediction import input_formats, output_formats
+from ner_dist.prediction.input_formats import TokenColumns
+from ner_dist.prediction.output_formats import DocumentWriter
 from ner_dist.prediction.tagger import Tagger
-from ner_dist.ranks.rank_process import run_alone, run_rank
-
-_EXAMPLES = """examples:
-  echo "Angela Merkel visited Paris." | python -m ner_dist.predict runs/mine --to inline
-  python -m ner_dist.predict runs/mine article.txt --out article.html
-  horovodrun -np 4 python -m ner_dist.predict runs/mine corpus.jsonl --out tagged.jsonl"""
+from ner_dist.ranks.comm import Comm, on_every_rank
+from ner_dist.ranks.rank_process import run_rank
 
 
-class _Tagged(NamedTuple):
-    """A portion of the input, done."""
+@dataclasses.dataclass(frozen=True)
+class PredictOptions:
+    """Find entities in text with a trained run or an export, in one process or on every rank of horovodrun.
 
-    text: str
-    num_sentences: int
-    num_tokens: int
-    num_entities: int
+    The order of the input is kept.
+    """
+
+    run: Path = option(positional=True, metavar="RUN")
+    """directory of a run, or of an export (python -m ner_dist.export)"""
+    file: Optional[Path] = option(None, positional=True, metavar="FILE")
+    """input in UTF-8, may be .gz; - or nothing for standard input"""
+    input_format: str = option("auto", names=("--from",), choices=("auto", *input_formats.FORMATS), metavar=None)
+    """text: prose, with blank lines between paragraphs; lines: each line is a text; tokens: each line is a sentence of
+    tokens separated by spaces; conll: each line has a token in columns, with a blank line after each sentence; jsonl:
+    each line is {"text": ...} or {"tokens": [...], "pos": [...]}; auto: by the file's name, else text"""
+    output_format: str = option("auto", names=("--to",), choices=("auto", *output_formats.FORMATS), metavar=None)
+    """jsonl: entities with character positions, type and confidence; conll: a token and its BIO tag per line; inline:
+    the text with <TYPE>...</TYPE>; html: a page of coloured entities; auto: by the name of --out, else jsonl"""
+    out: Optional[Path] = option(None, metavar="FILE")
+    """where to write, whole or not at all; standard output if not given"""
+    language: str = option("en", metavar="CODE", group="reading the input")
+    """spaCy's code of the language, for splitting raw text into tokens"""
+    token_column: int = option(0, group="reading the input")
+    """conll: index of the token's column"""
+    pos_column: Optional[int] = option(None, group="reading the input")
+    """conll: index of the column of the part of speech, for models that need it"""
+    checkpoint: Literal["best", "last"] = option("best", group="the model")
+    """which checkpoint of a run"""
+    device: Literal["auto", "cpu", "gpu"] = option("auto", group="the model")
+    """where a run computes"""
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = _parser()
+    parser = make_parser(
+        PredictOptions,
+        "python -m ner_dist.predict",
+        usage="RUN [FILE | -] [--to jsonl|conll|inline|html] [--out FILE] [options]",
+        example="runs/mine article.txt --out article.html\n"
+        '  echo "Angela Merkel visited Paris." | python -m ner_dist.predict runs/mine --to inline\n'
+        "  horovodrun -np 4 python -m ner_dist.predict runs/mine corpus.jsonl --out tagged.jsonl",
+        first=("run", "file", "input_format", "output_format", "out"),
+    )
     complete(parser)
-    arguments = parser.parse_args(argv)
-    arguments.file = None if str(arguments.file) == "-" else arguments.file
-    if arguments.file is None and arguments.form == "auto" and sys.stdin.isatty():
+    options = read_options(PredictOptions, parser.parse_args(argv))
+    if options.file == Path("-"):
+        options = dataclasses.replace(options, file=None)
+    if options.file is None and options.input_format == "auto" and sys.stdin.isatty():
         print("type text; Ctrl-D ends it", file=sys.stderr)
-    # One process alone needs no Horovod, and with an exported model no MXNet.
-    if "HOROVOD_SIZE" in os.environ:
-        run_rank(lambda comm: _predict(arguments, comm))
-    else:
-        run_alone(lambda: _predict(arguments, None))
+    run_rank(lambda comm: predict(options, comm))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m ner_dist.predict",
-        description="Find entities in text with a trained run or an exported model, in one process or on every rank "
-        "of horovodrun; the order of the input is kept.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("run", type=Path, metavar="RUN", help="directory of a run, or of a model that was exported")
-    parser.add_argument(
-        "file", type=Path, metavar="FILE", nargs="?", help="input, UTF-8, also .gz; - or none: standard input"
-    )
-    parser.add_argument(
-        "--from",
-        dest="form",
-        choices=("auto", *input_formats.FORMATS),
-        default="auto",
-        help="text: prose, with blank lines between paragraphs; lines: a text of its own each line; tokens: a sentence "
-        "a line, tokens parted by spaces; conll: a token a line in columns, a blank line after a sentence; jsonl: "
-        '{"text": ...} or {"tokens": [...], "pos": [...]} a line; auto: by the name of the file, else text (auto)',
-    )
-    parser.add_argument(
-        "--to",
-        choices=("auto", *output_formats.FORMATS),
-        default="auto",
-        help="jsonl: entities with places in characters, type and confidence; conll: a token and its BIO tag a line; "
-        "inline: the text with <TYPE>...</TYPE>; html: a page of coloured entities; auto: by the name of --out, else "
-        "jsonl (auto)",
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="where to write, whole or not at all (standard output)"
-    )
-    parser.add_argument("--language", default="en", help="of raw text, by spaCy's code, to part it into tokens (en)")
-    parser.add_argument("--token-column", type=int, default=0, metavar="N", help="conll: column of the token (0)")
-    parser.add_argument(
-        "--pos-column", type=int, metavar="N", help="conll: column of the part of speech, if it matters"
-    )
-    parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="of a run (best)")
-    parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto", help="where to compute (auto)")
-    return parser
-
-
-def _predict(arguments: argparse.Namespace, comm: Any) -> None:
-    """On every rank: read all, tag one portion in num_ranks, and let rank 0 write them in order."""
-    rank, num_ranks = (comm.rank, comm.num_ranks) if comm is not None else (0, 1)
-    if num_ranks > 1 and arguments.file is None:
+def predict(options: PredictOptions, comm: Comm) -> None:
+    """On every rank: read the whole input, tag every num_ranks-th portion, and let rank 0 write all in order."""
+    if comm.num_ranks > 1 and options.file is None:
         raise UserError("several ranks cannot share standard input; name a FILE, or start one process")
     began_s = time.perf_counter()
 
-    def prepare() -> tuple[Tagger, output_formats.Writer]:
+    def prepare() -> tuple[Tagger, DocumentWriter]:
         tagger = Tagger.load(
-            arguments.run, language=arguments.language, checkpoint=arguments.checkpoint, device=arguments.device
+            options.run, language=options.language, checkpoint=options.checkpoint, device=options.device
         )
-        form = output_formats.format_of(arguments.out, arguments.to)
-        return tagger, output_formats.writer(
-            form, tagger.entity_types, arguments.file.name if arguments.file else "entities"
-        )
+        format_name = output_formats.format_of(options.out, options.output_format)
+        title = options.file.name if options.file else "entities"
+        return tagger, output_formats.document_writer(format_name, tagger.entity_types, title)
 
-    tagger, writer = _everywhere(comm, prepare)
-    totals = [0, 0, 0]
-    with _output(arguments.out if rank == 0 else None, rank == 0) as out:
-        out.write(writer.head())
-        for done in _rounds(arguments, comm, rank, num_ranks, tagger, writer):
-            out.write(done.text)
-            totals = [total + more for total, more in zip(totals, done[1:])]
-        out.write(writer.end())
-    if rank == 0:
+    tagger, writer = on_every_rank(comm, prepare)
+    total: Counter[str] = Counter()
+    with _output(options.out, comm.rank == 0) as out:
+        out.write(writer.head)
+        for text, counts in _tagged_portions(options, comm, tagger, writer):
+            out.write(text)
+            total += counts
+        out.write(writer.end)
+    if comm.rank == 0:
         seconds = time.perf_counter() - began_s
-        sentences, tokens, entities = totals
         print(
-            f"{sentences:,} sentences, {tokens:,} tokens, {entities:,} entities in {seconds:.1f} s, "
-            f"{tokens / seconds:,.0f} tokens/s",
+            f"{total['sentences']:,} sentences, {total['tokens']:,} tokens, {total['entities']:,} entities in "
+            f"{seconds:.1f} s, {total['tokens'] / seconds:,.0f} tokens/s",
             file=sys.stderr,
         )
 
 
-def _rounds(
-    arguments: argparse.Namespace, comm: Any, rank: int, num_ranks: int, tagger: Tagger, writer: output_formats.Writer
-) -> Iterator[_Tagged]:
-    """What the ranks have tagged, in the order of the input; each tags a portion a round."""
-    form = input_formats.format_of(arguments.file, arguments.form)
-    name = str(arguments.file or "standard input")
-    with input_formats.open_input(arguments.file) as file, _progress(file, arguments.file, rank) as lines_of:
-        portions = input_formats.portions(lines_of(input_formats.read_lines(file, name)), form)
+def _tagged_portions(
+    options: PredictOptions, comm: Comm, tagger: Tagger, writer: DocumentWriter
+) -> Iterator[tuple[str, Counter[str]]]:
+    """All portions in the order of the input, as text to write, with counts; in each round every rank tags one."""
+    format_name = input_formats.format_of(options.file, options.input_format)
+    name = str(options.file or "standard input")
+    columns = TokenColumns(options.token_column, options.pos_column)
+    with input_formats.open_input(options.file) as file:
+        size = options.file.stat().st_size if options.file is not None and options.file.suffix != ".gz" else None
+        # disable=None: unless stderr is a terminal.
+        bar = tqdm(total=size, unit="B", unit_scale=True, leave=False, disable=True if comm.rank else None)
+        portions = input_formats.portions(input_formats.read_lines(file, name), format_name)
+
+        def tag_mine() -> tuple[str, Counter[str]] | None:
+            # Every rank reads all portions of the round and keeps its own.
+            read = list(itertools.islice(portions, comm.num_ranks))
+            bar.update(sum(len(line.text) for portion in read for line in portion))
+            if comm.rank >= len(read):
+                return None
+            documents = input_formats.read_documents(read[comm.rank], format_name, name, tagger.document, columns)
+            tagged = list(tagger.stream(documents))
+            counts = Counter(
+                sentences=sum(len(document.sentences) for document in tagged),
+                tokens=sum(document.num_tokens for document in tagged),
+                entities=sum(len(document.entities) for document in tagged),
+            )
+            return "".join(map(writer.document, tagged)), counts
+
         while True:
-
-            def tag_mine() -> _Tagged | None:
-                # Every rank takes as many; only its own is kept.
-                portion = list(itertools.islice(portions, num_ranks))[rank : rank + 1]
-                return _tag(portion[0], form, name, tagger, writer, arguments) if portion else None
-
-            mine = _everywhere(comm, tag_mine)
-            done = [mine] if comm is None else comm.gather_objects(mine)
-            yield from (part for part in done if part is not None)
-            # The last round may be short: whoever got nothing knows that nothing is left.
+            done = comm.gather_objects(on_every_rank(comm, tag_mine))
+            yield from (portion for portion in done if portion is not None)
+            # A round in which a rank got nothing is the last.
             if done[-1] is None:
-                return
+                break
+        bar.close()
 
 
-def _tag(
-    portion: list[input_formats.Line],
-    form: str,
-    name: str,
-    tagger: Tagger,
-    writer: output_formats.Writer,
-    arguments: argparse.Namespace,
-) -> _Tagged:
-    layout = input_formats.Layout(arguments.token_column, arguments.pos_column)
-    documents = input_formats.read_documents(portion, form, name, tagger.document, layout)
-    texts, num_sentences, num_tokens, num_entities = [], 0, 0, 0
-    for document in tagger.stream(documents):
-        texts.append(writer.document(document))
-        num_sentences += len(document.sentences)
-        num_tokens += sum(len(sentence.tokens) for sentence in document.sentences)
-        num_entities += len(document.entities)
-    return _Tagged("".join(texts), num_sentences, num_tokens, num_entities)
-
-
-def _everywhere(comm: Any, action: Any) -> Any:
-    """What the action gives on this rank; if it fails on any, all of them end."""
-    if comm is None:
-        return action()
-    from ner_dist.ranks.comm import on_every_rank
-
-    return on_every_rank(comm, action)
-
-
-@contextmanager
-def _output(path: Path | None, writes: bool) -> Iterator[TextIO]:
-    """The file, there only once it is whole; standard output without a path; nothing on other ranks."""
-    if path is None:
-        # UTF-8 whatever the terminal says of itself, and the text's own ends of lines.
-        stream = sys.stdout.fileno() if writes else os.open(os.devnull, os.O_WRONLY)
-        with open(stream, "w", encoding="utf-8", newline="", closefd=not writes) as file:
-            yield file
-        return
-    with whole_file(path) as file:
-        yield file
-
-
-@contextmanager
-def _progress(file: Any, path: Path | None, rank: int) -> Iterator[Any]:
-    """A bar of the bytes read, if stderr is a terminal; yields what lines go through."""
-    packed = path is not None and path.suffix == ".gz"
-    total = path.stat().st_size if path is not None and not packed else None
-    # None: only if this is a terminal.
-    with tqdm(total=total, unit="B", unit_scale=True, leave=False, disable=None if rank == 0 else True) as bar:
-
-        def counted(lines: Iterator[input_formats.Line]) -> Iterator[input_formats.Line]:
-            for line in lines:
-                yield line
-                bar.update(len(line.text))
-
-        yield counted
+def _output(path: Path | None, is_writer: bool) -> AbstractContextManager[TextIO]:
+    """A file that appears once it is whole, or standard output without a path; the null device on other ranks."""
+    if path is not None and is_writer:
+        return whole_file(path)
+    # UTF-8 whatever the terminal's encoding, and the text's own line ends.
+    stream = sys.stdout.fileno() if is_writer else os.devnull
+    return open(stream, "w", encoding="utf-8", newline="", closefd=not is_writer)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from ner_dist import config
+from ner_dist.ranks.comm import Comm, Solo
+from ner_dist.ranks.environment import prepare, require_mxnet
 from ner_dist.ranks.rank_process import refuse, run_rank
 
 
@@ -16,13 +20,38 @@ def main(argv: list[str] | None = None) -> None:
     except config.ConfigError as error:
         refuse(str(error))
 
-    def train(comm: Any) -> None:
-        # The loop imports MXNet, which must not happen before run_rank has set the threads.
+    def train(comm: Comm) -> None:
+        # Late: it imports MXNet, which reads the number of threads that run_rank has set.
         from ner_dist.training.loop import train
 
         train(settings, job, comm)
 
     run_rank(train)
+
+
+def train_tagger(
+    job: str | Path | None = None, *, run: str | Path | None = None, progress: bool = True, **knobs: dict[str, Any]
+) -> dict[str, Any]:
+    """Train in this process, for example in a notebook; returns result.json, with the run's directory as "run".
+
+    job: a job file; job/default.yaml if not given. run: the directory to write, a new one under runs/ if not given.
+    knobs: by section, as in a job file: `train_tagger(data={"shards": "data/mine"}, train={"epochs": 5})`.
+    Raises UserError for what the user can correct. Ranks are for `horovodrun` and `ner-dist launch`.
+    """
+    words = [] if job is None else ["--config", str(job)]
+    # A notebook's kernel must not be killed because one of its cells waits.
+    knobs = {**knobs, "train": {"hang_seconds": 0, **knobs.get("train", {})}}
+    for section, values in knobs.items():
+        for name, value in values.items():
+            words += [f"--{section}.{name}", value if isinstance(value, str) else json.dumps(value)]
+    settings, name = config.parse(words if run is None else [*words, "--run", str(run)])
+    prepare()
+    require_mxnet()
+    from ner_dist.training.loop import train
+
+    result = train(settings, name, Solo(), progress)
+    assert result is not None
+    return {**result, "run": settings.run}
 
 
 if __name__ == "__main__":

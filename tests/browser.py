@@ -1,4 +1,4 @@
-"""Opens pages in headless Chromium, and notes what they ask for and complain of."""
+"""Opens pages in headless Chromium and records what they request and complain about."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-# Nothing but the page may speak to anyone.
+# So that the browser itself requests nothing.
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -23,13 +23,13 @@ _ARGUMENTS = (
 
 
 class Visit(NamedTuple):
-    """A page that is open. The lists grow while it lives."""
+    """An open page. The lists grow while it is open."""
 
     # playwright.sync_api.Page: set_viewport_size, emulate_media, locator, screenshot, ...
     page: Any
-    # What the console says at the levels error and warning, and exceptions that nobody caught.
+    # Errors and warnings of the console, and uncaught exceptions.
     complaints: list[str]
-    # Addresses that were asked for, besides the page's own.
+    # Requested addresses other than the page's own.
     requests: list[str]
 
 
@@ -37,9 +37,9 @@ class Visit(NamedTuple):
 def open_page(
     where: Path | str, *, width: int = 1280, height: int = 900, dark: bool = False, javascript: bool = True
 ) -> Iterator[Visit]:
-    """Open a file or an address. Skips the test if there is no playwright, or no Chromium.
+    """Open a file or an address. Skips the test if Playwright or Chromium is not installed.
 
-    Keep it open for as short as may be: while it is, asyncio.run does not work in this thread.
+    Keep it open briefly: meanwhile asyncio.run does not work in this thread.
     """
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e '.[test]'")
     executable = next(filter(None, map(shutil.which, BROWSERS)), None)

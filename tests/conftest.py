@@ -16,7 +16,7 @@ from data_prep.synthesis.synth import synthesise
 
 # Before anything imports MXNet, which reads it once; ranks that a test starts inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# The tests are of the CPU, and should say nothing of a GPU that the machine may have.
+# The tests use the CPU, whether or not the machine has a GPU.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 # The same examples in every run, and no limit on the time of one: the machine may be busy.
@@ -34,7 +34,7 @@ def synth_corpus(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def synth_shards(synth_corpus: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of a shard set of 400 sentences, 8 shards a split. Not to be changed: copy it first."""
+    """The directory of a shard set of 400 sentences with 8 shards per split. Do not change it: copy it first."""
     out = tmp_path_factory.mktemp("synth-shards") / "shards"
     build(synth_corpus, Settings(num_shards=NUM_SYNTH_SHARDS, num_buckets=4), out, Problems())
     return out
@@ -42,7 +42,7 @@ def synth_shards(synth_corpus: dict[str, Path], tmp_path_factory: pytest.TempPat
 
 @pytest.fixture(scope="session")
 def rich_settings(synth_corpus: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Preparation with pretrained vectors of 5 units for half of the words, words of their own, and a lexicon."""
+    """Settings with pretrained vectors of 5 units for half of the words and for some others, and a lexicon."""
     folder = tmp_path_factory.mktemp("rich")
     lines = synth_corpus["train"].read_text(encoding="utf-8").split("\n")
     words = sorted({line.split()[0].lower() for line in lines if line.strip()})
@@ -66,7 +66,7 @@ def rich_settings(synth_corpus: dict[str, Path], tmp_path_factory: pytest.TempPa
 def rich_shards(
     synth_corpus: dict[str, Path], rich_settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """As synth_shards, with pretrained vectors and lexicon features."""
+    """Like synth_shards, with pretrained vectors and lexicon features."""
     out = tmp_path_factory.mktemp("rich-shards") / "shards"
     build(synth_corpus, rich_settings, out, Problems())
     return out

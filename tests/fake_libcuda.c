@@ -1,4 +1,4 @@
-/* A CUDA driver without a GPU behind it: answers what launch.gpu and MXNet's library ask, as variables tell it to.
+/* A CUDA driver without a GPU behind it: answers what ner_dist.ranks.gpu and MXNet's library ask, as variables tell it to.
    The variables are described in fake_driver.py. */
 #include <stdio.h>
 #include <stdlib.h>

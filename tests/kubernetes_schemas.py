@@ -1,6 +1,6 @@
-"""Checks Kubernetes objects against the published schemas, strictly: a field that nobody knows is an error.
+"""Checks Kubernetes objects against the published schemas, strictly: an unknown field is an error.
 
-A cluster drops such a field without a word, which is the mistake that no apply ever shows.
+A cluster silently drops such a field, so applying the file would not show the mistake.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from jsonschema import Draft202012Validator
 from kubernetes_validate.utils import all_versions
 from referencing import Registry, Resource
 
-# The oldest and the newest Kubernetes that the package knows.
+# The oldest and the newest Kubernetes of the package.
 VERSIONS = [all_versions()[0], all_versions()[-1]]
 
 
 def mistakes(document: dict[str, Any], version: str) -> list[str]:
-    """What is wrong with an object for a version of Kubernetes, each as `where: what`; none if it is right."""
+    """What is wrong with an object for a version of Kubernetes, each as `where: what`."""
     if document.get("kind") == "MPIJob":
         errors = _mpi_job(version).iter_errors(document)
         return sorted(f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in errors)

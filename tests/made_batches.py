@@ -1,4 +1,4 @@
-"""Sentences of random numbers, batches made of them in plain loops, and a small index they fit."""
+"""Sentences of random ids, batches made of them in plain loops, and a small index that fits them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ FEATURES = [Feature("caps", 4), Feature("pos", 6)]
 ENTITY_TYPES = ["X", "Y"]
 
 
-class Sentence(NamedTuple):
+class IdSentence(NamedTuple):
     sentence_id: int
     words: list[int]
-    # Of each token.
+    # Characters of each token.
     chars: list[list[int]]
-    # Of each feature.
+    # Values of each feature.
     features: list[list[int]]
     tags: list[int]
 
@@ -42,8 +42,8 @@ def small_index(features: list[Feature] | None = None) -> Index:
     )
 
 
-def random_sentence(rng: np.random.Generator, sentence_id: int, length: int, longest_word: int = 6) -> Sentence:
-    return Sentence(
+def random_sentence(rng: np.random.Generator, sentence_id: int, length: int, longest_word: int = 6) -> IdSentence:
+    return IdSentence(
         sentence_id,
         rng.integers(1, NUM_WORDS, length).tolist(),
         [rng.integers(1, NUM_CHARS, rng.integers(1, longest_word + 1)).tolist() for _ in range(length)],
@@ -56,22 +56,22 @@ def char_type(char: int) -> int:
     return 1 + char % (len(CHAR_TYPES) - 1) if char else 0
 
 
-def batch_of(sentences: list[Sentence], char_padding: int = 1, num_features: int = len(FEATURES)) -> Batch:
+def batch_of(sentences: list[IdSentence], char_padding: int = 1, num_features: int = len(FEATURES)) -> Batch:
     """What the reader would make of the sentences."""
     shape = max(len(s.words) for s in sentences), len(sentences)
     words = sorted({word for s in sentences for word in s.words})
-    forms = sorted({tuple(chars) for s in sentences for chars in s.chars})
-    width = max(map(len, forms)) + 2 * char_padding
-    char_NC = np.zeros((len(forms), width), np.int32)
-    for row, form in enumerate(forms):
-        char_NC[row, char_padding : char_padding + len(form)] = form
+    spellings = sorted({tuple(chars) for s in sentences for chars in s.chars})
+    width = max(map(len, spellings)) + 2 * char_padding
+    char_NC = np.zeros((len(spellings), width), np.int32)
+    for row, spelling in enumerate(spellings):
+        char_NC[row, char_padding : char_padding + len(spelling)] = spelling
     word_TB, spelling_TB, tag_TB = (np.zeros(shape, np.int32) for _ in range(3))
     feature_FTB = np.zeros((num_features, *shape), np.int32)
     mask_TB = np.zeros(shape, np.float32)
     for column, s in enumerate(sentences):
         for t in range(len(s.words)):
             word_TB[t, column] = words.index(s.words[t])
-            spelling_TB[t, column] = forms.index(tuple(s.chars[t]))
+            spelling_TB[t, column] = spellings.index(tuple(s.chars[t]))
             tag_TB[t, column] = s.tags[t]
             mask_TB[t, column] = 1
             for f in range(num_features):

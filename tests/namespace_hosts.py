@@ -28,10 +28,10 @@ from processes import ROOT, Finished, run
 
 _TOOLS = ("ip", "unshare", "nsenter", "mount", "ssh", "ssh-keygen", "sshd")
 _START_S = 20
-# Of prctl.h: a signal for this process when its parent dies.
+# From prctl.h: a signal for this process when its parent dies.
 _PR_SET_PDEATHSIG = 1
-# What runs as the first process of a host, in namespaces of its own; $1 is the host's folder, $2 its name and $3 its
-# address. It becomes sshd, which also takes up orphaned processes.
+# The first process of a host, in its own namespaces; $1 is the host's folder, $2 its name and $3 its address. It
+# becomes sshd, which also adopts orphaned processes.
 _BOOT = """
 set -e
 cd "$1"
@@ -94,7 +94,7 @@ class Hosts:
     def stop(self, name: str) -> None:
         """Take a host down with all of its processes, at once."""
         holder = self._holders.pop(name)
-        # The first process of a namespace of processes takes all others with it.
+        # When the first process of a PID namespace ends, all others end.
         with contextlib.suppress(psutil.NoSuchProcess):
             psutil.Process(self._child(holder)).kill()
         holder.kill()
@@ -151,7 +151,7 @@ class Hosts:
 def started(
     folder: Path, num_hosts: int = 2, private: tuple[Path, ...] = (), own_name_is_loopback: bool = False
 ) -> Iterator[Hosts]:
-    """Hosts node1, node2, ... that are up; skips the test where this machine cannot hold them.
+    """Hosts node1, node2, ... that are up; skips the test if this machine cannot have them.
 
     folder: for their files, new or empty. private: existing directories that each host has, empty, for itself.
     own_name_is_loopback: on each host its own name is 127.0.1.1, as Debian's installer writes it into /etc/hosts.
@@ -180,10 +180,10 @@ def started(
 
 
 def skip_if_impossible() -> None:
-    """Skip the test that asks, with the reason, if this machine cannot hold such hosts."""
+    """Skip the calling test, with the reason, if this machine cannot have such hosts."""
     if os.geteuid() != 0:
         pytest.skip("network namespaces need root")
-    # Where they may lie outside of an ordinary PATH.
+    # They may be outside of an ordinary PATH.
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
     missing = [tool for tool in _TOOLS if shutil.which(tool, path=path) is None]
     if missing:
@@ -209,7 +209,7 @@ def _furnish(
     for other, address in addresses.items():
         lines.append(f"{'127.0.1.1' if own_name_is_loopback and other == name else address} {other}")
     (own / "hosts").write_text("\n".join(lines) + "\n")
-    # An account that is locked is refused, one without password is not; and nobody is asked about other names.
+    # sshd refuses a locked account, but not one without password; other names are looked up nowhere.
     (own / "shadow").write_text("root:*:19000:0:99999:7:::\nsshd:*:19000:0:99999:7:::\n")
     (own / "resolv.conf").write_text("")
     (own / "ssh" / "sshd_config").write_text(_SSHD.format(folder=own, keys=folder))
@@ -223,7 +223,7 @@ def _furnish(
 
 
 def _held(command: list[str], log: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
-    """A process that does not outlive this one, however that may end."""
+    """A process that ends when this one does, for whatever reason."""
     end = ctypes.CDLL(None).prctl
     return subprocess.Popen(
         command,

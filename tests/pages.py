@@ -1,9 +1,9 @@
-"""The pages of docs/ as a newcomer follows them: the blocks of each, where they are run, and what they print.
+"""Runs the pages of docs/ as a newcomer follows them: the blocks of each, where they run, and what they print.
 
-A block of sh or Python is run where a comment above it says, `<!-- runs: WHERE -->`, or one at the page's beginning,
-`<!-- page runs: WHERE -->`, or else in the ordinary suite. `, fails` behind WHERE says that the block must end with
-an error, `, may fail` that this depends on the machine. A block of output below shows what a block prints; `...`
-stands for anything, and `<!-- output: KIND -->` says when it is compared.
+A block of sh or Python runs where the comment above it says, `<!-- runs: WHERE -->`, or the one at the start of the
+page, `<!-- page runs: WHERE -->`; otherwise in the ordinary suite. `, fails` after WHERE means that the block must end
+with an error, `, may fail` that this depends on the machine. An output block below it shows what it prints; `...`
+stands for anything, and `<!-- output: KIND -->` says when the two are compared.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from processes import ROOT, Finished, Job
 from shown_output import difference
 
 DOCS = ROOT / "docs"
-# Where blocks may be run: the ordinary suite; make test-docs, test-hosts and test-gpu.
+# Where blocks may run: the ordinary suite; make test-docs, test-hosts and test-gpu.
 WHERE = ("suite", "docs", "hosts", "gpu")
-# always; only of the corpus at its full size; there, and with numbers about as large.
+# always; only with the corpus at its full size; the same, and numbers need only be similar.
 OUTPUT = ("always", "full", "about")
-# Languages of blocks: run, compared with what was run, and neither.
+# Languages of blocks: run, compared with the output of the block before, and neither.
 RUN, SHOWN, QUIET = ("sh", "python"), "output", ("text", "yaml", "json", "xml")
 _NEEDED = ("curl", "patch", "ssh")
 _FENCE = re.compile(r"```(\{[\w-]+\}.*|\S*)$")
@@ -43,7 +43,7 @@ class Block(NamedTuple):
     where: str
     # "", "fails" or "may fail".
     ending: str
-    # What the page shows of its output, and when that is compared.
+    # The output that the page shows, and when it is compared.
     shown: str | None = None
     kind: str = "always"
 
@@ -57,7 +57,7 @@ def pages() -> list[str]:
 
 
 def fences(text: str) -> Iterator[tuple[int, str, str, str]]:
-    """(line, language, content, comment above) of every block; the line is that of its first line of content."""
+    """(line, language, content, comment above) of every block; the line is the first of its content."""
     lines = text.splitlines()
     number = 0
     while number < len(lines):
@@ -70,7 +70,7 @@ def fences(text: str) -> Iterator[tuple[int, str, str, str]]:
 
 
 def blocks(page: str, text: str | None = None) -> list[Block]:
-    """What a page runs, in order. Raises ValueError for a block or a comment of no known kind."""
+    """The blocks that a page runs, in order. Raises ValueError for a block or a comment of an unknown kind."""
     text = (DOCS / page).read_text(encoding="utf-8") if text is None else text
     page_wide = re.search(r"^<!-- page runs: (\w+) -->$", text, re.M)
     found: list[Block] = []
@@ -81,20 +81,20 @@ def blocks(page: str, text: str | None = None) -> list[Block]:
             where, ending = [*said, "", ""][:2] if comment else ("", "")
             where = where or (page_wide[1] if page_wide else "suite")
             if where not in WHERE or ending not in ("", "fails", "may fail"):
-                raise ValueError(f"{page}:{line}: no block is run so: {above}")
+                raise ValueError(f"{page}:{line}: no block can run like this: {above}")
             found.append(Block(page, line, language, code, where, ending))
         elif language == SHOWN:
             kind = said[0] if said else "always"
             if not found or found[-1].shown is not None or kind not in OUTPUT:
-                raise ValueError(f"{page}:{line}: output of no block, or of no known kind")
+                raise ValueError(f"{page}:{line}: output without a block above it, or of an unknown kind")
             found[-1] = found[-1]._replace(shown=code, kind=kind)
         elif language not in QUIET and not language.startswith("{"):
-            raise ValueError(f"{page}:{line}: what runs a block of {language!r}? {', '.join(RUN)} are run")
+            raise ValueError(f"{page}:{line}: nothing runs a block of {language!r}; {', '.join(RUN)} are run")
     return found
 
 
 def fresh_copy(folder: Path) -> Path:
-    """The tree as a clone would have it, with what is not committed yet; its .venv serves to be activated alone."""
+    """The tree as a clone would have it, with uncommitted files; its .venv can only be activated."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -102,9 +102,9 @@ def fresh_copy(folder: Path) -> Path:
         check=True,
     )
     for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).is_file():
+        if (ROOT / name).is_file() or (ROOT / name).is_symlink():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
     environment = Path(sys.executable).parent
     (folder / ".venv" / "bin").mkdir(parents=True)
     if (environment / "activate").exists():
@@ -112,9 +112,9 @@ def fresh_copy(folder: Path) -> Path:
     return folder
 
 
-# What a test machine has not. They look at what they are given, as far as that goes.
+# Commands that a test machine lacks, or that behave differently here. They check their arguments where they can.
 _STAND_INS = {
-    # The environment is there already; setting up is tested elsewhere.
+    # The environment exists already; setting it up is tested elsewhere.
     "make": 'exec "{make}" -o setup "$@"\n',
     "sbatch": 'bash -n "${1:-/dev/stdin}" && echo Submitted batch job 4711\n',
     "squeue": "echo JOBID PARTITION NAME ST TIME NODES\n",
@@ -143,8 +143,8 @@ def stand_ins(folder: Path) -> Path:
 
 
 def script(some: list[Block], folder: Path, out: Path) -> str:
-    """One shell that does in a folder what the blocks say, up to the first that fails; each one's output is a file."""
-    # Whatever starts the shell may have its own idea of where: never in the tree that is tested.
+    """A shell script that runs the blocks in a folder, up to the first that fails; each one's output goes to a file."""
+    # Whatever starts the shell may start it elsewhere; it must never run in the tree that is tested.
     lines = ["set -e", f"cd '{folder}'"]
     for number, block in enumerate(some):
         code = block.code
@@ -163,11 +163,13 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def environment(folder: Path, sentences: str | None) -> dict[str, str]:
+def environment(folder: Path, tree: Path, sentences: str | None) -> dict[str, str]:
     path = os.pathsep.join(map(str, (stand_ins(folder / "stand-ins"), Path(sys.executable).parent, os.environ["PATH"])))
-    # The corpus at its full size is the Makefile's own affair.
-    # Unbuffered, so that output and complaints come in the order in which a terminal has them.
-    return {"PATH": path, "PYTHONPATH": "", "PYTHONUNBUFFERED": "1", **({"SENTENCES": sentences} if sentences else {})}
+    # The Makefile decides the full size of the corpus.
+    # Unbuffered, so that stdout and stderr are interleaved as in a terminal. The path is for ner-dist, a script of the
+    # environment, which would otherwise run the tree that was installed.
+    variables = {"PATH": path, "PYTHONPATH": str(tree), "PYTHONUNBUFFERED": "1"}
+    return {**variables, **({"SENTENCES": sentences} if sentences else {})}
 
 
 def skip_without_tools(some: list[Block]) -> None:
@@ -184,13 +186,13 @@ def follow(
     sentences: str | None = SMALL_SENTENCES,
     command: tuple[str, ...] = (),
 ) -> None:
-    """Run a page's blocks in a fresh copy of the tree, and compare what they print; command: begins the shell's."""
+    """Run a page's blocks in a fresh copy of the tree, and compare what they print; command: prefix of the shell's."""
     some = [block for block in blocks(page) if block.where in where]
     skip_without_tools(some)
     tree, out = fresh_copy(folder / "tree"), folder / "out"
     out.mkdir()
-    variables = environment(folder, sentences)
-    # The page's own port may be taken here.
+    variables = environment(folder, tree, sentences)
+    # The page's port may be taken on this machine.
     text = re.sub(r"\b8000\b", str(free_port()), script(some, tree, out))
     (folder / "page.sh").write_text(text, encoding="utf-8")
     shell = [*command, "bash", "--noprofile", "--norc", str(folder / "page.sh")]

@@ -1,4 +1,4 @@
-"""Shard sets cut anew into row groups of few rows, so that small ones have many."""
+"""Rewrites shard sets with row groups of few rows, so that small sets have many."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ner_dist.contract.shard_format import ShardFile, file_sha256, read_index, w
 
 
 def write_groups(path: Path, table: pa.Table, row_groups: list[int]) -> None:
-    """Write a shard's file with row groups of these sizes; if the table has other rows, the last takes the rest."""
+    """Write a shard file with row groups of these sizes; the last takes all remaining rows."""
     begins = [0, *np.cumsum(row_groups).tolist()]
     with pq.ParquetWriter(path, table.schema, write_page_checksum=True) as writer:
         for begin, end in zip(begins, [*begins[1:-1], max(begins[-1], len(table))]):
@@ -23,13 +23,13 @@ def write_groups(path: Path, table: pa.Table, row_groups: list[int]) -> None:
 
 
 def with_entry(directory: Path, entry: ShardFile) -> ShardFile:
-    """What the index says of a file that has been written anew."""
+    """The index entry of a file after it has been rewritten."""
     path = directory / entry.path
     return dataclasses.replace(entry, num_bytes=path.stat().st_size, sha256=file_sha256(path))
 
 
 def regroup(shards: Path, out: Path, most_rows: int) -> Path:
-    """A copy of a shard set, with row groups of at most so many rows."""
+    """A copy of a shard set with row groups of at most most_rows rows."""
     shutil.copytree(shards, out)
     index = read_index(out)
     splits: dict[str, list[ShardFile]] = {}

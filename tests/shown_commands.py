@@ -1,4 +1,4 @@
-"""Commands that texts show, taken apart and compared with what is there: modules, options, targets and knobs."""
+"""Commands that texts show, parsed and compared with what exists: modules, sub-commands, options, targets and knobs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Container
 from processes import ROOT, alone, run
 
 from ner_dist import config
+from ner_dist.__main__ import COMMANDS as FRONT_DOOR
 
 JOBS = sorted((ROOT / "job").glob("*.yaml"))
 KNOBS = set(config.flat(config.Config()))
@@ -42,21 +43,21 @@ def help_of(*command: str) -> str:
 
 
 def entry_points() -> list[str]:
-    """Modules that the user starts, and that have options of their own."""
+    """Modules that a user starts and that have their own options."""
     found = ["data_prep", "launch"]
-    for room in ("ner_dist", "bench", "job"):
-        for path in sorted((ROOT / room).glob("*.py")):
+    for folder in ("ner_dist", "bench", "job"):
+        for path in sorted((ROOT / folder).glob("*.py")):
             text = path.read_text(encoding="utf-8")
-            if 'if __name__ == "__main__":' in text and (room == "ner_dist" or "ArgumentParser(" in text):
-                found.append(f"{room}.{path.stem}")
+            if 'if __name__ == "__main__":' in text and path.name != "__main__.py":
+                found.append(f"{folder}.{path.stem}")
     return found
 
 
 def helps() -> str:
-    """All that --help has to say anywhere."""
+    """The --help of every command."""
     texts = [help_of(module) for module in entry_points()]
     for module in WITH_SUBCOMMANDS:
-        names = sorted(set(re.findall(rf"python -m {module} (\w+)", help_of(module))))
+        names = sorted(set(re.findall(rf"python -m {module} ([a-z]\w*)", help_of(module))))
         assert names
         texts += [help_of(module, name) for name in names]
     return "\n".join(texts)
@@ -67,7 +68,7 @@ def documented(option: str, text: str) -> bool:
 
 
 def check_python(words: list[str], made: Container[str] = ()) -> None:
-    """`python -m MODULE ARGUMENT...`: the module is there, and its help knows each option."""
+    """`python -m MODULE ARGUMENT...`: the module exists, and its help knows each option."""
     if words[1].endswith(".py"):
         assert (ROOT / words[1]).is_file(), words
         return
@@ -77,7 +78,7 @@ def check_python(words: list[str], made: Container[str] = ()) -> None:
     module, arguments = words[2], words[3:]
     assert importlib.util.find_spec(module), module
     if module == "launch" and "--" in arguments:
-        # What follows is training's.
+        # What follows goes to training.
         end = arguments.index("--")
         check_python(["python", "-m", "ner_dist.train", *arguments[end + 1 :]], made)
         arguments = arguments[:end]
@@ -91,8 +92,16 @@ def check_python(words: list[str], made: Container[str] = ()) -> None:
             assert (ROOT / value).is_file() or value in made, f"{value} in {words}"
 
 
+def check_ner_dist(words: list[str], made: Container[str] = ()) -> None:
+    """`ner-dist COMMAND ARGUMENT...`: the command exists, and the help of its module knows each option."""
+    if words[1:] in (["--help"], ["--version"]):
+        return
+    assert words[1] in FRONT_DOOR, f"no command {words[1]}"
+    check_python(["python", "-m", FRONT_DOOR[words[1]].module, *words[2:]], made)
+
+
 def check_make(words: list[str]) -> None:
-    """`make TARGET... VARIABLE=VALUE...`: the Makefile has them all."""
+    """`make TARGET... VARIABLE=VALUE...`: the Makefile has all of them."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for word in words[1:]:
         variable = re.fullmatch(r"([A-Z]\w*)=(.*)", word)
@@ -105,7 +114,7 @@ def check_make(words: list[str]) -> None:
 
 
 def check(words: list[str], made: Container[str] = ()) -> None:
-    """Raises AssertionError if a command is not one that is there; made: files that the reader has made before."""
+    """Raises AssertionError if there is no such command; made: files that the reader has made by then."""
     if words[0] == "horovodrun":
         at = words.index("python")
         for option, value in zip(words[1:at:2], words[2:at:2]):
@@ -114,5 +123,7 @@ def check(words: list[str], made: Container[str] = ()) -> None:
         check_python(words[at:], made)
     elif words[0] == "python":
         check_python(words, made)
+    elif words[0] == "ner-dist":
+        check_ner_dist(words, made)
     elif words[0] == "make":
         check_make(words)

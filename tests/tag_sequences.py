@@ -1,4 +1,4 @@
-"""Tag sequences to test with, valid and broken, and the CoNLL-2003 scorer's reading of them in plain loops."""
+"""Tag sequences for tests, valid and broken, and how the CoNLL-2003 scorer reads them, in plain loops."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def starts(tagged: Sequence[Sequence[Tag]]) -> np.ndarray:
 
 
 def strings(tagged: Sequence[Sequence[Tag]], letters: str = "OBILU") -> list[list[str]]:
-    """Tags as text, with other letters than OBILU if so wished."""
+    """Tags as text, with the given letters instead of OBILU."""
     spelled = dict(zip("OBILU", letters))
     return [[f"{spelled[letter]}-{name}" if name else "O" for letter, name in tags] for tags in tagged]
 
 
 def conll_entities(tagged: Sequence[Sequence[Tag]]) -> set[Entity]:
-    """What conlleval counts as phrases: its rules of beginnings and ends, token by token (L is its E, U its S)."""
+    """The phrases that conlleval counts, by its rules for beginnings and ends, token by token (L is its E, U its S)."""
     found = set()
     for sentence, tags in enumerate(tagged):
         begin = 0

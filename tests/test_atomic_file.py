@@ -46,7 +46,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:
     # As /dev/null is none, either.
     os.mkfifo(tmp_path / "out")
-    with pytest.raises(UserError, match="is no file"), whole_file(tmp_path / "out"):
+    with pytest.raises(UserError, match="is not a regular file"), whole_file(tmp_path / "out"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert (tmp_path / "out").is_fifo()

@@ -1,33 +1,31 @@
-"""Prediction by MXNet and by the exported model in onnxruntime: tokens and sentences a second, and the wait for one.
+"""Prediction by MXNet and by the exported model in ONNX Runtime: tokens and sentences per second, and latency.
 
-python -m bench.speed.prediction MODEL SHARDS prints one JSON line of a run's directory, or of an exported model's.
+python -m bench.speed.prediction MODEL SHARDS prints one JSON line for a run's directory or an exported model.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from bench.speed.rows import Options, Row, row, seconds
+from bench.speed.measurement import BenchOptions, Measurement, alternate, child_json, output_of, seconds
 from ner_dist.contract.shard_format import read_index
 from ner_dist.data.batch import Batch
-from ner_dist.prediction.onnx_network import OnnxNetwork
-from ner_dist.prediction.tagger import Network, Tagger
-from ner_dist.ranks import environment
+from ner_dist.prediction.tagger import Tagger
 
-# Sentences of one raw text; and those that are tagged one by one, after others that nobody times.
-_OF_A_TEXT, _ALONE, _WARM_UP = 20, 1000, 100
-# What is measured, by its key in what a process prints.
+# Sentences of each raw text; sentences tagged one by one, after some that are not timed.
+_PER_TEXT, _ALONE, _WARM_UP = 20, 1000, 100
+# What is measured, by its key in a child's output.
 _SPEEDS = {
     "emissions": ("the network alone", "tokens/s"),
     "tokens": ("tokens given", "tokens/s"),
@@ -35,94 +33,66 @@ _SPEEDS = {
     "text_tokens": ("raw text", "tokens/s"),
     "text_sentences": ("raw text, sentences", "sentences/s"),
 }
-_WAITS = {"p50_ms": "one sentence of tokens, median", "p99_ms": "one sentence of tokens, 99th percentile"}
+_LATENCIES = {"p50_ms": "one sentence of tokens, median", "p99_ms": "one sentence of tokens, 99th percentile"}
 
 
-def prediction(options: Options) -> list[Row]:
-    """With a model of one epoch on the shards: what it has learnt hardly matters to its speed."""
-    job = "job/conll2003.yaml" if read_index(options.shards).vectors else "job/default.yaml"
+@contextmanager
+def trained_model(shards: str) -> Iterator[tuple[str, str]]:
+    """The directories of a run and of its export, trained for one epoch: its scores hardly matter to its speed."""
     with tempfile.TemporaryDirectory() as folder:
         run, exported = f"{folder}/run", f"{folder}/exported"
-        train = ["ner_dist.train", "--config", job, "--data.shards", os.path.abspath(options.shards), "--run", run]
+        job = "job/conll2003.yaml" if read_index(shards).vectors else "job/default.yaml"
+        # The job first: later words override it.
+        train = ["ner_dist.train", "--config", job, "--data.shards", os.path.abspath(shards), "--run", run]
         train += ["--train.epochs", "1", "--train.score_test", "false"]
         for command in (train, ["ner_dist.export", run, "--onnx", exported]):
-            subprocess.run([sys.executable, "-m", *command], capture_output=True, check=True)
-        return compare(run, exported, options)
+            output_of([sys.executable, "-m", *command])
+        yield run, exported
 
 
-def compare(run: str, exported: str, options: Options) -> list[Row]:
-    """A run against what was exported of it: on one core, and on two if there are as many."""
-    rows = []
-    for cores in (1, 2)[: len(os.sched_getaffinity(0))]:
-        turns = [[_in_a_process(model, options, cores) for model in (run, exported)] for _ in range(options.repeats)]
-        mxnet, onnx = (
-            {key: statistics.median(found[key] for found in side) for key in side[0]} for side in zip(*turns)
-        )
-        where = f"{cores} core{'s' * (cores > 1)}"
-        for key, (what, unit) in _SPEEDS.items():
-            name = f"prediction, ONNX / MXNet, {what}, {where}"
-            rows.append(row(name, onnx[key] / mxnet[key], onnx[key], mxnet[key], unit))
-        for key, what in _WAITS.items():
-            name = f"prediction, MXNet / ONNX, {what}, {where}"
-            rows.append(row(name, mxnet[key] / onnx[key], mxnet[key], onnx[key], "ms"))
-    return rows
-
-
-def _in_a_process(model: str, options: Options, cores: int) -> dict[str, float]:
-    """What _measure finds on so many cores, with as many threads."""
-    command = ["taskset", "-c", f"0-{cores - 1}", sys.executable, "-m", "bench.speed.prediction", model, options.shards]
-    variables = {**os.environ, "OMP_NUM_THREADS": str(cores)}
-    output = subprocess.run(command, env=variables, capture_output=True, text=True, check=True).stdout
-    found: dict[str, float] = json.loads(output.splitlines()[-1])
-    return found
-
-
-class _Watched:
-    """A network that knows how long it has computed."""
-
-    def __init__(self, network: Network) -> None:
-        self._network = network
-        self.vocabularies, self.transition_scores = network.vocabularies, network.transition_scores
-        self.took_s = 0.0
-
-    def emissions(self, batch: Batch) -> np.ndarray:
-        began_s = time.perf_counter()
-        emission_TBK = self._network.emissions(batch)
-        self.took_s += time.perf_counter() - began_s
-        return emission_TBK
-
-
-def _load(model: str) -> Network:
-    # MXNet reads the number of threads as it is imported.
-    environment.prepare()
-    if (Path(model) / "tagger.json").is_file():
-        return OnnxNetwork(Path(model))
-    from ner_dist.prediction.mxnet_network import CheckpointNetwork
-
-    return CheckpointNetwork(Path(model) / "checkpoints" / "best", "cpu")
-
-
-def _sentences(shards: str) -> list[list[str]]:
-    """The tokens of test, or of dev if there is no test, sentences of all lengths side by side."""
+def held_out_tokens(shards: str) -> list[list[str]]:
+    """The tokens of each sentence of test, or of dev if there is no test."""
     index = read_index(shards)
     files = [Path(shards) / entry.path for entry in index.splits.get("test") or index.splits["dev"]]
-    found = [tokens for path in files for tokens in pq.read_table(path, columns=["text"])["text"].to_pylist()]
-    return [found[i] for i in np.random.default_rng(0).permutation(len(found))]
+    return [tokens for path in files for tokens in pq.read_table(path, columns=["text"])["text"].to_pylist()]
+
+
+def prediction(options: BenchOptions) -> Iterator[Measurement]:
+    """A run against its export, on one core, and on two if there are as many."""
+    with trained_model(options.shards) as models:
+        for cores in (1, 2)[: len(os.sched_getaffinity(0))]:
+            children = (partial(child_json, "bench.speed.prediction", m, options.shards, threads=cores) for m in models)
+            mxnet, onnx = alternate(options.repeats, *children)
+            where = f"{cores} core{'s' * (cores > 1)}"
+            for key, (what, unit) in _SPEEDS.items():
+                yield Measurement(f"prediction, ONNX / MXNet, {what}, {where}", onnx[key], mxnet[key], unit)
+            for key, what in _LATENCIES.items():
+                yield Measurement(f"prediction, MXNet / ONNX, {what}, {where}", mxnet[key], onnx[key], "ms")
 
 
 def _measure(model: str, shards: str) -> dict[str, float]:
-    """All figures of one model."""
-    sentences = _sentences(shards)
-    parts = [sentences[first : first + _OF_A_TEXT] for first in range(0, len(sentences), _OF_A_TEXT)]
+    ordered = held_out_tokens(shards)
+    # Sentences of all lengths side by side.
+    sentences = [ordered[i] for i in np.random.default_rng(0).permutation(len(ordered))]
+    parts = [sentences[first : first + _PER_TEXT] for first in range(0, len(sentences), _PER_TEXT)]
     texts = [" ".join(token for tokens in part for token in tokens) for part in parts]
-    network = _Watched(_load(model))
-    tagger = Tagger(network)
+    tagger, computing_s = Tagger.load(model, device="cpu"), []
+    compute = tagger._network.emissions
+
+    def timed_emissions(batch: Batch) -> np.ndarray:
+        began_s = time.perf_counter()
+        emission_TBK = compute(batch)
+        computing_s.append(time.perf_counter() - began_s)
+        return emission_TBK
+
+    tagger._network.emissions = timed_emissions  # type: ignore[method-assign]
     tagger.tag(texts[:_WARM_UP])
 
-    network.took_s, num_tokens = 0.0, sum(map(len, sentences))
+    computing_s.clear()
+    num_tokens = sum(map(len, sentences))
     took_s = seconds(lambda: tagger.tag_tokens(sentences))
     found = {
-        "emissions": num_tokens / network.took_s,
+        "emissions": num_tokens / sum(computing_s),
         "tokens": num_tokens / took_s,
         "sentences": len(sentences) / took_s,
     }
@@ -131,8 +101,8 @@ def _measure(model: str, shards: str) -> dict[str, float]:
     took_s = time.perf_counter() - began_s
     found["text_tokens"] = sum(len(sentence.tokens) for sentence in of_texts) / took_s
     found["text_sentences"] = len(of_texts) / took_s
-    waits_s = [seconds(partial(tagger.tag_tokens, [tokens])) for tokens in sentences[: _WARM_UP + _ALONE]]
-    found["p50_ms"], found["p99_ms"] = (1e3 * np.percentile(waits_s[_WARM_UP:], (50, 99))).tolist()
+    latencies_s = [seconds(partial(tagger.tag_tokens, [tokens])) for tokens in sentences[: _WARM_UP + _ALONE]]
+    found["p50_ms"], found["p99_ms"] = (1e3 * np.percentile(latencies_s[_WARM_UP:], (50, 99))).tolist()
     return found
 
 

@@ -1,7 +1,6 @@
 """`data_prep build` as a whole command, from the source file to finished shards, against Hugging Face's `datasets`.
 
-Sizes beyond one are copies of the corpus as it is, one after another: what grows is the number of sentences, not the
-vocabulary. The peer, bench/peer_datasets.py, needs `pip install datasets`, here or for NER_PEER_PYTHON.
+Sizes beyond one are repetitions of the corpus: the number of sentences grows, the vocabulary does not.
 """
 
 from __future__ import annotations
@@ -11,71 +10,61 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
+import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
-from bench.speed.peer import ROOT, peer_python
-from bench.speed.rows import Options, Row, alternate, row, seconds
+from bench.speed.measurement import BenchOptions, Measurement, alternate, output_of
+from bench.speed.peer import peer_python
+from data_prep.formats.text_source import open_bytes
 
-# How many times over the corpus is prepared, and how often each is run at most: the large ones take minutes.
+# How many times over the corpus is prepared, and how often at most that is repeated: the large ones take minutes.
 COPIES = {1: 9, 10: 1, 30: 1}
-# Not ru_maxrss: a child's begins at the memory of the process that started it.
-RUN = """
-import runpy, sys
-try:
-    runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
-except SystemExit as stop:
-    assert not stop.code
-print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM:")))
+# Not ru_maxrss: a child's starts with the memory of the process that started it.
+_RUN = """
+import atexit, runpy, sys
+status = open("/proc/self/status")
+atexit.register(lambda: print(next(line.split()[1] for line in status if line.startswith("VmHWM:"))))
+runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
 """
 
 
-class Measured(NamedTuple):
-    """Of a command: speed, and the largest resident memory of its process."""
-
-    tokens_per_second: float
-    peak_mb: float
-
-
-def preparation(options: Options) -> list[Row]:
-    """Tokens/s and memory, with the corpus once, ten and thirty times over."""
+def preparation(options: BenchOptions) -> Iterator[Measurement]:
+    """Tokens/s and peak memory, with the corpus once, ten and thirty times over."""
     if not options.corpus:
         print("preparation: skipped, no --corpus")
-        return []
+        return
     probe = subprocess.run([peer_python(), "-c", "import datasets"], capture_output=True, check=False)
     if probe.returncode:
-        print("preparation: the peer has no datasets (pip install datasets), so ours alone is measured")
-    rows, once = [], None
+        print("preparation: the peer has no datasets (pip install datasets), so only ours is measured")
+    once_mb = 0.0
     for copies, most in COPIES.items():
         with tempfile.TemporaryDirectory() as folder:
-            source = multiplied(Path(options.corpus), copies, Path(folder))
-            repeats, size = min(options.repeats, most), f"corpus x {copies}"
-            ours, *peers = compare(source, Path(folder), repeats, with_peer=not probe.returncode)
-        once = once or ours
-        for peer in peers:
-            speeds, peaks = zip(ours, peer)
-            rows.append(row(f"preparation / datasets, {size}", speeds[0] / speeds[1], *speeds, "tokens/s"))
-            rows.append(row(f"memory of preparation / datasets, {size}", peaks[0] / peaks[1], *peaks, "MB"))
+            source, out = str(multiplied(Path(options.corpus), copies, Path(folder))), f"{folder}/out"
+            commands = [[sys.executable, "data_prep", "build", "--train", source, "--out", out]]
+            if not probe.returncode:
+                commands.append([peer_python(), "bench.speed.peer_datasets", source, out])
+            actions = (partial(_run, Path(out), *command) for command in commands)
+            found, *peers = alternate(min(options.repeats, most), *actions)
+        size = f"corpus x {copies}"
+        for other in peers:
+            for key, name, unit in (("speed", "preparation", "tokens/s"), ("peak_mb", "memory of preparation", "MB")):
+                yield Measurement(f"{name} / datasets, {size}", found[key], other[key], unit)
         if not peers:
-            speed = ours.tokens_per_second
-            rows.append(row(f"preparation / 300,000 tokens/s, {size}", speed / 300_000, speed, 300_000, "tokens/s"))
-        growth = ours.peak_mb / once.peak_mb
-        rows.append(row(f"memory of preparation, {size} / x 1", growth, ours.peak_mb, once.peak_mb, "MB"))
-    return rows
+            yield Measurement(f"preparation / 300,000 tokens/s, {size}", found["speed"], 300_000, "tokens/s")
+        once_mb = once_mb or found["peak_mb"]
+        yield Measurement(f"memory of preparation, {size} / x 1", found["peak_mb"], once_mb, "MB")
 
 
 def multiplied(corpus: Path, copies: int, folder: Path) -> Path:
-    """A CSV file with the rows of the Kaggle file, plain or zipped, so many times; that file itself for one copy."""
+    """A CSV file with the rows of the Kaggle file, plain or zipped, repeated; the file itself for one copy."""
     if copies == 1:
         return corpus
-    content = corpus.read_bytes()
-    if zipfile.is_zipfile(corpus):
-        with zipfile.ZipFile(corpus) as archive:
-            content = archive.read(archive.namelist()[0])
-    header, end, rows = content.partition(b"\n")
+    with open_bytes(corpus) as blocks:
+        header, end, rows = b"".join(blocks).partition(b"\n")
     rows += b"" if rows.endswith(b"\n") else b"\n"
     path = folder / "corpus.csv"
     with path.open("wb") as file:
@@ -84,42 +73,20 @@ def multiplied(corpus: Path, copies: int, folder: Path) -> Path:
     return path
 
 
-def compare(source: Path, folder: Path, repeats: int, with_peer: bool) -> list[Measured]:
-    """Ours, and the peer's if there is one: medians of runs that take turns."""
-    ours, peer = folder / "ours", folder / "peer"
-    commands = [(ours, [sys.executable, "data_prep", "build", "--train", str(source), "--out", str(ours)])]
-    if with_peer:
-        commands.append((peer, [peer_python(), "bench.peer_datasets", str(source), str(peer)]))
-    peaks: dict[Path, list[float]] = {out: [] for out, _ in commands}
-
-    def speed(out: Path, command: list[str]) -> float:
-        took_s, peak_mb = run(*command)
-        peaks[out].append(peak_mb)
-        tokens = num_tokens(out)
-        shutil.rmtree(out)
-        return tokens / took_s
-
-    actions = [lambda found=found: speed(*found) for found in commands]
-    speeds = alternate(repeats, *actions)
-    return [Measured(found, max(peaks[out])) for found, (out, _) in zip(speeds, commands)]
-
-
-def run(python: str, module: str, *arguments: str) -> tuple[float, float]:
-    """Seconds that a command takes as a whole, and its largest resident memory in MB."""
-    output: list[str] = []
-    # The peer asks its hub nothing, and finds nothing of an earlier run.
+def _run(out: Path, python: str, module: str, *arguments: str) -> dict[str, float]:
+    """Tokens/s of a whole command, and the peak resident memory of its process in MB; its output is removed."""
+    # The peer asks its hub nothing.
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-
-    def start() -> None:
-        command = [python, "-c", RUN, module, *arguments]
-        finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-        output.extend(finished.stdout.split())
-
-    took_s = seconds(start)
-    return took_s, int(output[-1]) / 1024
+    command = [python, "-c", _RUN, module, *arguments]
+    began_s = time.perf_counter()
+    output = output_of(command, environment)
+    took_s = time.perf_counter() - began_s
+    found = {"speed": num_tokens(out) / took_s, "peak_mb": int(output.split()[-1]) / 1024}
+    shutil.rmtree(out)
+    return found
 
 
 def num_tokens(out: Path) -> int:
-    """Tokens in the Parquet files of a folder, as their column `length` says."""
+    """Tokens in the Parquet files of a folder, according to their column `length`."""
     files = sorted(out.glob("*.parquet"))
     return sum(int(pq.read_table(path, columns=["length"])["length"].to_numpy().sum()) for path in files)

@@ -1,53 +1,35 @@
-"""Where the time of a training step goes: a table of parts, one of MXNet's operators, and a flame chart.
+"""Where the time of a training step goes: a table of parts, one of MXNet's operators, and a flame chart for speedscope.
 
-python -m bench.speed.profile --config job/gmb.yaml --loss.likelihood token
-
-takes the knobs of ner_dist.train and records nothing; `python -m bench.run profile` is the model of job/conll2003.yaml.
+python -m bench.speed.profile --config job/gmb.yaml takes the knobs of ner_dist.train, and records nothing.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from bench.speed.flame import Frame, Panel, svg
-from bench.speed.parts import PART_OF, REST, Calls
-from bench.speed.rows import Options, Row
+from bench.speed.measurement import BenchOptions, Measurement, child_json
+from bench.speed.step_parts import PART_OF, PLACES, REST, Calls
 from ner_dist import config
+from ner_dist.atomic_file import whole_file
+from ner_dist.cli.text_table import text_table
 from ner_dist.errors import UserError
 
-CHART = Path("bench/profile/step.svg")
+CHART = Path("bench/profile/step.speedscope.json")
 _BATCHES = (10, 32, 128)
 _TOP = 15
-# From Tableau's palette: blue is what comes in, yellow to pink the network, green what is learnt.
-COLOURS = {
-    "reader": "#4e79a7",
-    "hiding": "#76a3cf",
-    "masks": "#a0cbe8",
-    "host to device": "#86bcb6",
-    "device to host": "#499894",
-    "character CNN": "#f1ce63",
-    "forward": "#f28e2b",
-    "loss (CRF)": "#e15759",
-    "backward": "#d37295",
-    "exchange": "#b07aa1",
-    "update, dense": "#59a14f",
-    "update, words": "#8cd17d",
-    "average": "#b6992d",
-    REST: "#dad6d2",
-}
 
 
-class Operators(NamedTuple):
-    """The runs of one operator in a step."""
+class Operator(NamedTuple):
+    """All runs of one operator in a step."""
 
     name: str
-    # Where most of their time is spent.
+    # The part with most of its time.
     part: str
     num_calls: float
     ms: float
@@ -59,126 +41,134 @@ class Profile(NamedTuple):
     sentences: int
     tokens: float
     ms: float
-    # All of COLOURS, in that order; 0 where a part is not used.
+    # All parts, in the order of PLACES; 0 for a part that is not used.
     parts_ms: dict[str, float]
     # The longest first.
-    operators: list[Operators]
-    frame: Frame
+    operators: list[Operator]
+    # Of each call, in the order of their first: its time without the calls within it, and what of that each of its
+    # operators takes.
+    own_ms: dict[Calls, float]
+    operators_ms: dict[Calls, dict[str, float]]
 
 
-def profile(options: Options) -> list[Row]:
+def profile(options: BenchOptions) -> Iterator[Measurement]:
     """Share of each part in steps of 10, 32 and 128 sentences, on one rank and thread."""
-    # Shards need not have vectors.
+    # The shards may have no vectors.
     knobs = ["--config", "job/conll2003.yaml", "--model.vectors", "auto", "--data.shards", options.shards]
-    profiles = [_median(knobs, batch, options.repeats) for batch in _BATCHES]
-    _show(profiles)
-    return [row for found in profiles for row in rows(found)]
+    for found in _measure(knobs, options.repeats):
+        yield from shares(found)
 
 
-def rows(found: Profile) -> list[Row]:
-    """A part's share of the step, each part a row."""
-    return [
-        Row(f"profile, {part}, {found.sentences} sentences", ms / found.ms, ms, found.ms, "ms of CPU a step")
-        for part, ms in found.parts_ms.items()
-    ]
+def shares(found: Profile) -> Iterator[Measurement]:
+    for part, ms in found.parts_ms.items():
+        yield Measurement(f"profile, {part}, {found.sentences} sentences", ms, found.ms, "ms of CPU a step")
 
 
-def measure(knobs: list[str], batch_sentences: int) -> Profile:
-    """Of one process, which chooses its engine before it imports MXNet."""
-    command = [sys.executable, "-m", "bench.speed.parts", *knobs, "--train.batch_sentences", str(batch_sentences)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return read(done.stdout.splitlines()[-1])
+def _measure(knobs: list[str], repeats: int) -> list[Profile]:
+    """A profile for each batch size, shown as tables and written as a chart.
+
+    It is the one whose step takes the median time; a mean of several would be none of them.
+    """
+    profiles = []
+    for batch in _BATCHES:
+        child = "bench.speed.step_parts", *knobs, "--train.batch_sentences", str(batch)
+        found = sorted((read_profile(child_json(*child)) for _ in range(repeats)), key=lambda one: one.ms)
+        profiles.append(found[(repeats - 1) // 2])
+    print(part_table(profiles))
+    for one in profiles:
+        print(f"\n{operator_table(one)}")
+    CHART.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(CHART) as file:
+        json.dump(chart(profiles), file)
+    print(f"\nflame chart: open {CHART} in https://www.speedscope.app", flush=True)
+    return profiles
 
 
-def read(line: str) -> Profile:
-    """What bench.speed.parts has printed."""
-    found = json.loads(line)
+def read_profile(found: dict[str, Any]) -> Profile:
+    """The profile of what bench.speed.step_parts has printed."""
     own_ms: dict[Calls, float] = {tuple(within): ms for within, ms in found["calls"]}
-    parts_ms = dict.fromkeys(COLOURS, 0.0)
+    parts_ms = dict.fromkeys(PLACES, 0.0)
     for within, ms in own_ms.items():
         parts_ms[_part(within)] += ms
     runs: dict[str, list[tuple[float, float, str]]] = defaultdict(list)
-    inside: dict[Calls, list[Frame]] = defaultdict(list)
+    operators_ms: dict[Calls, dict[str, float]] = defaultdict(dict)
     for calls, name, num_calls, ms in found["operators"]:
-        within = tuple(calls)
-        runs[name].append((ms, num_calls, _part(within)))
-        inside[within].append(Frame(name, _part(within), ms, [], leaf=True))
+        runs[name].append((ms, num_calls, _part(tuple(calls))))
+        operators_ms[tuple(calls)][name] = ms
     operators = [
-        Operators(name, max(of_name)[2], sum(calls for _, calls, _ in of_name), sum(ms for ms, _, _ in of_name))
+        Operator(name, max(of_name)[2], sum(calls for _, calls, _ in of_name), sum(ms for ms, _, _ in of_name))
         for name, of_name in runs.items()
     ]
     operators.sort(key=lambda operator: -operator.ms)
-    frame = _nest((), own_ms, inside)
-    return Profile(found["sentences"], found["tokens"], sum(own_ms.values()), parts_ms, operators, frame)
+    return Profile(found["sentences"], found["tokens"], sum(own_ms.values()), parts_ms, operators, own_ms, operators_ms)
 
 
 def _part(within: Calls) -> str:
     return PART_OF[within[-1]] if within else REST
 
 
-def _nest(within: Calls, own_ms: dict[Calls, float], inside: dict[Calls, list[Frame]]) -> Frame:
-    """A call with all within it: calls in the order of their first, then its own operators, the longest first."""
-    calls = [_nest(other, own_ms, inside) for other in own_ms if other[:-1] == within and other]
-    operators = sorted(inside.get(within, []), key=lambda frame: -frame.ms)
-    ms = own_ms[within] + sum(call.ms for call in calls)
-    return Frame(within[-1] if within else "a step", _part(within), ms, calls + operators)
-
-
-def table(profiles: list[Profile]) -> str:
+def part_table(profiles: list[Profile]) -> str:
     """Parts down, batches across."""
-    lines = ["CPU of a step, ms and share".ljust(28) + "".join(f"{p.sentences:>10} sentences" for p in profiles)]
-    lines.append("tokens a step".ljust(28) + "".join(f"{p.tokens:20.0f}" for p in profiles))
-    for part in COLOURS:
-        cells = [f"{p.parts_ms[part]:12.3f}{p.parts_ms[part] / p.ms:8.1%}" for p in profiles]
-        lines.append(part.ljust(28) + "".join(cells))
-    lines.append("in all".ljust(28) + "".join(f"{p.ms:12.3f}{1:8.1%}" for p in profiles))
-    lines.append("tokens / s of CPU".ljust(28) + "".join(f"{1e3 * p.tokens / p.ms:12,.0f}{'':8}" for p in profiles))
-    return "\n".join(lines)
+    header = ["CPU of a step, ms and share", *(cell for p in profiles for cell in (f"{p.sentences} sentences", ""))]
+    rows = [["tokens a step", *(cell for p in profiles for cell in (f"{p.tokens:.0f}", ""))]]
+    for part in PLACES:
+        cells = ((p.parts_ms[part], p.parts_ms[part] / p.ms) for p in profiles)
+        rows.append([part, *(cell for ms, share in cells for cell in (f"{ms:.3f}", f"{share:.1%}"))])
+    rows.append(["in all", *(cell for p in profiles for cell in (f"{p.ms:.3f}", "100.0%"))])
+    rows.append(["tokens / s of CPU", *(cell for p in profiles for cell in (f"{1e3 * p.tokens / p.ms:,.0f}", ""))])
+    return "\n".join(text_table(header, rows))
 
 
 def operator_table(found: Profile) -> str:
     """MXNet's operators that take the longest."""
-    lines = [
-        f"{'operators, ' + str(found.sentences) + ' sentences':28}{'mostly in':16}{'calls':>8}{'ms':>10}{'share':>8}"
-    ]
-    for operator in found.operators[:_TOP]:
-        numbers = f"{operator.num_calls:8.1f}{operator.ms:10.3f}{operator.ms / found.ms:8.1%}"
-        lines.append(f"{operator.name:28}{operator.part:16}{numbers}")
-    all_ms = sum(operator.ms for operator in found.operators)
-    num_calls = sum(operator.num_calls for operator in found.operators)
-    lines.append(f"{'all ' + str(len(found.operators)):44}{num_calls:8.1f}{all_ms:10.3f}{all_ms / found.ms:8.1%}")
-    return "\n".join(lines)
+
+    calls, ms = sum(o.num_calls for o in found.operators), sum(o.ms for o in found.operators)
+    shown = [*found.operators[:_TOP], Operator(f"all {len(found.operators)}", "", calls, ms)]
+    rows = [[o.name, o.part, f"{o.num_calls:.1f}", f"{o.ms:.3f}", f"{o.ms / found.ms:.1%}"] for o in shown]
+    header = [f"operators, {found.sentences} sentences", "mostly in", "calls", "ms", "share"]
+    return "\n".join(text_table(header, rows, num_left=2))
 
 
-def chart(profiles: list[Profile]) -> str:
-    panels = [Panel(f"{p.sentences} sentences, {p.tokens:.0f} tokens: {p.ms:.1f} ms of CPU", p.frame) for p in profiles]
-    note = "One rank, one thread, MXNet's engine synchronous. Pale: operators. Left free below a call: its own time."
-    return svg("Where the time of a training step goes", note, panels, COLOURS)
+def chart(profiles: list[Profile]) -> dict[str, Any]:
+    """A speedscope file with one profile for each batch; the "file" of a frame is its part, which decides its colour.
 
-
-def _median(knobs: list[str], batch_sentences: int, repeats: int) -> Profile:
-    """The profile whose step takes the median; a mean of several would be none of them."""
-    return sorted((measure(knobs, batch_sentences) for _ in range(repeats)), key=lambda p: p.ms)[(repeats - 1) // 2]
-
-
-def _show(profiles: list[Profile]) -> None:
-    print(table(profiles))
+    Raises UserError if the operators of a call take longer than the call.
+    """
+    numbers: dict[tuple[str, str], int] = {}
+    charts = []
     for found in profiles:
-        print(f"\n{operator_table(found)}")
-    CHART.parent.mkdir(parents=True, exist_ok=True)
-    CHART.write_text(chart(profiles), encoding="utf-8")
-    print(f"\nflame chart: {CHART}", flush=True)
+        order = {within: number for number, within in enumerate(found.own_ms)}
+        samples, weights = [], []
+        # Each call before the calls within it, so that a call is one box.
+        for within in sorted(order, key=lambda calls: [order[calls[: n + 1]] for n in range(len(calls))]):
+            frames = [("a step", REST), *((name, PART_OF[name]) for name in within)]
+            operators = sorted(found.operators_ms.get(within, {}).items(), key=lambda operator: -operator[1])
+            rest_ms = found.own_ms[within] - sum(ms for _, ms in operators)
+            if rest_ms < -1e-6 * found.own_ms[within]:
+                raise UserError(f"{frames[-1][0]} took {found.own_ms[within]:g} ms, less than its operators")
+            own = [([*frames, (name, _part(within))], ms) for name, ms in operators]
+            for stack, ms in [(frames, max(rest_ms, 0.0)), *own]:
+                samples.append([numbers.setdefault(frame, len(numbers)) for frame in stack])
+                weights.append(ms)
+        name = f"{found.sentences} sentences, {found.tokens:.0f} tokens: {found.ms:.1f} ms of CPU"
+        span = {"unit": "milliseconds", "startValue": 0, "endValue": found.ms}
+        charts.append({"type": "sampled", "name": name, **span, "samples": samples, "weights": weights})
+    return {
+        "$schema": "https://www.speedscope.app/file-format-schema.json",
+        "name": "A training step on one rank and thread, MXNet's engine synchronous",
+        "shared": {"frames": [{"name": name, "file": part} for name, part in numbers]},
+        "profiles": charts,
+    }
 
 
 def main() -> None:
     try:
         config.parse(sys.argv[1:])
-        _show([measure(sys.argv[1:], batch) for batch in _BATCHES])
+        _measure(sys.argv[1:], repeats=1)
     except UserError as error:
         sys.exit(f"error: {error}")
     except subprocess.CalledProcessError:
-        # It has said why.
+        # child_json has shown why.
         sys.exit(1)
 
 

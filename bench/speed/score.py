@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from bench.speed.rows import Options, Row, alternate, row, seconds
+from bench.speed.measurement import BenchOptions, Measurement, alternate, seconds
 from ner_dist.contract.tag_schemes import Spans, bilou_tags, spans_to_bilou
 from ner_dist.evaluation.f1 import count
 
 
-def score(options: Options) -> list[Row]:
+def score(options: BenchOptions) -> Iterator[Measurement]:
     from seqeval.metrics import f1_score
     from seqeval.scheme import BILOU
 
@@ -31,4 +33,4 @@ def score(options: Options) -> list[Row]:
         lambda: num_tokens / seconds(lambda: count(gold_M, predicted_M, starts_M, len(types))),
         lambda: num_tokens / seconds(lambda: f1_score(gold, predicted, mode="strict", scheme=BILOU)),
     )
-    return [row("score / seqeval strict", ours / theirs, ours, theirs, "tokens/s")]
+    yield Measurement("score / seqeval strict", ours, theirs, "tokens/s")

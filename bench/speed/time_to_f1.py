@@ -1,10 +1,6 @@
-"""Time to a given F1 on CoNLL-2003, from a cold start: ours as its job has it, the peer as Ma & Hovy 2016 trained.
+"""Time to a given F1 on CoNLL-2003, from a cold start: ours with the knobs of its job, the peer as Ma & Hovy 2016 did.
 
-Both score the test split after each epoch, and stop at the first that reaches the F1; starting, reading, training and
-that scoring all count. Stopping by test makes no result of it, only a clock that both are held to. Ours runs a rank a
-core, the peer a thread a core. One run each, since the peer's takes an hour or so.
-
-As a program this is a rank of ours, with the knobs of ner_dist.train: a JSON line an epoch.
+As a program this is a rank of ours, with the knobs of ner_dist.train: one JSON line an epoch.
 """
 
 from __future__ import annotations
@@ -15,81 +11,75 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from bench.speed.measurement import BenchOptions, Measurement
 from bench.speed.peer import ROOT, peer_command, torch_version
-from bench.speed.rows import Options, Row, row
+from bench.speed.step_speed import RankTraining
 from ner_dist import config
+from ner_dist.data.shard_reader import train_rows
+from ner_dist.data.step_plan import steps_per_epoch
+from ner_dist.evaluation.f1 import scores
+from ner_dist.evaluation.score_split import score_split
+from ner_dist.ranks.comm import Comm
 from ner_dist.ranks.rank_process import run_rank
 
 _JOB = "job/conll2003.yaml"
 _F1 = 0.905
 
 
-def time_to_f1(options: Options, f1: float = _F1) -> list[Row]:
+def time_to_f1(options: BenchOptions, f1: float = _F1) -> Iterator[Measurement]:
     """Seconds to the first epoch with a test entity F1 of 90.5."""
     version = torch_version()
     if version is None:
-        print("time_to_f1: skipped, no PyTorch (see bench/speed/peer.py)")
-        return []
+        print("time_to_f1: skipped, no PyTorch (see bench/README.md)")
+        return
     cores, shards = len(os.sched_getaffinity(0)), os.path.abspath(options.shards)
     start = [str(Path(sys.executable).parent / "horovodrun"), "-np", str(cores)] if cores > 1 else []
     ours = [*start, sys.executable, "-m", "bench.speed.time_to_f1", "--until", str(f1)]
     mine_s = _seconds("ours", [*ours, "--config", _JOB, "--data.shards", shards], threads=1)
-    yours_s = _seconds("peer", peer_command("train", "--shards", shards, "--until", str(f1)), threads=cores)
+    yours_s = _seconds("peer", peer_command("train", shards=shards, until=f1), threads=cores)
     if mine_s is None or yours_s is None:
         print(f"time_to_f1: {100 * f1:.1f} was not reached by {'ours' if mine_s is None else 'the peer'}")
-        return []
-    name = f"time to {100 * f1:.1f} test F1, PyTorch {version} / ours, {cores} cores"
-    return [row(name, yours_s / mine_s, yours_s, mine_s, "s")]
+        return
+    yield Measurement(f"time to {100 * f1:.1f} test F1, PyTorch {version} / ours, {cores} cores", yours_s, mine_s, "s")
 
 
 def _seconds(side: str, command: list[str], threads: int) -> float | None:
-    """From the start of the process to its last epoch, if that has reached the F1; epochs are shown as they come."""
+    """Seconds from the start of the process to the epoch that reached the F1; None if none did. Shows each epoch."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     began_s, reached, took_s = time.perf_counter(), False, 0.0
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None, "it was asked for"
+        assert process.stdout is not None
         for line in process.stdout:
             if '"test_f1"' in line:
                 values = json.loads(line[line.index("{") :])
                 took_s, reached = time.perf_counter() - began_s, bool(values["reached"])
-                print(
-                    f"  {side}: epoch {values['epoch']}, {took_s:.0f} s, F1 {100 * values['test_f1']:.2f}", flush=True
-                )
+                shown = f"epoch {values['epoch']}, {took_s:.0f} s, F1 {100 * values['test_f1']:.2f}"
+                print(f"  {side}: {shown}", flush=True)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
     return took_s if reached else None
 
 
-def _train(settings: config.Config, until: float, comm: Any) -> None:
-    """On every rank: train, and score test after each epoch until its F1 is that."""
-    # Imports MXNet, which must not happen before run_rank has set the threads.
-    from ner_dist.data.shard_reader import train_rows
-    from ner_dist.data.step_plan import steps_per_epoch
-    from ner_dist.evaluation import score_split
-    from ner_dist.evaluation.f1 import scores
-    from ner_dist.training import startup
+def _train(settings: config.Config, until: float, comm: Comm) -> None:
+    """On every rank: train, and score test after each epoch, until its F1 is reached."""
+    # Imports MXNet, which must not happen before run_rank has set the number of threads.
     from ner_dist.training.optimizer import learning_rate
 
-    index, splits = startup.open_shards(settings, comm)
-    learner = startup.new_learner(settings, index, comm)
-    word_dropout = startup.new_word_dropout(settings, index, comm)
-    num_steps = steps_per_epoch(train_rows(settings, index), settings.train.batch_sentences)
-    num_types = len(index.entity_types)
+    training = RankTraining(settings, comm)
+    num_steps = steps_per_epoch(train_rows(settings, training.index), settings.train.batch_sentences)
+    entity_types = training.index.entity_types
     for epoch in range(settings.train.epochs):
-        steps = startup.train_steps(settings, index, splits["train"], word_dropout, learner, comm, epoch, first_step=0)
-        for step, batch, shared in steps:
-            rate = learning_rate(settings, epoch, step.step_id, num_steps, reductions=0)
-            learner.step(batch, shared, epoch, step.step_id, rate)
-        with learner.averaged():
-            words_VD = learner.words.weight_VD
-            counts = score_split.score_split(
-                learner.tagger, words_VD, splits["test"], settings, num_types, comm, lambda predicted: None
-            )
-        # Counts are summed over the ranks, so all come to the same end.
-        f1 = scores(counts, index.entity_types)["entity"]["f1"]
+        for batch, global_step, _, step_id in training.epoch(epoch):
+            rate = learning_rate(settings, epoch, step_id, num_steps, reductions=0)
+            training.learner.step(batch, global_step, epoch, step_id, rate)
+        with training.learner.scored_network() as network:
+            batches = training.splits["test"].scoring_batches(settings.train.eval_batch_sentences)
+            counts = score_split(network, batches, len(entity_types), comm)
+        # Counts are summed over the ranks, so all stop after the same epoch.
+        f1 = scores(counts, entity_types)["entity"]["f1"]
         if comm.rank == 0:
             print(json.dumps({"epoch": epoch + 1, "test_f1": f1, "reached": f1 >= until}), flush=True)
         if f1 >= until:

@@ -1,58 +1,62 @@
-"""What Horovod's timeline says of the exchanges between ranks: how often, how many bytes, how long, and for what.
+"""Horovod's timeline as a table of the exchanges between ranks: number, bytes, and duration of each phase.
 
-python -m bench.speed.timeline timeline.json
-
-reads a file that `horovodrun --timeline-filename` has written; `python -m bench.run timeline` makes one, of two ranks.
-Rank 0 writes it: all times are as it saw them.
+python -m bench.speed.timeline FILE reads what `horovodrun --timeline-filename` has written. All times are rank 0's.
 """
 
 from __future__ import annotations
 
-import argparse
+import contextlib
+import dataclasses
 import json
-import os
 import re
-import subprocess
-import sys
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.speed import steps
-from bench.speed.rows import Options, Row
+from bench.command_line import one_sentence, parse, read_text
+from bench.speed.measurement import BenchOptions, Measurement, child_json
+from bench.speed.step_speed import WARM_UP_STEPS
+from ner_dist.cli.options import option
+from ner_dist.cli.text_table import text_table
 from ner_dist.errors import UserError
 
 _BATCHES = (32, 128)
-# Exchanged once a step (ner_dist/ranks/comm.py).
+# Exchanged once a step (ner_dist/ranks/horovod_comm.py).
 _STEP = "gradients"
-# A group's arrays are exchanged together: horovod_allreduce.gradients_1of3.
+# The arrays of a group are exchanged together: horovod_allreduce.gradients_1of3.
 _NAME = re.compile(r"^(?:horovod_)?[a-z]+\.(.+?)(?:_\d+of\d+)?$")
-# What an exchange consists of, and Horovod's names of it; any other is the exchange proper (GLOO_ALLREDUCE, ...).
-_PHASES = {
-    # From the first rank that is ready to the last.
+# The kinds of phases, by Horovod's names; any other name is the exchange proper (GLOO_ALLREDUCE, ...).
+_KINDS = {
+    # From the first ready rank to the last.
     "ranks": re.compile(r"NEGOTIATE_"),
     "data": re.compile(r"WAIT_|QUEUE"),
     "copies": re.compile(r"MEMCPY_|INIT_|ALLOCATE_"),
 }
 _START, _EXCHANGE = "start", "exchange"
-_HEADINGS = {
-    "ranks": "late rank",
-    _START: "agreeing",
-    "data": "data",
-    "copies": "copies",
-    _EXCHANGE: "exchange",
-}
+_HEADINGS = {"ranks": "late rank", _START: "agreeing", "data": "data", "copies": "copies", _EXCHANGE: "exchange"}
 
 
-class Span(NamedTuple):
-    """A phase of the exchange of one array, in microseconds; the outermost of a thread of the timeline has depth 0."""
+@dataclasses.dataclass(frozen=True)
+class TimelineOptions:
+    """Show the exchanges of a timeline as a table."""
 
+    file: Path = option(positional=True, metavar="FILE")
+    """what horovodrun --timeline-filename has written"""
+    skip: int = option(0, least=0, metavar="STEPS")
+    """steps at the beginning to leave out"""
+
+
+class Phase(NamedTuple):
+    """A phase of the exchange of one array, in microseconds; phases that are not within another have depth 0."""
+
+    # Arrays of one name are exchanged together.
+    name: str
     array: str
-    phase: str
+    kind: str
     depth: int
     begin_us: int
     end_us: int
@@ -64,108 +68,96 @@ class Collective(NamedTuple):
 
     name: str
     num_times: int
-    # Of each: what rank 0 has after it, and the mean of each phase and of the whole.
+    # Means: bytes that rank 0 has afterwards, duration of each phase and of the whole.
     num_bytes: float
     phases_ms: dict[str, float]
     whole_ms: float
-    # Of the time looked at, in which it was under way.
+    # Share of the elapsed time in which it was running.
     share: float
 
 
-class Summary(NamedTuple):
+class TimelineSummary(NamedTuple):
     num_steps: int
     elapsed_ms: float
     collectives: list[Collective]
 
 
-def read(text: str) -> list[Span]:
-    """The complete phases of a timeline, also of one whose end is missing, as when its ranks have ended in a hurry."""
+def read_timeline(text: str) -> list[Phase]:
+    """The complete phases of a timeline, whose end may be missing, as when its ranks were killed."""
     names: dict[int, str] = {}
     begun: dict[int, list[tuple[str, int]]] = defaultdict(list)
-    spans = []
+    phases = []
     for event in _events(text):
-        pid, kind = event["pid"], event["ph"]
-        if kind == "M" and "name" in event["args"]:
-            names[pid] = event["args"]["name"]
-        elif kind == "B":
+        pid, about = event["pid"], event.get("args", {})
+        if event["ph"] == "M" and "name" in about:
+            names[pid] = about["name"]
+        elif event["ph"] == "B":
             begun[pid].append((event["name"], event["ts"]))
-        elif kind == "E" and begun[pid]:
-            phase, begin_us = begun[pid].pop()
-            spans.append(Span(names[pid], phase, len(begun[pid]), begin_us, event["ts"], _num_bytes(event)))
-    return spans
+        elif event["ph"] == "E" and begun[pid]:
+            name, begin_us = begun[pid].pop()
+            kind = next((kind for kind, pattern in _KINDS.items() if pattern.match(name)), _EXCHANGE)
+            group, num_bytes = _NAME.match(names[pid]), 0
+            # The array that results from an exchange, if the event states it.
+            if about.get("dtype"):
+                sizes = [int(size) for size in re.findall(r"\d+", about.get("shape", ""))]
+                num_bytes = int(np.prod(sizes)) * np.dtype(about["dtype"]).itemsize
+            array = group[1] if group else names[pid], names[pid]
+            phases.append(Phase(*array, kind, len(begun[pid]), begin_us, event["ts"], num_bytes))
+    return phases
 
 
 def _events(text: str) -> Iterator[dict[str, Any]]:
-    """Those that are there as a whole."""
     decoder, at = json.JSONDecoder(), text.find("{")
-    while at >= 0:
-        try:
+    with contextlib.suppress(json.JSONDecodeError):
+        while at >= 0:
             event, at = decoder.raw_decode(text, at)
-        except json.JSONDecodeError:
-            return
-        yield event
-        at = text.find("{", at)
+            yield event
+            at = text.find("{", at)
 
 
-def _num_bytes(event: dict[str, Any]) -> int:
-    """Of the array that an exchange ends with; 0 if it does not say."""
-    about = event.get("args", {})
-    if not about.get("dtype"):
-        return 0
-    sizes = [int(size) for size in re.findall(r"\d+", about.get("shape", ""))]
-    return int(np.prod(sizes)) * np.dtype(about["dtype"]).itemsize
-
-
-def summarise(spans: list[Span], skipped_steps: int = 0) -> Summary:
-    """From the end of a step on, or from the beginning, to the end of the last step."""
-    ends_us = _step_ends(spans)
+def summarise(phases: list[Phase], skipped_steps: int = 0) -> TimelineSummary:
+    """All exchanges from the end of the skipped steps to the end of the last step. Raises UserError if none is left."""
+    # By array, when the gradients of each step had been exchanged.
+    ends_of: dict[str, list[int]] = defaultdict(list)
+    for phase in phases:
+        # An array alone is exchanged at the start, when the ranks agree on their devices.
+        if phase.name == _STEP and phase.depth == 0 and phase.kind != "ranks" and not phase.array.endswith(_STEP):
+            ends_of[phase.array].append(phase.end_us)
+    ends_us = [max(of_step) for of_step in zip(*ends_of.values())]
     if len(ends_us) <= skipped_steps:
         raise UserError(f"the timeline has {len(ends_us)} steps, expected more than {skipped_steps}")
-    first_us = ends_us[skipped_steps - 1] if skipped_steps else min(span.begin_us for span in spans)
-    inside = [span for span in spans if span.begin_us >= first_us and span.end_us <= ends_us[-1]]
-    by_name: dict[str, list[Span]] = defaultdict(list)
-    for span in inside:
-        found = _NAME.match(span.array)
-        by_name[found[1] if found else span.array].append(span)
+    first_us = ends_us[skipped_steps - 1] if skipped_steps else min(phase.begin_us for phase in phases)
+    by_name: dict[str, list[Phase]] = defaultdict(list)
+    for phase in phases:
+        if phase.begin_us >= first_us and phase.end_us <= ends_us[-1]:
+            by_name[phase.name].append(phase)
     elapsed_us = ends_us[-1] - first_us
     collectives = [_collective(name, of_name, elapsed_us) for name, of_name in by_name.items()]
     collectives.sort(key=lambda collective: -collective.share)
-    return Summary(len(ends_us) - skipped_steps, elapsed_us / 1e3, collectives)
+    return TimelineSummary(len(ends_us) - skipped_steps, elapsed_us / 1e3, collectives)
 
 
-def _step_ends(spans: list[Span]) -> list[int]:
-    """When the gradients of each step had been exchanged."""
-    ends_us: dict[str, list[int]] = defaultdict(list)
-    for span in spans:
-        found = _NAME.match(span.array)
-        if found and found[1] == _STEP and span.depth == 0 and not _PHASES["ranks"].match(span.phase):
-            ends_us[span.array].append(span.end_us)
-    return [max(of_step) for of_step in zip(*ends_us.values())]
-
-
-def _collective(name: str, spans: list[Span], elapsed_us: int) -> Collective:
-    """Arrays of a group are under way together: time counts once, bytes add up."""
+def _collective(name: str, phases: list[Phase], elapsed_us: int) -> Collective:
+    """The arrays of a group are exchanged at the same time: their time counts once, their bytes add up."""
     times_us: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    whole_us: list[tuple[int, int]] = []
     agreed_us: dict[str, int] = {}
-    counts: dict[str, int] = defaultdict(int)
-    for span in sorted(spans, key=lambda span: span.begin_us):
-        phase = next((phase for phase, pattern in _PHASES.items() if pattern.match(span.phase)), _EXCHANGE)
-        if span.depth or phase == "ranks":
-            times_us[phase].append((span.begin_us, span.end_us))
+    counts: Counter[str] = Counter()
+    for phase in sorted(phases, key=lambda phase: phase.begin_us):
+        if phase.depth or phase.kind == "ranks":
+            times_us[phase.kind].append((phase.begin_us, phase.end_us))
         else:
-            counts[span.array] += 1
-            # Rank 0 has told the others to begin, and all have.
-            if span.array in agreed_us:
-                times_us[_START].append((agreed_us[span.array], span.begin_us))
-        if phase == "ranks":
-            agreed_us[span.array] = span.end_us
-        whole_us.append((span.begin_us, span.end_us))
+            counts[phase.array] += 1
+            # The ranks have agreed, and rank 0 has told the others to begin.
+            if phase.array in agreed_us:
+                times_us[_START].append((agreed_us[phase.array], phase.begin_us))
+        if phase.kind == "ranks":
+            agreed_us[phase.array] = phase.end_us
     count = max(counts.values(), default=0)
-    phases_ms = {phase: covered(times_us[phase]) / 1e3 / max(count, 1) for phase in _HEADINGS}
-    under_way_us = covered(whole_us + times_us[_START])
-    num_bytes = sum(span.num_bytes for span in spans) / max(count, 1)
-    return Collective(name, count, num_bytes, phases_ms, under_way_us / 1e3 / max(count, 1), under_way_us / elapsed_us)
+    each = max(count, 1)
+    phases_ms = {kind: covered(times_us[kind]) / 1e3 / each for kind in _HEADINGS}
+    running_us = covered([*((phase.begin_us, phase.end_us) for phase in phases), *times_us[_START]])
+    num_bytes = sum(phase.num_bytes for phase in phases) / each
+    return Collective(name, count, num_bytes, phases_ms, running_us / 1e3 / each, running_us / elapsed_us)
 
 
 def covered(intervals: list[tuple[int, int]]) -> int:
@@ -177,54 +169,42 @@ def covered(intervals: list[tuple[int, int]]) -> int:
     return length
 
 
-def table(found: Summary) -> str:
+def collective_table(found: TimelineSummary) -> str:
     step_ms = found.elapsed_ms / found.num_steps
-    lines = [
-        f"{found.num_steps} steps of {step_ms:.2f} ms; of each exchange, mean ms",
-        f"{'name':14}{'count':>7}{'bytes':>12}"
-        + "".join(f"{heading:>11}" for heading in [*_HEADINGS.values(), "in all", "share"]),
-    ]
-    for one in found.collectives:
-        numbers = [*(one.phases_ms[phase] for phase in _HEADINGS), one.whole_ms]
-        cells = "".join(f"{ms:11.3f}" for ms in numbers)
-        lines.append(f"{one.name:14}{one.num_times:7}{one.num_bytes:12,.0f}{cells}{one.share:11.1%}")
-    return "\n".join(lines)
-
-
-def timeline(options: Options) -> list[Row]:
-    """Share of the exchanges in the time of steps, on two ranks of this machine."""
     rows = []
+    for one in found.collectives:
+        phases = [f"{ms:.3f}" for ms in (*(one.phases_ms[phase] for phase in _HEADINGS), one.whole_ms)]
+        rows.append([one.name, str(one.num_times), f"{one.num_bytes:,.0f}", *phases, f"{one.share:.1%}"])
+    lines = text_table(["name", "count", "bytes", *_HEADINGS.values(), "in all", "share"], rows)
+    return "\n".join([f"{found.num_steps} steps of {step_ms:.2f} ms; of each exchange, mean ms", *lines])
+
+
+def timeline(options: BenchOptions) -> Iterator[Measurement]:
+    """Share of the exchanges in the time of steps, on two ranks of this machine."""
     for batch in _BATCHES:
-        runs = [record(options.shards, batch) for _ in range(options.repeats)]
+        runs = [_record(options.shards, batch) for _ in range(options.repeats)]
         found = sorted(runs, key=lambda run: run.elapsed_ms)[(len(runs) - 1) // 2]
-        print(f"\n2 ranks, {batch} sentences a step: {table(found)}", flush=True)
+        print(f"\n2 ranks, {batch} sentences a step: {collective_table(found)}", flush=True)
+        step_ms = found.elapsed_ms / found.num_steps
         for one in found.collectives:
             name = f"timeline, {one.name}, {batch} sentences on 2 ranks"
-            step_ms = found.elapsed_ms / found.num_steps
-            rows.append(Row(name, one.share, one.share * step_ms, step_ms, "ms a step"))
-    return rows
+            yield Measurement(name, one.share * step_ms, step_ms, "ms a step")
 
 
-def record(shards: str, batch_sentences: int) -> Summary:
-    """Of the timed steps of bench.speed.steps."""
+def _record(shards: str, batch_sentences: int) -> TimelineSummary:
+    """The timeline of the timed steps of bench.speed.step_speed."""
+    knobs = ["--config", "job/conll2003.yaml", "--data.shards", shards, "--model.vectors", "auto"]
+    knobs += ["--train.batch_sentences", str(batch_sentences)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "timeline.json"
-        start = [str(Path(sys.executable).with_name("horovodrun")), "-np", "2", "--timeline-filename", str(path)]
-        command = [*start, sys.executable, "-m", "bench.speed.steps", "--config", "job/conll2003.yaml"]
-        command += ["--data.shards", shards, "--model.vectors", "auto", "--train.batch_sentences", str(batch_sentences)]
-        subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, check=True)
-        return summarise(read(path.read_text(encoding="utf-8")), steps.WARM_UP_STEPS)
+        child_json("bench.speed.step_speed", *knobs, ranks=2, variables={"HOROVOD_TIMELINE": str(path)})
+        return summarise(read_timeline(path.read_text(encoding="utf-8")), WARM_UP_STEPS)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.speed.timeline", description=__doc__.splitlines()[0])
-    parser.add_argument("file", type=Path, help="that horovodrun --timeline-filename has written")
-    parser.add_argument("--skip", type=int, default=0, metavar="STEPS", help="leave out so many steps at first (0)")
-    arguments = parser.parse_args()
-    try:
-        print(table(summarise(read(arguments.file.read_text(encoding="utf-8")), arguments.skip)))
-    except (UserError, OSError) as error:
-        sys.exit(f"error: {error}")
+    options, _, _ = parse(TimelineOptions, "bench.speed.timeline", None, "timeline.json --skip 32", ("file", "skip"))
+    with one_sentence():
+        print(collective_table(summarise(read_timeline(read_text(options.file)), options.skip)))
 
 
 if __name__ == "__main__":

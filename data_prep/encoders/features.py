@@ -1,105 +1,90 @@
-"""Token features, each declared once: FEATURES. Shards, index, reader and model follow this list.
+"""Token features, each declared once: FEATURES. Shards, index, reader and model follow this table.
 
-To add one, append a declaration: a name (the shard's column), what it says, and a function that fits it to the
-corpus and returns its values and an encoder, or None if the corpus cannot have it. Features whose number depends
-on the settings come after these; lexicon_specs declares such.
+To add one, write a function that fits it to the corpus, and a row: its name, which becomes a column of the shards, and
+that function. docs/how-to/own-features.md shows an example. Each list of --lexicon is a feature, too; they follow.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.encoders.lexicon_files import FEATURE, Lexicon, lexicons, read_entries
-from data_prep.encoders.vocab import PAD, UNK, Vocab, fit_values, sums
+from data_prep.encoders.lexicon_files import FEATURE_PREFIX, EntityList, entity_lists, read_entries
+from data_prep.encoders.vocab import PAD, UNK, Vocab, count_ids, fit_values
 from data_prep.settings import Settings
-from ner_dist.contract.lexicon_matching import FIRST_ID, LABELS, codes, fit, match
+from ner_dist.contract.lexicon_matching import FIRST_ID, LABELS, build_matcher, match, token_codes
 from ner_dist.contract.shard_format import id_dtype
 from ner_dist.contract.spelling import CAPS, capitalisation
 
 
-class Tokens(NamedTuple):
-    """What a feature may look at when it encodes: M tokens of N whole sentences, as numbers of distinct strings."""
+class FitInput(NamedTuple):
+    """What a feature is fitted to: V distinct tokens and P parts of speech, and how often each occurs in train."""
+
+    token_V: list[str]
+    count_V: np.ndarray
+    # Empty if the corpus has no parts of speech.
+    pos_P: list[str]
+    pos_count_P: np.ndarray
+
+
+class EncodeInput(NamedTuple):
+    """What a feature encodes: the M tokens of N whole sentences, as indices into token_V and pos_P of FitInput."""
 
     token_M: np.ndarray
     pos_M: np.ndarray
     length_N: np.ndarray
 
 
-class Corpus(NamedTuple):
-    """What a feature may look at when it is fitted: distinct strings, and how often each occurs in train."""
-
-    token_V: list[str]
-    count_V: np.ndarray
-    pos_P: list[str]
-    pos_count_P: np.ndarray
-
-
-class Fitted(NamedTuple):
+class FittedFeature(NamedTuple):
     vocab: Vocab
-    # Tokens -> ids (M,); 0 is padding, 1 unknown.
-    encode: Callable[[Tokens], np.ndarray]
+    # Returns the ids (M,): 0 is padding, 1 unknown, the others are the vocabulary's.
+    encode: Callable[[EncodeInput], np.ndarray]
 
 
-class FeatureSpec(NamedTuple):
-    name: str
-    meaning: str
-    fit: Callable[[Corpus], Fitted | None]
-
-
-def _fit_caps(corpus: Corpus) -> Fitted:
-    # The classes are fixed, so every one has an id, seen in train or not.
+def _fit_caps(corpus: FitInput) -> FittedFeature:
+    """How the token is capitalised."""
+    # The classes are fixed, so each has an id even if train lacks it.
     ids = {name: value_id for value_id, name in enumerate((PAD, UNK, *CAPS))}
     id_V = np.array([ids[capitalisation(token)] for token in corpus.token_V], id_dtype(len(ids)))
-    counts = sums(id_V, corpus.count_V, len(ids))
-    return Fitted(Vocab(list(ids), counts.tolist()), lambda tokens: id_V[tokens.token_M])
+    counts = count_ids(id_V, corpus.count_V, len(ids))
+    return FittedFeature(Vocab(list(ids), counts.tolist()), lambda tokens: id_V[tokens.token_M])
 
 
-def _fit_pos(corpus: Corpus) -> Fitted | None:
+def _fit_pos(corpus: FitInput) -> FittedFeature | None:
+    """The part of speech that the corpus gives."""
     if not corpus.pos_P:
         return None
     vocab, id_P = fit_values(corpus.pos_P, corpus.pos_count_P, min_count=1)
     id_P = id_P.astype(id_dtype(len(vocab.values)))
-    return Fitted(vocab, lambda tokens: id_P[tokens.pos_M])
+    return FittedFeature(vocab, lambda tokens: id_P[tokens.pos_M])
 
 
-FEATURES = (
-    FeatureSpec("caps", "how the token is capitalised", _fit_caps),
-    FeatureSpec("pos", "its part of speech, as the corpus gives it", _fit_pos),
-)
+# Each function returns None if the corpus cannot have the feature.
+FEATURES: dict[str, Callable[[FitInput], FittedFeature | None]] = {
+    "caps": _fit_caps,
+    "pos": _fit_pos,
+}
 
 
-def _fit_lexicon(lexicon: Lexicon, corpus: Corpus) -> Fitted:
-    entries = list(read_entries(lexicon.path))
-    matcher = fit(entries, lexicon.parts, {token.casefold() for token in corpus.token_V})
-    code_V = codes(matcher, corpus.token_V)
+def _fit_lexicon(names: EntityList, corpus: FitInput) -> FittedFeature:
+    """The token's place in an entry of the list that the sentence contains."""
+    entries = read_entries(names.path)
+    matcher = build_matcher(entries, names.partial, {token.casefold() for token in corpus.token_V})
+    code_V = token_codes(matcher, corpus.token_V)
     values = [PAD, UNK, *LABELS]
-    # The counts stay 0: strings by themselves do not say how often a label occurs in sentences.
-    vocab = Vocab(
-        values, [0] * len(values), entries=list(dict.fromkeys(map(" ".join, entries))), parts=[*lexicon.parts]
-    )
-    return Fitted(vocab, lambda tokens: FIRST_ID + match(matcher, code_V[tokens.token_M], tokens.length_N))
+    distinct = list(dict.fromkeys(map(" ".join, entries)))
+    # The counts stay 0: distinct tokens do not tell how often a label occurs in sentences.
+    vocab = Vocab(values, [0] * len(values), entries=distinct, parts=list(names.partial))
+    return FittedFeature(vocab, lambda tokens: FIRST_ID + match(matcher, code_V[tokens.token_M], tokens.length_N))
 
 
-def lexicon_specs(settings: Settings) -> list[FeatureSpec]:
-    """A feature for each list of --lexicon. Raises SettingsError."""
-    return [
-        FeatureSpec(
-            FEATURE + lexicon.name,
-            f"its place in an entry of {lexicon.path.name} that the sentence holds",
-            functools.partial(_fit_lexicon, lexicon),
-        )
-        for lexicon in lexicons(settings)
-    ]
-
-
-def fit_features(corpus: Corpus, settings: Settings) -> dict[str, Fitted]:
+def fit_features(corpus: FitInput, settings: Settings) -> dict[str, FittedFeature]:
     """The features that this corpus can have, by name: FEATURES in order, then those of the lexicon by type.
 
     Raises SettingsError or CorpusError for a lexicon that cannot be used.
     """
-    fitted = {spec.name: spec.fit(corpus) for spec in (*FEATURES, *lexicon_specs(settings))}
+    fitted = {name: fit(corpus) for name, fit in FEATURES.items()}
+    fitted.update({FEATURE_PREFIX + names.type: _fit_lexicon(names, corpus) for names in entity_lists(settings)})
     return {name: feature for name, feature in fitted.items() if feature is not None}

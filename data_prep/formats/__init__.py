@@ -1,4 +1,4 @@
-"""One file for each corpus format, a table of them, and what readers and writers share.
+"""One file per corpus format, the table of the formats (table.py says how to add one), and what they share.
 
-Imports data_prep's settings, problems and threads, and ner_dist.contract.
+May import data_prep's problems and threads, and ner_dist.contract.
 """

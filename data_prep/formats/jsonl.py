@@ -1,31 +1,32 @@
-"""Reader of JSON lines: {"tokens", "tags", "pos"}, or {"text", "entities": [[start, end, type], ...]}."""
+"""JSON lines: {"tokens", "tags", "pos"} or {"text", "entities": [[start, end, type], ...]}, one sentence per line."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from data_prep.formats.block import Block, OpenBlock, Rows, TextBlocks, starts_mask
-from data_prep.formats.numbering import Strings
+from data_prep.formats.block import SentenceAssembler, SentenceIds, TaggedSentences, starts_mask
+from data_prep.formats.corpus_format import Format, ReadOptions, Source, WriteOptions, report_separators
+from data_prep.formats.tag_strings import spell_tags
 from data_prep.formats.text_source import split_lines
 from data_prep.problems import Problems
+from ner_dist.contract import tag_schemes
 
 TOKEN_PATTERN = re.compile(r"\S+")
 
 
-class Sentence(NamedTuple):
-    tokens: list[str]
-    tags: list[str]
-    # None if the record has no parts of speech.
-    pos: list[str] | None
-    # What had to be mended to read it: names of warnings.
-    repairs: list[str]
+def recognise(lines: list[str], options: ReadOptions) -> bool:
+    # The line may be cut off or broken; its beginning is enough.
+    if lines[0].lstrip().startswith("{") and ('"tokens"' in lines[0] or '"text"' in lines[0]):
+        return True
+    try:
+        return isinstance(json.loads(lines[0]), dict)
+    except ValueError:
+        return False
 
 
 def _strings(record: dict[str, Any], name: str) -> list[str] | None:
@@ -38,7 +39,7 @@ def _strings(record: dict[str, Any], name: str) -> list[str] | None:
 
 
 def _token_borders(text: str, tokens: list[str] | None) -> list[tuple[int, int]]:
-    """Character range of each token in the text; without tokens, those between white space."""
+    """Character range of each token in the text; without tokens, of each run of characters that are not whitespace."""
     if tokens is None:
         return [match.span() for match in TOKEN_PATTERN.finditer(text)]
     borders, end = [], 0
@@ -52,11 +53,7 @@ def _token_borders(text: str, tokens: list[str] | None) -> list[tuple[int, int]]
 
 
 def _check_span(span: Any, text: str) -> tuple[int, int, str]:
-    if (
-        not isinstance(span, list)
-        or len(span) != 3
-        or any(not isinstance(part, kind) or isinstance(part, bool) for part, kind in zip(span, (int, int, str)))
-    ):
+    if not isinstance(span, list) or [type(part) for part in span] != [int, int, str]:
         raise ValueError(f"entity {json.dumps(span)} is not [start, end, type]")
     start, end, entity_type = span
     if not 0 <= start < end <= len(text):
@@ -67,7 +64,7 @@ def _check_span(span: Any, text: str) -> tuple[int, int, str]:
 
 
 def _span_tags(text: str, borders: list[tuple[int, int]], entities: Any, repair: bool) -> tuple[list[str], list[str]]:
-    """BIO tags of character spans, and the repairs made: misaligned spans widened, later overlapping ones dropped."""
+    """BIO tags of character spans, and the repairs: misaligned spans widened, later overlapping spans dropped."""
     if not isinstance(entities, list):
         raise ValueError('"entities" is not a list of [start, end, type]')
     tags, repairs = ["O"] * len(borders), []
@@ -88,12 +85,15 @@ def _span_tags(text: str, borders: list[tuple[int, int]], entities: Any, repair:
     return tags, repairs
 
 
-def parse_record(line: str, repair: bool) -> Sentence:
-    """One line -> one sentence. Raises ValueError saying what is wrong with it."""
+def _parse_record(line: str, repair: bool) -> tuple[list[str], list[str], list[str] | None, list[str]]:
+    """Tokens, tags, parts of speech if there are any, and the names of the warnings of what had to be repaired.
+
+    Raises ValueError that says what is wrong with the line.
+    """
     try:
         record = json.loads(line)
     except RecursionError as error:
-        raise ValueError("not JSON that can be read: nested too deeply") from error
+        raise ValueError("JSON that is nested too deeply") from error
     except ValueError as error:
         raise ValueError(f"not JSON: {error}") from error
     if not isinstance(record, dict):
@@ -114,51 +114,97 @@ def parse_record(line: str, repair: bool) -> Sentence:
             raise ValueError(f'{len(tokens)} "tokens" but {len(values)} "{name}"')
     if not tokens:
         raise ValueError("a sentence without tokens")
-    # Only JSON's \u escapes can smuggle in half a surrogate pair, which is no text.
+    # Only JSON's \u escapes can produce half a surrogate pair, which is not valid text.
     if "\\u" in line:
         try:
             "".join([*tokens, *tags, *(pos or [])]).encode()
         except UnicodeEncodeError as error:
             raise ValueError("half a surrogate pair (\\ud800 to \\udfff) is not text") from error
-    return Sentence(tokens, tags, pos, repairs)
+    return tokens, tags, pos, repairs
 
 
-def read_jsonl(blocks: TextBlocks, path: Path, problems: Problems, strings: Strings, repair: bool) -> Iterator[Block]:
-    """Blocks of sentences, one a line; blank lines do not count. Unsound lines are reported and left out."""
+def read(source: Source) -> Iterator[SentenceIds]:
     has_pos: bool | None = None
-    open_block = OpenBlock(path)
-    for first, text in blocks:
-        sentences, numbers = [], []
-        for number, line in enumerate(split_lines(text), first):
+    assembler = SentenceAssembler(source.path)
+    for first_line, text in source.blocks:
+        token_M: list[str] = []
+        tag_M: list[str] = []
+        pos_M: list[str] = []
+        lengths, numbers = [], []
+        for number, line in enumerate(split_lines(text), first_line):
             if not line.strip():
                 continue
-            where = f"{path}:{number}"
             try:
-                sentence = parse_record(line, repair)
-                if has_pos is not None and has_pos != (sentence.pos is not None):
+                tokens, tags, pos, repairs = _parse_record(line, source.options.repair)
+                if has_pos is not None and has_pos != (pos is not None):
                     raise ValueError(f'{"no" if has_pos else "has"} "pos", unlike the lines before')
             except ValueError as error:
-                problems.error(where, str(error))
+                source.error(number, str(error))
                 continue
-            has_pos = sentence.pos is not None
-            for name in sentence.repairs:
-                problems.warn(name, where, name.replace("_", " "))
-            sentences.append(sentence)
+            has_pos = pos is not None
+            for name in repairs:
+                source.problems.warn(name, f"{source.path}:{number}", name.replace("_", " "))
+            token_M += tokens
+            tag_M += tags
+            pos_M += pos or []
+            lengths.append(len(tokens))
             numbers.append(number)
-        open_block.add(_rows(sentences, numbers, strings))
-        open_block.end_sentence()
-        yield open_block.take()
+        length_N = np.array(lengths, np.int64)
+        assembler.add(
+            source.strings.token.ids(token_M),
+            source.strings.tag.ids(tag_M),
+            source.strings.pos.ids(pos_M),
+            np.repeat(np.array(numbers, np.int64), length_N),
+            starts_mask(length_N),
+        )
+        assembler.end_sentence()
+        yield assembler.take()
 
 
-def _rows(sentences: list[Sentence], numbers: list[int], strings: Strings) -> Rows:
-    def flat(lists: Iterable[list[str]]) -> list[str]:
-        return list(itertools.chain.from_iterable(lists))
+def _entities(block: TaggedSentences, entity_types: list[str]) -> list[list[list[int | str]]]:
+    """[begin, end, type] of each sentence's entities: characters of its text, tokens joined by single spaces."""
+    starts_M = starts_mask(block.length_N)
+    chars_M = np.fromiter(map(len, block.text_M), np.int64, len(block.text_M))
+    begin_M = np.cumsum(chars_M + 1) - chars_M - 1
+    begin_M -= np.repeat(begin_M[starts_M], block.length_N)
+    found = tag_schemes.entity_spans(*tag_schemes.split_ids(block.tag_M), starts_M)
+    sentence_E = np.cumsum(starts_M)[found.start_E] - 1
+    last_E = found.end_E - 1
+    columns = (sentence_E, begin_M[found.start_E], begin_M[last_E] + chars_M[last_E], found.type_E)
+    entities: list[list[list[int | str]]] = [[] for _ in block.length_N]
+    for sentence, begin, end, type_id in zip(*(column.tolist() for column in columns)):
+        entities[sentence].append([begin, end, entity_types[type_id]])
+    return entities
 
-    length_N = np.array([len(sentence.tokens) for sentence in sentences], np.int64)
-    return Rows(
-        strings.token.numbers(flat(sentence.tokens for sentence in sentences)),
-        strings.tag.numbers(flat(sentence.tags for sentence in sentences)),
-        strings.pos.numbers(flat(sentence.pos or [] for sentence in sentences)),
-        np.repeat(np.array(numbers, np.int64), length_N),
-        starts_mask(length_N),
-    )
+
+def write(block: TaggedSentences, num_before: int, options: WriteOptions, problems: Problems) -> str:
+    """Tokens, tags and parts of speech; with `as_text` text, tokens, entity spans and parts of speech."""
+    report_separators("", block, options.entity_types, problems)
+    if options.as_text:
+        entities = _entities(block, options.entity_types)
+    else:
+        tag_M = spell_tags(block, options.entity_types, options.scheme)
+    lines = []
+    for number, place in enumerate(block.sentence_slices()):
+        texts = block.text_M[place]
+        record: dict[str, object] = {"text": " ".join(texts)} if options.as_text else {}
+        record["tokens"] = texts
+        record.update({"entities": entities[number]} if options.as_text else {"tags": tag_M[place]})
+        if block.pos_M:
+            record["pos"] = block.pos_M[place]
+        lines.append(json.dumps(record, ensure_ascii=False) + "\n")
+    return "".join(lines)
+
+
+JSONL = Format(
+    name="jsonl",
+    description='{"tokens", "tags", "pos"} or {"text", "entities": [[start, end, type], ...]} per line '
+    "(entities are read as BIO)",
+    default_encoding="utf-8",
+    sign="JSON objects",
+    recognise=recognise,
+    read=read,
+    write=write,
+    endings=(".jsonl", ".json"),
+    writes_spans=True,
+)

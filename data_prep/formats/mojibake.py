@@ -1,4 +1,4 @@
-"""Tokens that look as if they had been decoded in the wrong encoding."""
+"""Tokens that look as if they had been decoded with the wrong encoding."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from data_prep.problems import Problems
 
-# Name of the warning, what gives it away, what it means. UTF-8 read as cp1252 or latin-1 shows as a capital A with
-# a tilde or circumflex, or a small one with a circumflex, and a tail of what cp1252 has at 0x80 to 0xbf.
+# Name of the warning, its pattern, its meaning. UTF-8 read as cp1252 or latin-1 shows as A with a tilde or circumflex,
+# or a with a circumflex, followed by characters that cp1252 has at 0x80 to 0xbf.
 SUSPICIONS = (
-    ("replacement_characters", re.compile("\ufffd"), "U+FFFD: it was decoded wrongly before"),
+    ("replacement_characters", re.compile("\ufffd"), "U+FFFD: it was decoded with the wrong encoding before"),
     (
         "mojibake",
         re.compile("[\u00c2\u00c3][\u0080-\u00bf\u0152-\u0192\u2013-\u203a\u20ac\u2122]|\u00e2\u20ac|\u00e2\u0080"),
-        "what UTF-8 read in another encoding looks like; see --encoding",
+        "what looks like UTF-8 read in another encoding; see --encoding",
     ),
     (
         "control_characters",
@@ -26,13 +26,12 @@ SUSPICIONS = (
 
 
 def report_odd_text(token_V: list[str], count_V: np.ndarray, where: str, problems: Problems) -> None:
-    """Warn of suspicious tokens; count_V says how often each of the distinct tokens occurs."""
-    # No suspicion spans a line end, so that one search often tells that there is none.
+    """Warn of suspicious tokens among V distinct ones that occur count_V times each."""
+    # No pattern matches a line end, so one search through all tokens usually shows that there is nothing to report.
     joined = "\n".join(token_V)
     for name, pattern, what in SUSPICIONS:
         if not pattern.search(joined):
             continue
-        for number, text in enumerate(token_V):
+        for text, count in zip(token_V, count_V.tolist()):
             if pattern.search(text):
-                count = int(count_V[number])
-                problems.warn(name, where, f"token {text!r} ({count:,} times) holds {what}", count)
+                problems.warn(name, where, f"token {text!r} ({count:,} times) contains {what}", count)

@@ -1,82 +1,49 @@
-"""Readers of the input formats: a file -> blocks of whole sentences; errors name file and line."""
+"""A corpus file of any format -> blocks of whole sentences."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep.formats import text_source
-from data_prep.formats.block import Block
-from data_prep.formats.conll import Columns, read_conll, split_columns
-from data_prep.formats.jsonl import read_jsonl
-from data_prep.formats.kaggle import is_header, read_kaggle
-from data_prep.formats.numbering import Strings
-from data_prep.formats.tag_strings import is_well_formed
+from data_prep.formats.block import SentenceIds
+from data_prep.formats.corpus_format import Format, ReadOptions, Source
+from data_prep.formats.string_ids import CorpusStrings
+from data_prep.formats.table import FORMATS
 from data_prep.problems import CorpusError, Problems
-from data_prep.settings import Settings
 from data_prep.threads import ahead
 
-DEFAULT_ENCODING = {"conll": "utf-8", "kaggle": "cp1252", "jsonl": "utf-8"}
-# Lines looked at to tell the format.
+# How many lines are looked at to recognise the format.
 NUM_SAMPLE_LINES = 200
 
 
-def _is_json_object(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
-
-
-def detect_format(lines: list[str], tag_column: int) -> str | None:
-    """The format that a file's first lines speak for, or None."""
-    filled = [line for line in lines if line.strip()]
-    if not filled:
-        return None
-    if is_header(filled[0]):
-        return "kaggle"
-    # The line itself may be cut off or broken; its opening still tells.
-    if filled[0].lstrip().startswith("{") and ('"tokens"' in filled[0] or '"text"' in filled[0]):
-        return "jsonl"
-    if _is_json_object(filled[0]):
-        return "jsonl"
-    rows = [split_columns(line) for line in filled]
-    tags = [row[tag_column] for row in rows if len(row) >= 2 and -len(row) <= tag_column < len(row)]
-    return "conll" if 2 * sum(map(is_well_formed, tags)) > len(filled) else None
-
-
-def format_and_encoding(path: Path, settings: Settings) -> tuple[str, str]:
-    """The settings' format and encoding, or what the file's content says. Raises CorpusError if it says nothing."""
-    first = text_source.head(path)
-    name = settings.format
-    if name == "auto":
-        encoding = text_source.choose_encoding(first, settings.encoding, "latin-1")
-        lines = first.decode(encoding, "ignore").replace("\r\n", "\n").split("\n")[:NUM_SAMPLE_LINES]
-        found = detect_format(lines, settings.tag_column)
-        if found is None:
-            raise CorpusError(
-                f"{path}: the format cannot be told from the content: no header with 'Sentence #', no JSON objects, "
-                f"no lines with a tag in column {settings.tag_column}; pass --format (and --tag-column for conll)"
-            )
-        name = found
-    return name, text_source.choose_encoding(first, settings.encoding, DEFAULT_ENCODING[name])
+def format_and_encoding(path: Path, options: ReadOptions) -> tuple[Format, str]:
+    """As chosen, or inferred from the file's content. Raises CorpusError if the format is not recognised."""
+    first_bytes = text_source.head(path)
+    text = first_bytes.decode(text_source.choose_encoding(first_bytes, options.encoding, "latin-1"), "ignore")
+    lines = [line for line in text_source.split_lines(text)[:NUM_SAMPLE_LINES] if line.strip()]
+    recognised = (row for row in FORMATS.values() if lines and row.recognise(lines, options))
+    chosen = FORMATS.get(options.format) or next(recognised, None)
+    if chosen is None:
+        signs = ", ".join(f"{row.sign} ({row.name})" for row in FORMATS.values())
+        raise CorpusError(
+            f"{path}: the format cannot be recognised from the content; found none of: {signs}; "
+            f"pass --format, and --tag-column for conll (now {options.tag_column})"
+        )
+    return chosen, text_source.choose_encoding(first_bytes, options.encoding, chosen.default_encoding)
 
 
 def read_corpus(
-    path: Path, settings: Settings, problems: Problems, strings: Strings, progress: text_source.Progress | None = None
-) -> Iterator[Block]:
-    """Blocks of the sentences of one file, in order, numbered by `strings`.
+    path: Path,
+    options: ReadOptions,
+    problems: Problems,
+    strings: CorpusStrings,
+    progress: text_source.Progress | None = None,
+) -> Iterator[SentenceIds]:
+    """Blocks of the sentences of one file, in order, with ids from `strings`; invalid lines go to `problems`.
 
-    What is wrong with single lines goes to `problems`.
-
-    Raises CorpusError for what makes the whole file unreadable.
+    Raises CorpusError if the whole file is unreadable.
     """
-    name, encoding = format_and_encoding(path, settings)
+    chosen, encoding = format_and_encoding(path, options)
     blocks = ahead(text_source.text_blocks(path, encoding, progress))
-    if name == "conll":
-        wanted = Columns(settings.token_column, settings.pos_column, settings.tag_column)
-        return read_conll(blocks, path, problems, strings, wanted)
-    if name == "kaggle":
-        return read_kaggle(blocks, path, problems, strings)
-    return read_jsonl(blocks, path, problems, strings, settings.on_broken == "repair")
+    return chosen.read(Source(path, blocks, options, strings, problems))

@@ -1,4 +1,4 @@
-"""Looks into finished shard sets: describes them, finds and shows sentences.
+"""Describes finished shard sets, and finds and shows their sentences.
 
-Imports ner_dist.contract.
+Imports encoders, formats, ner_dist.contract and ner_dist.cli.
 """

@@ -1,26 +1,20 @@
-"""A shard set's index -> lines of text: splits, entities, vocabularies, warnings."""
+"""A finished shard set -> lines of text: splits, entities, vocabularies, warnings, and how far a lexicon agrees."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from data_prep.encoders.lexicon_files import FEATURE_PREFIX
+from data_prep.formats.block import starts_mask
+from data_prep.inspecting.read_sentences import flat, row_groups
+from ner_dist.cli.text_table import percent, text_table
+from ner_dist.contract.lexicon_matching import FIRST_ID
 from ner_dist.contract.shard_format import Index
+from ner_dist.contract.tag_schemes import split_ids, strict_spans
 from ner_dist.contract.word_lookup import STEPS
-
-
-def table(header: list[str], rows: list[list[str]]) -> list[str]:
-    """Lines of a plain table: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(header, *rows)]
-    return [
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))
-        )
-        for row in [header, *rows]
-    ]
-
-
-def percent(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
 def coverage_lines(stats: dict[str, dict[str, Any]]) -> list[str]:
@@ -37,13 +31,50 @@ def coverage_lines(stats: dict[str, dict[str, Any]]) -> list[str]:
     misses = next(iter(stats.values()))["without_vector"]
     shown = ", ".join(f"{form} ({count:,})" for form, count in misses.items()) or "none"
     return [
-        *table(["with a vector", "distinct words", "tokens", "as it is", "lower case", "digits as 0"], rows),
+        *text_table(["with a vector", "distinct words", "tokens", "as it is", "lower case", "digits as 0"], rows),
         f"most frequent words of train without one: {shown}",
     ]
 
 
-def summary_lines(index: Index) -> list[str]:
-    """What a set holds: a table of the splits, a table of entities, vocabulary sizes, counted warnings."""
+def _type_ids(index: Index) -> dict[str, int]:
+    """The entity type of each lexicon feature that is named like one, ignoring case."""
+    type_ids = {name.casefold(): type_id for type_id, name in enumerate(index.entity_types)}
+    names = [feature.name for feature in index.features if feature.name.startswith(FEATURE_PREFIX)]
+    typed = {name: type_ids.get(name.removeprefix(FEATURE_PREFIX).casefold()) for name in names}
+    return {name: type_id for name, type_id in typed.items() if type_id is not None}
+
+
+def agreement_lines(directory: Path, index: Index) -> list[str]:
+    """A table of the lists that are named like an entity type; no lines if there are none.
+
+    Only whole matches count, with the beginning and the end of an entry; right are those that are entities of the type.
+    """
+    type_ids = _type_ids(index)
+    if not type_ids:
+        return []
+    # For each list: entities of its type, matches, and matches that are such entities.
+    counts = {name: np.zeros(3, np.int64) for name in type_ids}
+    for rows in row_groups(directory, index, "train", ("length", "tag", *type_ids)):
+        starts_M = starts_mask(rows["length"].to_numpy())
+        prefix_M, type_M = split_ids(flat(rows, "tag").to_numpy())
+        for name, type_id in type_ids.items():
+            label_M = flat(rows, name).to_numpy().astype(np.int64) - FIRST_ID
+            entities = strict_spans(np.where(type_M == type_id, prefix_M, 0), type_M, starts_M)
+            matches = strict_spans(label_M, np.zeros_like(label_M), starts_M)
+            # A number for each span.
+            span_E, match_E = (spans.start_E * len(type_M) + spans.end_E for spans in (entities, matches))
+            counts[name] += len(span_E), len(match_E), len(np.intersect1d(span_E, match_E))
+    table = []
+    for name, (entities, matches, both) in counts.items():
+        shares = f"{entities:,}", percent(both, entities), f"{matches:,}", percent(both, matches)
+        table.append([name.removeprefix(FEATURE_PREFIX), *shares])
+    header = ["lexicon in train", "entities", "matched", "whole matches", "right"]
+    # The empty line separates the table from the lines above it.
+    return ["", *text_table(header, table)]
+
+
+def summary_lines(directory: Path, index: Index) -> list[str]:
+    """What a set contains: tables of splits, entities and lexicon, vocabulary sizes, counted warnings."""
     splits = list(index.splits)
     rows = [
         [
@@ -63,7 +94,7 @@ def summary_lines(index: Index) -> list[str]:
         [name, *(f"{index.stats[split]['entities'][name]:,}" for split in splits)] for name in index.entity_types
     ]
     sizes = ", ".join(f"{name} {vocab.num_values:,}" for name, vocab in index.vocab.items())
-    lines = [*table(header, rows), "", *table(["entities", *splits], entity_rows), ""]
+    lines = [*text_table(header, rows), "", *text_table(["entities", *splits], entity_rows), ""]
     if index.vectors is not None:
         lines += [*coverage_lines(index.stats), ""]
     lines.append(f"vocabularies: {sizes}")
@@ -72,4 +103,4 @@ def summary_lines(index: Index) -> list[str]:
         lines.append(f"vectors: {index.vectors.num_units} units; {alone:,} words are not in train, but have a vector")
     lines.append(f"tags: {index.settings.get('scheme_found')}, stored as BILOU")
     lines += [f"{name.replace('_', ' ')}: {count:,}" for name, count in index.warnings.items()]
-    return lines
+    return [*lines, *agreement_lines(directory, index)]

@@ -1,4 +1,4 @@
-"""The passes over a corpus: read, resolve tags, encode, deal to shards; and build, check and convert made of them.
+"""The passes over a corpus, and the commands made of them: build (start there), check and convert.
 
-Imports formats, encoders and ner_dist.contract.
+May import formats, encoders, inspecting and ner_dist.contract.
 """

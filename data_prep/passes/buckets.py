@@ -1,4 +1,4 @@
-"""Length histogram -> bucket edges with the least padding (pure)."""
+"""Histogram of sentence lengths -> bucket edges with the least padding."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 def optimal_edges(histogram_L: np.ndarray, num_buckets: int) -> list[int]:
     """Upper edges of at most `num_buckets` buckets that minimise padding to the edges, exactly.
 
-    histogram_L[n] sentences have n tokens; padding counts slots, the sum of edge - length over sentences.
-    Dynamic programme over the lengths that occur: the best b buckets that end at length j extend the best
-    b - 1 buckets that end at a shorter length i. Time O(buckets * lengths^2).
+    histogram_L[n] sentences have n tokens; padding is the sum of edge - length over all sentences. Dynamic programming
+    over the D lengths that occur: the best b buckets that end at a length extend the best b - 1 buckets that end at a
+    shorter one. Time O(buckets * D^2).
     """
     if num_buckets < 1:
         raise ValueError(f"{num_buckets} buckets, expected at least 1")
@@ -46,7 +46,7 @@ def bucket_ids(length_N: np.ndarray, edges: list[int]) -> np.ndarray:
 
 
 def padding_share(histogram_L: np.ndarray, edges: list[int]) -> float:
-    """Share of the slots that is padding if every sentence is padded to its bucket's edge, 0 to 1."""
+    """Fraction of slots, 0 to 1, that is padding if every sentence is padded to its bucket's edge."""
     length_D = np.flatnonzero(histogram_L)
     slots = int((histogram_L[length_D] * np.array(edges)[bucket_ids(length_D, edges)]).sum())
     return 1 - int((histogram_L[length_D] * length_D).sum()) / slots if slots else 0.0

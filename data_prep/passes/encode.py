@@ -1,4 +1,4 @@
-"""Sentences as numbers of distinct strings -> the columns of a shard."""
+"""Sentences as ids of distinct strings -> the columns of a shard."""
 
 from __future__ import annotations
 
@@ -10,86 +10,78 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from data_prep.encoders.features import Corpus, Fitted, Tokens, fit_features
-from data_prep.encoders.vocab import Chars, Vocab, Words, fit_chars, fit_words, gather_chars
-from data_prep.passes.read_pass import Intake
-from data_prep.passes.shard_pass import ShardReader
-from data_prep.passes.tag_pass import Resolved
+from data_prep.encoders.features import EncodeInput, FitInput, FittedFeature, fit_features
+from data_prep.encoders.vocab import CharEncoding, WordEncoding, fit_chars, fit_words, gather_chars
+from data_prep.passes.read_pass import IdCorpus
+from data_prep.passes.shard_pass import ShardSentences
+from data_prep.passes.tag_pass import TaggedCorpus
 from data_prep.settings import Settings
 from ner_dist.contract.shard_format import Feature, VocabFile, file_sha256, shard_schema
 
 
-class Encoding(NamedTuple):
-    """All that turns sentences into ids."""
+class ShardEncoder(NamedTuple):
+    """Everything that turns sentences into the columns of a shard."""
 
-    words: Words
-    chars: Chars
-    features: dict[str, Fitted]
+    words: WordEncoding
+    chars: CharEncoding
+    features: dict[str, FittedFeature]
     text_V: pa.StringArray
     schema: pa.Schema
 
-    def vocabs(self) -> dict[str, Vocab]:
-        return {
-            "word": self.words.vocab,
-            "char": self.chars.vocab,
-            **{name: feature.vocab for name, feature in self.features.items()},
+    def encode(self, sentences: ShardSentences) -> pa.Table:
+        """A table with one row per sentence, in the given order."""
+        length_N = sentences.length_N.astype(np.int64)
+        char_C, token_chars_M = gather_chars(self.chars, sentences.token_M)
+        # Characters of each sentence: sums over its tokens. Sentences are never empty.
+        chars_N = np.add.reduceat(token_chars_M, np.cumsum(length_N) - length_N)
+        tokens = EncodeInput(sentences.token_M, sentences.pos_M, length_N)
+        by_token = {
+            "word": self.words.id_V[sentences.token_M],
+            "token_chars": token_chars_M,
+            "tag": sentences.tag_M,
+            **{name: feature.encode(tokens) for name, feature in self.features.items()},
+            "text": self.text_V.take(pa.array(sentences.token_M)),
         }
+        columns = {name: _lists(values, length_N, self.schema.field(name).type) for name, values in by_token.items()}
+        columns["char"] = _lists(char_C, chars_N, self.schema.field("char").type)
+        columns["length"] = pa.array(sentences.length_N, pa.int32())
+        columns["sentence_id"] = pa.array(sentences.sentence_id_N.astype(np.int64))
+        return pa.Table.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
 
-    def shard_features(self) -> list[Feature]:
-        return [Feature(name, len(feature.vocab.values)) for name, feature in self.features.items()]
+
+def shard_features(features: dict[str, FittedFeature]) -> list[Feature]:
+    return [Feature(name, len(feature.vocab.values)) for name, feature in features.items()]
 
 
-def fit_encoding(
-    intake: Intake, resolved: Resolved, settings: Settings, vector_rows: Mapping[str, int] | None = None
-) -> Encoding:
-    """Vocabularies and features of the training split (split 0), and the words that have a pretrained vector."""
-    count_V = resolved.token_SV[0]
-    features = fit_features(Corpus(intake.token_V, count_V, intake.pos, resolved.pos_SP[0]), settings)
-    num_tags = 1 + 4 * len(resolved.entity_types)
-    schema = shard_schema(num_tags, [Feature(name, len(fitted.vocab.values)) for name, fitted in features.items()])
-    return Encoding(
-        fit_words(intake.token_V, count_V, settings, vector_rows),
-        fit_chars(intake.token_V, count_V, settings),
+def fit_encoder(
+    corpus: IdCorpus, tagged: TaggedCorpus, settings: Settings, vector_rows: Mapping[str, int] | None = None
+) -> ShardEncoder:
+    """Fit vocabularies and features to the training split (split 0); look up the words' pretrained vectors."""
+    count_V = tagged.token_SV[0]
+    features = fit_features(FitInput(corpus.token_V, count_V, corpus.pos_P, tagged.pos_SP[0]), settings)
+    return ShardEncoder(
+        fit_words(corpus.token_V, count_V, settings, vector_rows),
+        fit_chars(corpus.token_V, count_V, settings),
         features,
-        pa.array(intake.token_V, pa.string()),
-        schema,
+        pa.array(corpus.token_V, pa.string()),
+        shard_schema(tagged.tag_SK.shape[1], shard_features(features)),
     )
 
 
 def _lists(values: np.ndarray | pa.Array, length_N: np.ndarray, dtype: pa.DataType) -> pa.ListArray:
-    """Flat values -> a list column with `length_N` values a row."""
+    """Flat values -> a list column with length_N[n] values in row n."""
     offsets = np.concatenate([[0], np.cumsum(length_N)]).astype(np.int32)
     if isinstance(values, np.ndarray):
         values = pa.array(values, dtype.value_type)
     return pa.ListArray.from_arrays(pa.array(offsets), values, type=dtype)
 
 
-def encode(sentences: ShardReader, encoding: Encoding) -> pa.Table:
-    """A table of one row a sentence, in the given order."""
-    length_N = sentences.length_N.astype(np.int64)
-    char_C, token_chars_M = gather_chars(encoding.chars, sentences.token_M)
-    # Characters of each sentence: sums of its tokens' characters. Sentences are never empty.
-    chars_N = np.add.reduceat(token_chars_M, np.cumsum(length_N) - length_N)
-    tokens = Tokens(sentences.token_M, sentences.pos_M, length_N)
-    schema = encoding.schema
-    by_token = {
-        "word": encoding.words.id_V[sentences.token_M],
-        "token_chars": token_chars_M,
-        "tag": sentences.tag_M,
-        **{name: feature.encode(tokens) for name, feature in encoding.features.items()},
-        "text": encoding.text_V.take(pa.array(sentences.token_M)),
-    }
-    columns = {name: _lists(values, length_N, schema.field(name).type) for name, values in by_token.items()}
-    columns["char"] = _lists(char_C, chars_N, schema.field("char").type)
-    columns["length"] = pa.array(sentences.length_N, pa.int32())
-    columns["sentence_id"] = pa.array(sentences.sentence_id_N.astype(np.int64))
-    return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
-
-
-def write_vocabs(directory: Path, vocabs: dict[str, Vocab]) -> dict[str, VocabFile]:
-    """Write vocab/<name>.json for each vocabulary; returns what the index says of them."""
+def write_vocabs(directory: Path, encoder: ShardEncoder) -> dict[str, VocabFile]:
+    """Write vocab/<name>.json for each vocabulary; returns their entries for the index."""
     (directory / "vocab").mkdir()
     entries = {}
+    vocabs = {"word": encoder.words.vocab, "char": encoder.chars.vocab}
+    vocabs.update((name, feature.vocab) for name, feature in encoder.features.items())
     for name, vocab in vocabs.items():
         path = directory / "vocab" / f"{name}.json"
         path.write_text(json.dumps(vocab.record(), ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,11 +1,13 @@
-"""Third pass: resolved sentences -> the order of the shards, on disk; memory does not grow.
+"""Third pass: tagged sentences -> the order of the shards, on disk; memory does not grow with the corpus.
 
 A cell holds the sentences of one bucket in one shard of one split. Cells lie in two files in the order of splits,
-shards and buckets, so a shard is read from end to end. Axes: S splits, H shards of a split, B buckets, C cells.
+shards and buckets, so a shard is one contiguous range. Axes: S splits, H shards per split, B buckets, C cells,
+G groups (a bucket of a split).
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,25 +18,27 @@ import numpy as np
 from data_prep.formats.block import ragged_positions
 from data_prep.passes.buckets import bucket_ids
 from data_prep.passes.chunk_file import read_chunks
-from data_prep.passes.tag_pass import NUM_ARRAYS, Resolved
+from data_prep.passes.tag_pass import TaggedCorpus
 from ner_dist.contract.shard_format import id_dtype
 
 SENTENCE = np.dtype([("sentence_id", np.int64), ("length", np.int32)])
 
 
-class Dealt(NamedTuple):
-    """The files of all cells, one record a sentence and one a token, and the cells' sizes."""
+class ShardCells(NamedTuple):
+    """The files of all cells, with one record per sentence and one per token, and the cells' sizes."""
 
+    splits: list[str]
+    edges: list[int]
     sentence_path: Path
     token_path: Path
-    # Fields: token, number of a distinct string; tag, BILOU id; pos, number of a part of speech.
+    # Fields: token, id of a distinct string; tag, BILOU id; pos, id of a part of speech.
     token_dtype: np.dtype
     rows_SHB: np.ndarray
     tokens_SHB: np.ndarray
 
 
-class ShardReader(NamedTuple):
-    """N sentences of M tokens: numbers of distinct tokens, BILOU ids, numbers of POS; position in the split."""
+class ShardSentences(NamedTuple):
+    """N sentences of M tokens: ids of distinct tokens, BILOU ids, ids of parts of speech; position in the split."""
 
     token_M: np.ndarray
     tag_M: np.ndarray
@@ -44,93 +48,91 @@ class ShardReader(NamedTuple):
     sentence_id_N: np.ndarray
 
 
-class _Dealer:
-    """Which cell the sentences belong to: the k-th of a bucket to the k-th next shard."""
+def _chunks_with_cells(
+    tagged: TaggedCorpus, rows_SB: np.ndarray, edges: list[int], num_shards: int
+) -> Iterator[list[np.ndarray]]:
+    """The chunks of the second pass, and the cells of their sentences, int64 (N,).
 
-    def __init__(self, rows_SB: np.ndarray, edges: list[int], num_shards: int):
-        self.edges, self.num_shards, self.num_buckets = edges, num_shards, len(edges)
-        # The shard that gets a bucket's next sentence: dealing goes on across buckets, so totals differ by at most one.
-        self.next_G = (np.cumsum(rows_SB, 1) - rows_SB).ravel() % num_shards
-
-    def cells(self, length_N: np.ndarray, split_N: np.ndarray) -> np.ndarray:
-        """Cells of the next sentences of the corpus: int64 (N,)."""
-        bucket_N = bucket_ids(length_N, self.edges)
-        # Group: a bucket of a split.
-        group_N = split_N * self.num_buckets + bucket_N
-        shard_N = (self.next_G[group_N] + _ranks(group_N)) % self.num_shards
-        self.next_G = (self.next_G + np.bincount(group_N, minlength=len(self.next_G))) % self.num_shards
-        return (split_N * self.num_shards + shard_N) * self.num_buckets + bucket_N
+    The sentences of a bucket go to the shards in turn. Turns continue across the buckets of a split, so that the
+    shards' totals differ by at most one.
+    """
+    # The shard of a group's next sentence.
+    next_G = (np.cumsum(rows_SB, 1) - rows_SB).ravel() % num_shards
+    for *columns, length_N, split_N in read_chunks(tagged.path):
+        bucket_N = bucket_ids(length_N, edges)
+        group_N = split_N * len(edges) + bucket_N
+        shard_N = (next_G[group_N] + _num_before(group_N)) % num_shards
+        next_G = (next_G + np.bincount(group_N, minlength=len(next_G))) % num_shards
+        yield [*columns, length_N, split_N, (split_N * num_shards + shard_N) * len(edges) + bucket_N]
 
 
-def _ranks(group_N: np.ndarray) -> np.ndarray:
-    """How many earlier ones are of the same group, for each."""
+def _num_before(group_N: np.ndarray) -> np.ndarray:
+    """For each element, the number of earlier ones of the same group."""
     order = np.argsort(group_N, kind="stable")
     count_G = np.bincount(group_N)
-    rank_N = np.empty(len(group_N), np.int64)
-    rank_N[order] = np.arange(len(group_N)) - np.repeat(np.cumsum(count_G) - count_G, count_G)
-    return rank_N
+    before_N = np.empty(len(group_N), np.int64)
+    before_N[order] = np.arange(len(group_N)) - np.repeat(np.cumsum(count_G) - count_G, count_G)
+    return before_N
 
 
-def deal(resolved: Resolved, directory: Path, edges: list[int], num_shards: int) -> Dealt:
-    """Sort the resolved sentences into their cells, in corpus order within each."""
-    num_splits = len(resolved.splits)
-    bucket_L = bucket_ids(np.arange(resolved.length_SL.shape[1]), edges)
-    rows_SB = np.stack([np.bincount(bucket_L, rows_L, len(edges)) for rows_L in resolved.length_SL]).astype(np.int64)
+def deal_to_shards(tagged: TaggedCorpus, directory: Path, edges: list[int], num_shards: int) -> ShardCells:
+    """Sort the sentences into their cells, in corpus order within each cell."""
+    bucket_L = bucket_ids(np.arange(tagged.length_SL.shape[1]), edges)
+    rows_SB = np.stack([np.bincount(bucket_L, rows_L, len(edges)) for rows_L in tagged.length_SL]).astype(np.int64)
 
-    # Twice over the corpus: once for the sizes of the cells, once to put each sentence in its place.
-    dealer = _Dealer(rows_SB, edges, num_shards)
-    rows_C, tokens_C = np.zeros((2, num_splits * num_shards * len(edges)), np.int64)
-    for _, _, _, length_N, split_N in read_chunks(resolved.path, NUM_ARRAYS):
-        cell_N = dealer.cells(length_N, split_N)
+    # Two passes over the corpus: one for the sizes of the cells, one to write each sentence to its place.
+    shape = (len(tagged.splits), num_shards, len(edges))
+    rows_C, tokens_C = np.zeros((2, math.prod(shape)), np.int64)
+    for *_, length_N, _, cell_N in _chunks_with_cells(tagged, rows_SB, edges, num_shards):
         rows_C += np.bincount(cell_N, minlength=len(rows_C))
         tokens_C += np.bincount(cell_N, length_N, len(rows_C)).astype(np.int64)
 
-    shape = (num_splits, num_shards, len(edges))
-    tag_dtype, pos_dtype = id_dtype(resolved.tag_SK.shape[1]), id_dtype(resolved.pos_SP.shape[1])
+    tag_dtype, pos_dtype = id_dtype(tagged.tag_SK.shape[1]), id_dtype(tagged.pos_SP.shape[1])
     token_dtype = np.dtype([("token", np.int32), ("tag", tag_dtype), ("pos", pos_dtype)])
-    dealt = Dealt(
-        directory / "sentences", directory / "tokens", token_dtype, rows_C.reshape(shape), tokens_C.reshape(shape)
+    cells = ShardCells(
+        splits=tagged.splits,
+        edges=edges,
+        sentence_path=directory / "sentences",
+        token_path=directory / "tokens",
+        token_dtype=token_dtype,
+        rows_SHB=rows_C.reshape(shape),
+        tokens_SHB=tokens_C.reshape(shape),
     )
-    _place(resolved, dealt, _Dealer(rows_SB, edges, num_shards))
-    return dealt
+    _write_cells(_chunks_with_cells(tagged, rows_SB, edges, num_shards), cells)
+    return cells
 
 
 def _write_runs(file: BinaryIO, records_M: np.ndarray, place_C: np.ndarray, size_C: np.ndarray) -> None:
     """Write the first size_C[0] records at place_C[0], the next size_C[1] at place_C[1], and so on."""
-    data, number, begin = memoryview(records_M.tobytes()), file.fileno(), 0
+    data, descriptor, begin = memoryview(records_M.tobytes()), file.fileno(), 0
     filled = np.flatnonzero(size_C)
     places, sizes = ((values_C[filled] * records_M.itemsize).tolist() for values_C in (place_C, size_C))
     for place, size in zip(places, sizes):
-        _write_at(number, data[begin : begin + size], place)
-        begin += size
+        end = begin + size
+        # A single call may write only a part, for example just before the disk is full.
+        while begin < end:
+            written = os.pwrite(descriptor, data[begin:end], place)
+            begin, place = begin + written, place + written
 
 
-def _write_at(number: int, data: memoryview, place: int) -> None:
-    # A write may be short, such as the last one before a disk is full.
-    while data:
-        written = os.pwrite(number, data, place)
-        data, place = data[written:], place + written
-
-
-def _place(resolved: Resolved, dealt: Dealt, dealer: _Dealer) -> None:
+def _write_cells(chunks: Iterator[list[np.ndarray]], cells: ShardCells) -> None:
     # The next free record of each cell, counted from the beginning of the file.
-    row_C, token_C = (np.cumsum(sizes) - sizes.ravel() for sizes in (dealt.rows_SHB, dealt.tokens_SHB))
-    next_id_S = np.zeros(len(resolved.splits), np.int64)
-    with open(dealt.sentence_path, "wb") as sentence_file, open(dealt.token_path, "wb") as token_file:
-        for token_M, tag_M, pos_M, length_N, split_N in read_chunks(resolved.path, NUM_ARRAYS):
+    row_C, token_C = (np.cumsum(sizes) - sizes.ravel() for sizes in (cells.rows_SHB, cells.tokens_SHB))
+    next_id_S = np.zeros(len(cells.splits), np.int64)
+    with open(cells.sentence_path, "wb") as sentence_file, open(cells.token_path, "wb") as token_file:
+        for token_M, tag_M, pos_M, length_N, split_N, cell_N in chunks:
             sentences_N = np.empty(len(length_N), SENTENCE)
-            sentences_N["sentence_id"] = next_id_S[split_N] + _ranks(split_N)
+            sentences_N["sentence_id"] = next_id_S[split_N] + _num_before(split_N)
             sentences_N["length"] = length_N
             next_id_S += np.bincount(split_N, minlength=len(next_id_S))
-            tokens_M = np.zeros(len(token_M), dealt.token_dtype)
+            tokens_M = np.zeros(len(token_M), cells.token_dtype)
             tokens_M["token"], tokens_M["tag"] = token_M, tag_M
             if len(pos_M):
                 tokens_M["pos"] = pos_M
 
-            cell_N = dealer.cells(length_N, split_N)
             order_N = np.argsort(cell_N, kind="stable")
             begin_N = np.cumsum(length_N, dtype=np.int64) - length_N
-            # Records in the order of cells, token positions of one sentence after another.
+            # Records in the order of cells; the tokens of a sentence stay together.
             sentences_N = sentences_N[order_N]
             tokens_M = tokens_M[ragged_positions(begin_N[order_N], length_N[order_N])]
             rows_C = np.bincount(cell_N, minlength=len(row_C))
@@ -141,23 +143,24 @@ def _place(resolved: Resolved, dealt: Dealt, dealer: _Dealer) -> None:
             token_C += tokens_C
 
 
-def read_shard(dealt: Dealt, split_id: int, shard: int, max_tokens: int) -> Iterator[ShardReader]:
-    """The sentences of a shard, by bucket and in corpus order, in pieces of at most `max_tokens` tokens (or one)."""
-    first_cell = int(np.ravel_multi_index((split_id, shard, 0), dealt.rows_SHB.shape))
-    row, token = (int(sizes.ravel()[:first_cell].sum()) for sizes in (dealt.rows_SHB, dealt.tokens_SHB))
-    end = row + int(dealt.rows_SHB[split_id, shard].sum())
+def read_shard(cells: ShardCells, split_id: int, shard: int, max_tokens: int) -> Iterator[ShardSentences]:
+    """The sentences of a shard, by bucket and in corpus order, in pieces of at most `max_tokens` tokens.
+
+    A longer sentence is a piece of its own.
+    """
+    first_cell = int(np.ravel_multi_index((split_id, shard, 0), cells.rows_SHB.shape))
+    row, token = (int(sizes.ravel()[:first_cell].sum()) for sizes in (cells.rows_SHB, cells.tokens_SHB))
+    end = row + int(cells.rows_SHB[split_id, shard].sum())
     while row < end:
-        # No piece has more sentences than it may have tokens.
-        sentences_N = _read(dealt.sentence_path, SENTENCE, row, min(end - row, max_tokens))
+        # Sentences have at least one token, so a piece has at most max_tokens sentences.
+        num_rows = min(end - row, max_tokens)
+        sentences_N = np.fromfile(cells.sentence_path, SENTENCE, num_rows, offset=row * SENTENCE.itemsize)
         ends_N = np.cumsum(sentences_N["length"], dtype=np.int64)
         num_rows = max(1, int(np.searchsorted(ends_N, max_tokens, side="right")))
-        tokens_M = _read(dealt.token_path, dealt.token_dtype, token, int(ends_N[num_rows - 1]))
-        # Copies, as fields of packed records are not aligned.
+        num_tokens, dtype = int(ends_N[num_rows - 1]), cells.token_dtype
+        tokens_M = np.fromfile(cells.token_path, dtype, num_tokens, offset=token * dtype.itemsize)
+        # Copies, because fields of packed records are not aligned.
         by_token = (tokens_M[name].copy() for name in ("token", "tag", "pos"))
         by_sentence = (sentences_N[name][:num_rows].copy() for name in ("length", "sentence_id"))
-        yield ShardReader(*by_token, *by_sentence)
+        yield ShardSentences(*by_token, *by_sentence)
         row, token = row + num_rows, token + len(tokens_M)
-
-
-def _read(path: Path, dtype: np.dtype, first: int, count: int) -> np.ndarray:
-    return np.fromfile(path, dtype, count, offset=first * dtype.itemsize)

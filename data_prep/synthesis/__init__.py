@@ -1,4 +1,4 @@
-"""A synthetic tagged corpus from a grammar: the default corpus of this project.
+"""Generates a synthetic tagged corpus of any size.
 
-Imports nothing else of data_prep.
+Imports data_prep's settings and ner_dist.atomic_file.
 """

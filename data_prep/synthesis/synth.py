@@ -1,26 +1,26 @@
 """A synthetic tagged corpus of any size from a seeded grammar, streamed to CoNLL files.
 
-Half of the names are new, so most names of dev and test never occurred in train: their endings tell the type, and
-contexts tell it of names that can be anything ("Washington"). A tagger must learn both.
+Half of the names are new, so most names of dev and test do not occur in train: their endings reveal the type. The
+type of ambiguous names ("Washington") is revealed by the context. A tagger must learn both.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
-from data_prep.synthesis import grammar
+from data_prep.settings import SettingsError
+from data_prep.synthesis.grammar import CLASSES, RULES
 from data_prep.synthesis.names import Namer, Token
+from ner_dist.atomic_file import whole_file
 
-# Of ten sentences eight go to train, one to dev, one to test.
+# Of every ten sentences.
 SPLIT_OF = ("train",) * 8 + ("dev", "test")
 MAX_TOKENS = 80
 TYPO_SHARE = 0.012
 COINED_NOUN_SHARE = 0.04
-# Sentences that run on and on, clause after clause.
+# Long sentences of one clause after another.
 RAMBLING_SHARE = 0.03
 
 CHUNK_OF_POS = {
@@ -30,49 +30,8 @@ CHUNK_OF_POS = {
 }
 
 
-class SynthError(ValueError):
-    """A corpus that cannot be made as asked."""
-
-
-class WordClass(NamedTuple):
-    pos: str
-    words: list[str]
-
-
-def _definitions(text: str) -> dict[str, str]:
-    """`NAME = text` over one or more lines -> texts by name; # opens a comment line."""
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    definitions: dict[str, list[str]] = {}
-    for line in lines:
-        if not line.startswith(" "):
-            name, _, line = line.partition(" = ")
-            definitions[name] = []
-        definitions[name].append(line.strip())
-    return {name: " ".join(parts) for name, parts in definitions.items()}
-
-
-def _rules(text: str) -> dict[str, list[list[str]]]:
-    """Alternatives of each rule, each a list of parts, repeated by its weight."""
-    rules: dict[str, list[list[str]]] = {}
-    for name, definition in _definitions(text).items():
-        rules[name] = []
-        for alternative in definition.split(" | "):
-            weight, star, rest = alternative.partition("* ")
-            rules[name] += [(rest if star else alternative).split()] * (int(weight) if star else 1)
-    return rules
-
-
-def _classes(text: str) -> dict[str, WordClass]:
-    heads = {tuple(head.split()): words.split() for head, words in _definitions(text).items()}
-    return {head[0]: WordClass(head[-1], words) for head, words in heads.items()}
-
-
-RULES = _rules(grammar.RULES)
-CLASSES = _classes(grammar.CLASSES)
-
-
-class Speaker:
-    """Speaks the grammar, with one source of chance for words and names."""
+class SentenceGenerator:
+    """Generates sentences of the grammar, with one source of randomness for words and names."""
 
     def __init__(self, seed: int):
         self.namer = Namer(seed)
@@ -93,12 +52,12 @@ class Speaker:
         return f"{whole}.{int(self.chance() * 10)}" if self.chance() < 0.1 else whole
 
     def word(self, name: str) -> Token:
-        """A word of a class, a number, or a plain word. NN may coin a noun: unknown words are not always names."""
+        """A word of a class, a number or a plain word. NN may invent a noun: an unknown word is not always a name."""
         if name in CLASSES:
             if name == "NN" and self.chance() < COINED_NOUN_SHARE:
                 return Token(self.namer.syllable() + self.namer.pick(["ness", "ing", "ment", "ity", "er"]), "NN", "O")
             pos, words = CLASSES[name]
-            # A few words of a class are far more frequent than the rest.
+            # The first words of a class are far more frequent than the rest.
             return Token(words[int(self.chance() ** 2 * len(words))], pos, "O")
         if name.startswith(("UPPER_", "CAP_")):
             style, _, name = name.partition("_")
@@ -114,8 +73,7 @@ class Speaker:
 
     def expand(self, symbol: str, out: list[Token]) -> None:
         if symbol in RULES:
-            alternatives = RULES[symbol]
-            for part in alternatives[int(self.chance() * len(alternatives))]:
+            for part in self.namer.pick(RULES[symbol]):
                 self.expand(part, out)
         elif symbol in self.names:
             out.extend(self.names[symbol]())
@@ -123,13 +81,13 @@ class Speaker:
             out.append(self.word(symbol))
 
     def typo(self, text: str) -> str:
-        """Two neighbours swapped, or a letter dropped or doubled; the first letter stays."""
+        """The word with two letters swapped, or one dropped or doubled; the first letter stays."""
         i = 1 + int(self.chance() * (len(text) - 2))
         kind = int(self.chance() * 3)
         return text[:i] + (text[i + 1] + text[i] + text[i + 2 :], text[i + 1 :], text[i] + text[i:])[kind]
 
     def ramble(self, out: list[Token]) -> None:
-        """Add clauses to a finished sentence, up to some length between 25 and 80."""
+        """Add clauses to a finished sentence, up to a random length between 25 and 80."""
         target = 25 + int(55 * self.chance() ** 2)
         while len(out) < target and out[-1].text == ".":
             stop = out.pop()
@@ -157,20 +115,15 @@ class Speaker:
         return out
 
 
-def _chunks(sentence: list[Token]) -> list[str]:
-    """A plausible chunk column: runs of nominal and of verbal parts of speech."""
-    chunks, before = [], ""
-    for token in sentence:
-        kind = CHUNK_OF_POS.get(token.pos, "")
-        begins = kind != before or kind == "PP" or token.pos == "DT"
-        chunks.append(f"{'B' if begins else 'I'}-{kind}" if kind else "O")
-        before = kind
-    return chunks
-
-
 def _lines(sentence: list[Token]) -> str:
-    rows = [f"{token.text} {token.pos} {chunk} {token.tag}\n" for token, chunk in zip(sentence, _chunks(sentence))]
-    return "".join(rows) + "\n"
+    """A line for each token, with a plausible chunk column: runs of nominal or of verbal parts of speech."""
+    lines, before = "", ""
+    for text, pos, tag in sentence:
+        kind = CHUNK_OF_POS.get(pos, "")
+        begins = kind != before or kind == "PP" or pos == "DT"
+        lines += f"{text} {pos} {('B-' if begins else 'I-') + kind if kind else 'O'} {tag}\n"
+        before = kind
+    return lines + "\n"
 
 
 def synthesise(
@@ -178,23 +131,17 @@ def synthesise(
 ) -> dict[str, Path]:
     """Write train.conll, dev.conll and test.conll (80, 10, 10 %) to `out`; the same bytes for the same arguments.
 
-    Columns: token, part of speech, chunk, BIO tag. Files appear when complete. Raises SynthError below 10 sentences.
+    Columns: token, part of speech, chunk, BIO tag. Files appear when complete. progress: called with sentences written.
+    Raises SettingsError for fewer than 10 sentences, UserError if a file cannot be written.
     """
     if num_sentences < len(SPLIT_OF):
-        raise SynthError(f"--sentences must be at least {len(SPLIT_OF)}, one of which goes to dev, not {num_sentences}")
+        raise SettingsError(f"--sentences must be at least 10, one of which goes to dev, not {num_sentences}")
     out.mkdir(parents=True, exist_ok=True)
     paths = {split: out / f"{split}.conll" for split in dict.fromkeys(SPLIT_OF)}
-    parts = {split: path.with_suffix(".part") for split, path in paths.items()}
-    speaker = Speaker(seed)
-    try:
-        with ExitStack() as stack:
-            files = {split: stack.enter_context(open(part, "w", encoding="utf-8")) for split, part in parts.items()}
-            for number in range(num_sentences):
-                files[SPLIT_OF[number % len(SPLIT_OF)]].write(_lines(speaker.sentence()))
-                progress(1)
-        for split, part in parts.items():
-            os.replace(part, paths[split])
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
+    generator = SentenceGenerator(seed)
+    with ExitStack() as stack:
+        files = {split: stack.enter_context(whole_file(path)) for split, path in paths.items()}
+        for number in range(num_sentences):
+            files[SPLIT_OF[number % len(SPLIT_OF)]].write(_lines(generator.sentence()))
+            progress(1)
     return paths

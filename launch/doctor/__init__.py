@@ -1,7 +1,11 @@
-"""Says what a machine, or the hosts of a list, lack for training, and what to type about it."""
+"""Lists what a machine, or the hosts of a list, lack for training, and the commands that repair it.
 
-from launch.doctor.command import examine, parser
+checks/ has the checks by subject, and examination.py the table of them. Imports only the standard library,
+launch.remote_hosts and what in ner_dist needs no package, because the doctor is called when packages are broken.
+"""
+
+from launch.doctor.doctor_command import examine
 from launch.doctor.finding import Finding
-from launch.doctor.machine import Options
+from launch.doctor.machine import DoctorOptions
 
-__all__ = ["Finding", "Options", "examine", "parser"]
+__all__ = ["DoctorOptions", "Finding", "examine"]

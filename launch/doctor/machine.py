@@ -1,7 +1,4 @@
-"""The machine as the checks see it, every part of which a test may put another in the place of.
-
-Nothing here or in the checks needs more than Python itself, because the doctor is called when packages are broken.
-"""
+"""The machine as the checks see it; tests replace any part of it. And the options of the doctor."""
 
 from __future__ import annotations
 
@@ -16,32 +13,37 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional, Tuple
 
 from launch.doctor.finding import as_root
-from launch.hostfile import Host, read_hosts
+from launch.remote_hosts.hostfile import Host, read_hosts
+from ner_dist.cli.options import option
 from ner_dist.errors import UserError
+from ner_dist.ranks import python_environment
+from ner_dist.ranks.cgroup import of_this_machine
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
-    """What to examine the machine for."""
+class DoctorOptions:
+    """List what this machine, or the hosts of a list, lack for training, and the commands that repair it."""
 
-    # File of hosts, for a job on several of them.
-    hosts: str | None = None
-    # Ranks of the job, on all hosts together.
+    hosts: Optional[str] = option(None, metavar="FILE")
+    """Examine these hosts, too; one line each: node1 slots=2"""
     np: int = 2
-    shards: str = "data/shards"
-    # Directory that runs are written to.
-    run: str = "runs"
+    """Ranks of the job, on all hosts together"""
+    shards: str = option("data/shards", metavar="DIR")
+    """Shards of the job"""
+    run: str = option("runs", metavar="DIR")
+    """Directory that runs are written to"""
     json: bool = False
-    # Names of the checks to make; all if empty.
-    only: tuple[str, ...] = ()
+    """Print one JSON object instead of lines"""
+    only: Tuple[str, ...] = option((), metavar="NAME")
+    """Make only these checks, of those named below"""
 
     def listed(self) -> list[Host]:
-        """The hosts of the list; none also if it cannot be read, which the check hostfile tells."""
+        """The hosts of the list; none if it cannot be read, which the check hostfile reports."""
         try:
             return [] if self.hosts is None else read_hosts(self.hosts)
         except UserError:
@@ -55,16 +57,16 @@ def _resolve(name: str) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    # Above /proc, /sys and /etc.
+    # The directory that has proc, sys and etc.
     root: Path = Path("/")
     environment: Mapping[str, str] = dataclasses.field(default_factory=lambda: dict(os.environ))
-    # The interpreter that the ranks get.
+    # The interpreter of the ranks.
     python: str = sys.executable
     version: tuple[int, int, int] = sys.version_info[:3]
     bits: int = 64 if sys.maxsize > 2**32 else 32
-    # Where packages are looked for, as sys.path.
+    # Where packages are searched, like sys.path.
     places: tuple[str, ...] = tuple(sys.path)
-    # Linux, x86_64, and glibc with its version or what else there is.
+    # For example Linux, x86_64, and glibc with its version.
     kernel: str = platform.system()
     processor: str = platform.machine()
     libc: tuple[str, str] = platform.libc_ver()
@@ -73,17 +75,14 @@ class Machine:
     cores: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
     def text(self, path: str) -> str:
-        """The contents of a file of the system, empty if it is not there or not for us."""
-        try:
-            return (self.root / path.lstrip("/")).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
+        """The contents of a system file; empty if it does not exist or cannot be read."""
+        return of_this_machine(str(self.root / path.lstrip("/")))
 
     def search_path(self) -> str:
         return self.environment.get("PATH", os.defpath)
 
     def install(self, *packages: str) -> str:
-        """The command that installs these packages of Debian, or what they are called elsewhere."""
+        """The command that installs these Debian packages, under this system's names for them."""
         systems = self.text("/etc/os-release")
         if any(name in systems for name in ("debian", "ubuntu")):
             return as_root(f"apt-get install -y {' '.join(packages)}")
@@ -93,15 +92,13 @@ class Machine:
         return f"# install {', '.join(packages)} with this system's package manager"
 
     def variables(self) -> dict[str, str]:
-        """The environment of a child process: that of this process, and what Python of this environment needs."""
-        from ner_dist.ranks import python_environment
-
+        """The environment of a child process: that of this process, and what this environment's Python needs."""
         own = {**self.environment, **python_environment.variables()}
         own["PATH"] = f"{Path(self.python).parent}{os.pathsep}{self.search_path()}"
         return own
 
     def child(self, command: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
-        """Run a command in the project's folder. Raises OSError, and TimeoutExpired with all of its processes ended."""
+        """Run a command in the project's folder. Raises OSError, or TimeoutExpired once all of them have ended."""
         process = subprocess.Popen(
             command,
             cwd=PROJECT,
@@ -111,7 +108,7 @@ class Machine:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            # A group of its own, to be ended as one.
+            # Its own process group, which is ended as a whole.
             start_new_session=True,
         )
         try:
@@ -122,33 +119,30 @@ class Machine:
         return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def ask(self, code: str, timeout_s: float = 60) -> Any:
-        """What a few lines of Python print last, as JSON, in a process of their own. Raises ChildError."""
+        """The JSON that Python code, run in its own process, prints as its last line. Raises ChildError."""
         try:
             done = self.child([self.python, "-c", code], timeout_s)
         except subprocess.TimeoutExpired as error:
             raise ChildError(f"it did not end within {timeout_s:.0f} s") from error
         if done.returncode:
-            raise ChildError(last_words(done.stderr) or f"it ended with code {done.returncode}")
+            raise ChildError(last_line(done.stderr) or f"it ended with code {done.returncode}")
         return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 class ChildError(RuntimeError):
-    """A child process failed; the text is the last line it said."""
+    """A child process failed; the text is the last line that it wrote."""
 
 
-def last_words(text: str) -> str:
-    """The last line that says something."""
+def last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1][:200] if lines else ""
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End a process and what it has started; horovodrun, on SIGTERM, ends its ranks, which have groups of their own."""
-    for number, patience_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
+    """End a process group. On SIGTERM, horovodrun ends its ranks, which have process groups of their own."""
+    for number, timeout_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        try:
-            process.communicate(timeout=patience_s)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=timeout_s)
             return
-        except subprocess.TimeoutExpired:
-            continue

@@ -1,4 +1,4 @@
-"""What all commands share: options declared as dataclasses, complaints in one sentence, completion in the shell.
+"""What all commands share: options as dataclasses, complaints in one sentence, text tables, shell completion.
 
-Imports ner_dist.errors alone.
+Imports nothing of the project.
 """

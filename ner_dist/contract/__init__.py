@@ -1,4 +1,4 @@
-"""What preparation and training agree on: the shard format, tag schemes, spelling, word look-up and lexicon matching.
+"""What preparation and training agree on: shard format, tag schemes, spelling, word look-up, lexicons, mixing hash.
 
-Imports ner_dist.errors alone, and is all of ner_dist that data_prep needs to know about text. No MXNet.
+Imports ner_dist.errors alone, never MXNet. Besides cli, pages, errors and atomic_file, it is all data_prep may import.
 """

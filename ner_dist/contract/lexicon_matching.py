@@ -1,8 +1,10 @@
-"""Lists of names -> where sentences hold them, whole or in part (Chiu & Nichols 2016, section 2.3.3).
+"""Where sentences contain entries of a lexicon, whole or in part (Chiu & Nichols 2016, section 2.3.3).
 
-One rule for preparation and for prediction; no MXNet here.
+Preparation and prediction share this rule. Example: the entry "new york times" labels "The New York Times said" with
+O B I L O, and "New York is" with B I O if partial matches of two tokens count. Each distinct token of the entries
+becomes one character. Entries and sentences are then strings, and Aho-Corasick finds all matches in one pass.
 
-Axes: M tokens of N sentences; P = M + N places, a border before each sentence.
+Axes: M tokens of N sentences; P = M + N characters of the text searched, a border before each sentence.
 """
 
 from __future__ import annotations
@@ -17,100 +19,97 @@ from ahocorasick_rs import AhoCorasick
 from ner_dist.contract import tag_schemes
 from ner_dist.contract.shard_format import UNK_ID
 
-# By prefix code: BILOU by a token's place in the entry that it is matched with, not in the match.
+# By prefix code: BILOU by a token's place in the entry it is matched with, not in the match.
 LABELS = ("O", "B", "I", "L", "U")
-# The feature's id of the first of them.
+# The feature's id of the first label.
 FIRST_ID = UNK_ID + 1
-# What an n-gram is to the entries, as bits: it may begin one and end another.
+# The roles of a pattern as bits: it may be the beginning of one entry, the end of another and itself an entry.
 OPENS, CLOSES, WHOLE = 1, 2, 4
-# Stands for tokens that no entry or no sentence holds, and for the borders of sentences.
+# Stands for tokens without a character, and for the borders of sentences.
 FOREIGN = "\0"
 
 
-class Parts(NamedTuple):
-    """Least and most tokens of a part: a beginning or an end of half an entry or more. None at all if most is 0."""
+class PartialMatch(NamedTuple):
+    """Fewest and most tokens of a partial match: the first or last half, or more, of an entry. With most = 0, none."""
 
     least: int
     most: int
 
 
 class Matcher(NamedTuple):
-    """Tokens written as characters, so that entries and sentences are strings to search for and in."""
+    """Finds entries in text of one character a token."""
 
-    # Of the tokens that entries hold.
-    chars: dict[str, str]
-    parts: AhoCorasick
-    # What each part is to the entries, a byte each.
-    kinds: bytes
-
-
-def _char(number: int) -> str:
-    """A character for each number from 1 on, of the 1.1 million that a text can hold; surrogates it cannot."""
-    return chr(number if number < 0xD800 else number + 0x800)
+    char_of_token: dict[str, str]
+    automaton: AhoCorasick
+    # One byte a pattern of the automaton.
+    roles: bytes
 
 
-def _parts(entry: str, parts: Parts) -> Iterator[tuple[str, int]]:
-    """The n-grams that match an entry, one character a token, and what they are to it."""
+def _patterns(entry: str, partial: PartialMatch) -> Iterator[tuple[str, int]]:
+    """The strings that match an entry, and their roles; entry: one character a token."""
     yield entry, OPENS | CLOSES | WHOLE
     half = (len(entry) + 1) // 2
-    for length in range(max(half, parts.least), min(len(entry), parts.most + 1)):
+    for length in range(max(half, partial.least), min(len(entry), partial.most + 1)):
         yield entry[:length], OPENS
         yield entry[-length:], CLOSES
 
 
-def fit(entries: Iterable[list[str]], parts: Parts, known: Container[str] | None = None) -> Matcher:
-    """What finds the entries in sentences; the tokens of the entries are case folded.
+def _char(number: int) -> str:
+    """The character for a number from 1 to 1.1 million; surrogates, which text cannot hold, are skipped."""
+    return chr(number if number < 0xD800 else number + 0x800)
 
-    known: the case-folded tokens of those sentences, if they are known by now. Entries and parts with others match
-    nowhere and are left out.
+
+def build_matcher(entries: Iterable[list[str]], partial: PartialMatch, known: Container[str] | None = None) -> Matcher:
+    """A matcher for entries of case-folded tokens.
+
+    known: the case-folded tokens of all sentences that will be searched, if they are known by now. Patterns with any
+    other token are left out.
     """
-    chars: dict[str, str] = {}
-    kinds: dict[str, int] = {}
+    char_of_token: dict[str, str] = {}
+    roles: dict[str, int] = {}
     for tokens in entries:
         for token in tokens:
-            if token not in chars and (known is None or token in known):
-                chars[token] = _char(len(chars) + 1)
-        for part, kind in _parts("".join([chars.get(token, FOREIGN) for token in tokens]), parts):
-            if FOREIGN not in part:
-                kinds[part] = kinds.get(part, 0) | kind
-    return Matcher(chars, AhoCorasick(kinds), bytes(kinds.values()))
+            if token not in char_of_token and (known is None or token in known):
+                number = len(char_of_token) + 1
+                char_of_token[token] = _char(number)
+        entry = "".join([char_of_token.get(token, FOREIGN) for token in tokens])
+        for pattern, role in _patterns(entry, partial):
+            if FOREIGN not in pattern:
+                roles[pattern] = roles.get(pattern, 0) | role
+    return Matcher(char_of_token, AhoCorasick(roles), bytes(roles.values()))
 
 
-def codes(matcher: Matcher, tokens: Iterable[str]) -> np.ndarray:
-    """The code point of each token, FOREIGN's if no entry holds it: uint32."""
-    return np.array([ord(matcher.chars.get(token.casefold(), FOREIGN)) for token in tokens], "<u4")
+def token_codes(matcher: Matcher, tokens: Iterable[str]) -> np.ndarray:
+    """The code point of each token's character, FOREIGN's if no entry has the token: uint32."""
+    return np.array([ord(matcher.char_of_token.get(token.casefold(), FOREIGN)) for token in tokens], "<u4")
 
 
 @functools.cache
-def _labels(kind: int, length: int) -> bytes:
+def _labels(role: int, length: int) -> bytes:
     """The labels of a match: B and L only where an entry begins and ends."""
-    opens, closes = kind & OPENS, kind & CLOSES
+    opens, closes = role & OPENS, role & CLOSES
     if length == 1:
         return bytes([tag_schemes.U if opens and closes else tag_schemes.B if opens else tag_schemes.L])
-    return bytes(
-        [
-            tag_schemes.B if opens else tag_schemes.I,
-            *[tag_schemes.I] * (length - 2),
-            tag_schemes.L if closes else tag_schemes.I,
-        ]
-    )
+    first = tag_schemes.B if opens else tag_schemes.I
+    last = tag_schemes.L if closes else tag_schemes.I
+    return bytes([first, *[tag_schemes.I] * (length - 2), last])
 
 
 def match(matcher: Matcher, code_M: np.ndarray, length_N: np.ndarray) -> np.ndarray:
-    """The label of each token as a prefix code: uint8 (M,); code_M by `codes`.
+    """The label of each token as a prefix code: uint8 (M,); code_M comes from token_codes.
 
-    Of overlapping matches, those of whole entries win over parts, then longer ones, then earlier ones.
+    Of overlapping matches whole entries win over partial ones, then longer over shorter, then earlier over later.
     """
     first_N = np.cumsum(length_N) - length_N
-    # A foreign character before each sentence, so that no match goes over its border.
+    # FOREIGN before each sentence, so that no match crosses a border.
     text = np.insert(code_M, first_N, ord(FOREIGN)).tobytes().decode("utf-32-le")
     ranked = sorted(
-        (not matcher.kinds[part] & WHOLE, begin - end, begin, matcher.kinds[part])
-        for part, begin, end in matcher.parts.find_matches_as_indexes(text, overlapping=True)
+        (not matcher.roles[pattern] & WHOLE, begin - end, begin, matcher.roles[pattern])
+        for pattern, begin, end in matcher.automaton.find_matches_as_indexes(text, overlapping=True)
     )
     label_P = bytearray(len(text))
-    for _, negative_length, begin, kind in ranked:
-        labels = _labels(kind, -negative_length)
+    for _, negative_length, begin, role in ranked:
+        labels = _labels(role, -negative_length)
         end = begin + len(labels)
         if label_P.count(tag_schemes.O, begin, end) == len(labels):
             label_P[begin:end] = labels

@@ -1,9 +1,9 @@
-"""The contract between data_prep, which writes shards, and ner_dist, which reads them.
+"""The shard format: the contract between data_prep, which writes shards, and ner_dist, which reads them.
 
-A shard set is a directory: `index.json` (written last, its presence means complete), `vocab/*.json`,
-`vectors.npy` if there are pretrained word vectors, and one Parquet file a shard, `<split>-<shard>.parquet`.
-Rows are sentences ordered by length bucket; a row group never mixes buckets. All shards of a split have the
-same number of sentences in each bucket, give or take one.
+A shard set is a directory: `index.json` (written last, so its presence means complete), `vocab/*.json`,
+`vectors.npy` if there are pretrained word vectors, and one Parquet file per shard, `<split>-<shard>.parquet`.
+Rows are sentences ordered by length bucket; a row group never mixes buckets. Within each bucket, the shards of a split
+differ by at most one sentence.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ INDEX_NAME = "index.json"
 VECTORS_NAME = "vectors.npy"
 SPLITS = ("train", "dev", "test")
 
-# Ids fixed in every vocabulary. An unknown character keeps its class: one UNK a character type.
+# Ids fixed in every vocabulary. Characters have one UNK per character type.
 PAD_ID = 0
 UNK_ID = 1
 CHAR_TYPES = ("pad", "upper", "lower", "punct", "other")
@@ -35,28 +35,30 @@ NUM_CHAR_SPECIALS = 5
 
 
 class ShardError(UserError):
-    """Shards that are absent, half-built, damaged, or not what the index says."""
+    """Shards that are missing, incomplete, damaged or different from their index."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Feature:
-    """A token feature: one small id per token. Declared here once; shards, reader and model follow.
-
-    `num_values` counts the ids, of which 0 is padding and 1 is unknown. The names of the ids are in
-    `vocab/<name>.json`; the shard column bears the feature's name.
-    """
+    """A token feature: an id per token in column `name`; 0 is padding, 1 unknown; vocab/<name>.json names them."""
 
     name: str
     num_values: int
 
 
 @dataclasses.dataclass(frozen=True)
-class ShardFile:
-    """One Parquet file of one split, as the index describes it."""
+class ListedFile:
+    """A file of the set, as the index lists it."""
 
     path: str
     num_bytes: int
     sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardFile(ListedFile):
+    """A shard's Parquet file in one split."""
+
     # Sentences and tokens in each bucket, by bucket id.
     rows: list[int]
     tokens: list[int]
@@ -65,31 +67,25 @@ class ShardFile:
 
 
 @dataclasses.dataclass(frozen=True)
-class VocabFile:
-    path: str
-    num_bytes: int
-    sha256: str
+class VocabFile(ListedFile):
     num_values: int
 
 
 @dataclasses.dataclass(frozen=True)
-class VectorsFile:
-    """Pretrained word vectors: float32 .npy (V, D), a row for each word id, all NaN where a word has none."""
+class VectorsFile(ListedFile):
+    """Pretrained word vectors: float32 .npy (V, D), one row per word id, all NaN where a word has no vector."""
 
-    path: str
-    num_bytes: int
-    sha256: str
     num_units: int
-    # Word ids from here on come from the vectors alone; no sentence of train holds them.
+    # Word ids from here on come from the vectors alone and do not occur in train.
     first_unseen: int
 
 
 @dataclasses.dataclass(frozen=True)
 class Index:
-    """Everything a reader needs to know about a shard set before it opens a shard."""
+    """All that a reader needs to know about a shard set before it opens a shard."""
 
     entity_types: list[str]
-    # Bucket b holds the sentences of bucket_edges[b - 1] < length <= bucket_edges[b].
+    # Bucket b has the sentences with bucket_edges[b - 1] < length <= bucket_edges[b].
     bucket_edges: list[int]
     features: list[Feature]
     # "word", "char" and one per feature.
@@ -107,10 +103,6 @@ class Index:
     def num_tags(self) -> int:
         return 1 + 4 * len(self.entity_types)
 
-    @property
-    def num_buckets(self) -> int:
-        return len(self.bucket_edges)
-
     def num_sentences(self, split: str) -> int:
         return sum(sum(shard.rows) for shard in self.splits[split])
 
@@ -118,15 +110,14 @@ class Index:
         return sum(sum(shard.tokens) for shard in self.splits[split])
 
     def fingerprint(self) -> str:
-        """Identifies the data by content: the same vocabularies and the same shards, wherever they lie."""
-        files: list[VocabFile | VectorsFile | ShardFile] = [*self.vocab.values()]
-        files += [self.vectors] if self.vectors else []
+        """SHA-256 of the content, not of the place: the same vocabularies and shards have the same fingerprint."""
+        files: list[ListedFile] = [*self.vocab.values(), *([self.vectors] if self.vectors else [])]
         files += [shard for shards in self.splits.values() for shard in shards]
         return hashlib.sha256("".join(f.path + f.sha256 for f in files).encode()).hexdigest()
 
 
 def id_dtype(num_values: int) -> np.dtype:
-    """The narrowest unsigned type that holds ids 0 .. num_values - 1."""
+    """The narrowest unsigned type for ids 0 .. num_values - 1. Raises ValueError if 32 bits are not enough."""
     for dtype in (np.uint8, np.uint16, np.uint32):
         if num_values <= np.iinfo(dtype).max + 1:
             return np.dtype(dtype)
@@ -134,9 +125,9 @@ def id_dtype(num_values: int) -> np.dtype:
 
 
 def shard_schema(num_tags: int, features: list[Feature]) -> pa.Schema:
-    """The columns of a shard, one row a sentence of T tokens and C characters in all.
+    """The columns of a shard, whose rows are sentences of T tokens with C characters in all.
 
-    word, tag, text and the features are lists of T; char is a list of C, token_chars (T) splits it.
+    word, tag, text and the features are lists of T; char is a list of C, which the counts in token_chars (T) split.
     """
 
     def ids(dtype: np.dtype) -> pa.DataType:
@@ -156,16 +147,13 @@ def shard_schema(num_tags: int, features: list[Feature]) -> pa.Schema:
 
 
 def write_index(directory: Path, index: Index) -> None:
-    """Write index.json. Call it last: a directory with an index is a complete shard set."""
+    """Write index.json. Call it last: a directory with an index counts as a complete shard set."""
     record = {"format": FORMAT, "version": VERSION, **dataclasses.asdict(index)}
     (directory / INDEX_NAME).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_index(directory: str | os.PathLike[str]) -> Index:
-    """Read and check index.json.
-
-    Raises ShardError if it is absent, not an index, of another version, or lacks a field.
-    """
+    """Raises ShardError if index.json is missing, not an index, of another version, or has other fields."""
     path = Path(directory) / INDEX_NAME
     if not path.is_file():
         state = "holds no index.json, so its shards were never completed" if path.parent.is_dir() else "does not exist"
@@ -185,14 +173,11 @@ def read_index(directory: str | os.PathLike[str]) -> Index:
         record["features"] = [Feature(**feature) for feature in record["features"]]
         record["vocab"] = {name: VocabFile(**entry) for name, entry in record["vocab"].items()}
         record["vectors"] = VectorsFile(**record["vectors"]) if record["vectors"] else None
-        record["splits"] = {
-            split: [ShardFile(**shard) for shard in shards] for split, shards in record["splits"].items()
-        }
+        record["splits"] = {name: [ShardFile(**shard) for shard in split] for name, split in record["splits"].items()}
         return Index(**record)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ShardError(
-            f"{path}: a field is missing, unknown or of the wrong kind ({error}); rebuild the shards"
-        ) from error
+        fault = f"a field is missing, unknown or of the wrong kind ({error})"
+        raise ShardError(f"{path}: {fault}; rebuild the shards") from error
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
@@ -203,51 +188,46 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
-def verify_file(directory: str | os.PathLike[str], entry: ShardFile | VocabFile | VectorsFile) -> Path:
-    """The path of a file the index names, after its size and checksum have been compared.
-
-    Raises ShardError naming the file and what differs.
-    """
+def verify_file(directory: str | os.PathLike[str], entry: ListedFile) -> Path:
+    """The path of a file listed in the index. Raises ShardError if it is missing or its size or checksum differs."""
     path = Path(directory) / entry.path
     if not path.is_file():
-        raise ShardError(f"{path}: named by {INDEX_NAME} but absent; rebuild the shards")
+        raise ShardError(f"{path}: listed in {INDEX_NAME} but missing; rebuild the shards")
     found_bytes = path.stat().st_size
     if found_bytes != entry.num_bytes:
-        raise ShardError(f"{path}: {found_bytes} bytes, {INDEX_NAME} says {entry.num_bytes}; rebuild the shards")
+        raise ShardError(f"{path}: {found_bytes} bytes, {INDEX_NAME} states {entry.num_bytes}; rebuild the shards")
     found_sha256 = file_sha256(path)
     if found_sha256 != entry.sha256:
         raise ShardError(
-            f"{path}: checksum {found_sha256[:12]}..., {INDEX_NAME} says {entry.sha256[:12]}...; rebuild the shards"
+            f"{path}: checksum {found_sha256[:12]}..., {INDEX_NAME} states {entry.sha256[:12]}...; rebuild the shards"
         )
     return path
 
 
 def vocab_files(directory: str | os.PathLike[str], index: Index) -> dict[str, bytes]:
-    """The contents of all vocabulary files by their path in the set, verified: what a checkpoint takes along."""
+    """The verified contents of all vocabulary files by their path in the set; a checkpoint stores them."""
     return {entry.path: verify_file(directory, entry).read_bytes() for entry in index.vocab.values()}
 
 
-def read_vectors(directory: str | os.PathLike[str], index: Index) -> np.ndarray:
-    """The pretrained vectors, verified: float32 (V, D), NaN where a word has none. The index must name them."""
+def read_word_vectors(directory: str | os.PathLike[str], index: Index) -> np.ndarray:
+    """The vectors, which the index must list: float32 (V, D), NaN where a word has none. Raises ShardError."""
     assert index.vectors is not None
     path = verify_file(directory, index.vectors)
-    vectors_VD: np.ndarray = np.load(path, allow_pickle=False)
+    vectors_VD = np.load(path, allow_pickle=False)
     expected = (index.vocab["word"].num_values, index.vectors.num_units)
     if vectors_VD.shape != expected or vectors_VD.dtype != np.float32:
         raise ShardError(
-            f"{path}: {vectors_VD.dtype} of shape {vectors_VD.shape}, {INDEX_NAME} says float32 of {expected}; "
+            f"{path}: {vectors_VD.dtype} of shape {vectors_VD.shape}, {INDEX_NAME} states float32 of {expected}; "
             "rebuild the shards"
         )
     return vectors_VD
 
 
 def read_vocab(directory: str | os.PathLike[str], index: Index, name: str) -> dict[str, list[Any]]:
-    """One vocabulary, verified: {"values": [...], "counts": [...]}; position = id.
+    """One vocabulary, verified: {"values": [...], "counts": [...]}, by id. Raises ShardError.
 
-    Characters have "types" too. Words that were looked up in pretrained vectors have "without_vector": the ids, in
-    order, whose row of vectors.npy is NaN; see words.word_ids. The labels of a lexicon have "entries", case-folded
-    tokens parted by spaces, and "parts", the least and most tokens of a match in part; see lexicon.fit.
+    Characters also have "types". Words that were looked up in pretrained vectors have "without_vector": the ids, in
+    order, whose row of vectors.npy is NaN (see word_lookup.word_id_lookup). The labels of a lexicon have "entries",
+    case-folded tokens separated by spaces, and "parts", the PartialMatch (see lexicon_matching.build_matcher).
     """
-    path = verify_file(directory, index.vocab[name])
-    vocab: dict[str, list[Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return vocab
+    return json.loads(verify_file(directory, index.vocab[name]).read_text(encoding="utf-8"))

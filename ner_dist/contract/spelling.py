@@ -1,4 +1,4 @@
-"""What a token's spelling tells: capitalisation and character types; one rule for preparation and for prediction."""
+"""What a token's spelling shows: capitalisation and character types; shared by preparation and prediction."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ CAPS = ("allCaps", "upperInitial", "lowercase", "mixedCaps", "noinfo")
 
 
 def capitalisation(token: str) -> str:
-    """Capitalisation class of a token (Chiu & Nichols 2016, section 2.3.2); one without case has no info."""
-    # Most tokens are told at once; the loops say the same of them.
+    """One of CAPS (Chiu & Nichols 2016, section 2.3.2); noinfo if no character has case."""
+    # Shortcuts for most tokens; the rest gives the same answer.
     if token.islower():
         return "lowercase"
     if token[:1].isupper() and token[1:].islower():
         return "upperInitial"
-    has_upper = any(char.isupper() for char in token)
-    has_lower = any(char.islower() for char in token)
-    if not has_upper:
+    upper, has_lower = [char.isupper() for char in token], any(char.islower() for char in token)
+    if not any(upper):
         return "lowercase" if has_lower else "noinfo"
     if not has_lower:
         return "allCaps"
-    rest_has_upper = any(char.isupper() for char in token[1:])
-    return "upperInitial" if token[0].isupper() and not rest_has_upper else "mixedCaps"
+    return "upperInitial" if upper[0] and not any(upper[1:]) else "mixedCaps"
 
 
 def char_type(char: str) -> str:
@@ -34,7 +32,7 @@ def char_type(char: str) -> str:
 
 
 def shorten(token: str, max_chars: int) -> str:
-    """The first and the last half of a token that is too long for the character model."""
+    """A token cut to max_chars for the character model: its beginning and its end, without the middle."""
     if len(token) <= max_chars:
         return token
     tail = max_chars // 2

@@ -1,9 +1,10 @@
-"""Tag schemes and entity spans: reading IOB1, BIO, BIOES and BILOU, writing BILOU. numpy only.
+"""Tag schemes and entity spans: reads IOB1, BIO, BIOES and BILOU, writes BILOU. numpy only.
 
-Sentences lie one after another in flat arrays; `starts` marks the first token of each sentence.
-Inside the project a tag is a BILOU id: 0 is O, and type k has B, I, L, U at 1 + 4k .. 4 + 4k.
+Within the project a tag is a BILOU id: 0 is O, and type k has B, I, L, U at 1 + 4k .. 4 + 4k. With the types LOC and
+PER, "New York" is B-LOC L-LOC, ids 1 3, and a person of one token is U-PER, id 8.
 
-Axes: M tokens of all sentences, E entities.
+Axes: M tokens of all sentences, one sentence after another; starts_M marks the first token of each. E entities,
+K tags.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ SCHEMES = ("iob1", "bio", "bioes", "bilou")
 
 
 class Spans(NamedTuple):
-    """Entities as flat token positions, ordered by start: tokens start_E .. end_E - 1 have type type_E."""
+    """Entities, ordered by start: tokens start_E .. end_E - 1 of the M tokens have type type_E."""
 
     start_E: np.ndarray
     end_E: np.ndarray
@@ -27,47 +28,43 @@ class Spans(NamedTuple):
 
 
 def bilou_tags(entity_types: list[str]) -> list[str]:
-    """Tag names by id."""
+    """Tag names by id: ["LOC"] gives O, B-LOC, I-LOC, L-LOC, U-LOC."""
     return ["O"] + [f"{prefix}-{entity_type}" for entity_type in entity_types for prefix in "BILU"]
 
 
 def split_ids(tag_M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """BILOU ids -> (prefix codes, type ids), int32; the type of O is -1."""
-    # Of a type's four tags the ids end in the bits 0 to 3 now.
+    # Shifted so that the lowest two bits of an id count B, I, L, U.
     shifted_M = tag_M.astype(np.int32) + 3
     return ((shifted_M & 3) + 1) * (tag_M != 0), (shifted_M >> 2) - 1
 
 
-def join_ids(prefix_M: np.ndarray, type_M: np.ndarray) -> np.ndarray:
-    """(prefix codes, type ids) -> BILOU ids, int64."""
-    return np.where(prefix_M == O, 0, 4 * type_M.astype(np.int64) + prefix_M)
-
-
 def _previous(prefix_M: np.ndarray, type_M: np.ndarray, starts_M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Prefix of the token before (O before a sentence), and whether it has the same type."""
+    """Prefix of the previous token (O at a sentence start), and whether that token has the same type."""
     before_M = np.roll(prefix_M, 1)
     before_M[starts_M] = O
     return before_M, (np.roll(type_M, 1) == type_M) & ~starts_M
 
 
 def entity_spans(prefix_M: np.ndarray, type_M: np.ndarray, starts_M: np.ndarray) -> Spans:
-    """Entities of any scheme, valid or broken, by the one repair rule: the reading of the CoNLL scorer.
+    """Entities of any scheme, valid or broken, as the CoNLL-2003 scorer reads them. This is the one repair rule.
 
-    An entity begins at B or U, and at an I or L that continues nothing (sentence start, after O, L or U,
-    or after another type). It runs up to the next beginning or O. On valid sequences this is the scheme.
+    An entity begins at B or U, and at an I or L that continues nothing (at a sentence start, after O, L or U, or after
+    another type). It ends before the next beginning or O. So O I-PER I-PER is an entity of two tokens. Valid sequences
+    are read as their scheme defines.
     """
     before_M, same_M = _previous(prefix_M, type_M, starts_M)
     inside_M = prefix_M != O
     begin_M = inside_M & ((prefix_M == B) | (prefix_M == U) | ~np.isin(before_M, (B, I)) | ~same_M)
     start_E = np.flatnonzero(begin_M)
-    # A token is an entity's last if the next one is O, begins an entity, or opens a sentence.
+    # A token is an entity's last if the next one is O, begins an entity or starts a sentence.
     goes_on_M = np.append((inside_M & ~begin_M)[1:], False)
     end_E = np.flatnonzero(inside_M & ~goes_on_M) + 1
     return Spans(start_E, end_E, type_M[start_E])
 
 
 def strict_spans(prefix_M: np.ndarray, type_M: np.ndarray, starts_M: np.ndarray) -> Spans:
-    """Entities of BILOU (or BIOES) tags that are complete: U, or B I* L of one type; the rest is ignored."""
+    """Complete entities of BILOU (or BIOES) tags: U, or B I* L of one type. All other tags are ignored."""
     before_M, same_M = _previous(prefix_M, type_M, starts_M)
     linked_M = same_M & ((before_M == B) | (before_M == I)) & ((prefix_M == I) | (prefix_M == L))
     num_linked_M = np.cumsum(linked_M, dtype=np.int32)
@@ -75,7 +72,7 @@ def strict_spans(prefix_M: np.ndarray, type_M: np.ndarray, starts_M: np.ndarray)
     closing = np.append(np.flatnonzero(prefix_M == L), len(prefix_M))
     single_E = prefix_M[start_E] == U
     last_E = np.where(single_E, start_E, closing[np.searchsorted(closing, start_E)])
-    # Whether every token behind the first continues the one before.
+    # Complete if every token after the first continues the one before it.
     inside_E = np.minimum(last_E, len(prefix_M) - 1)
     complete = (last_E == inside_E) & (num_linked_M[inside_E] - num_linked_M[start_E] == inside_E - start_E)
     start_E = start_E[complete]
@@ -83,14 +80,14 @@ def strict_spans(prefix_M: np.ndarray, type_M: np.ndarray, starts_M: np.ndarray)
 
 
 def span_tokens(spans: Spans) -> tuple[np.ndarray, np.ndarray]:
-    """The tokens of all entities, one entity after another, and the number of the entity of each."""
+    """Positions of the tokens of all entities, one entity after another, and the entity (0 .. E - 1) of each."""
     length_E = spans.end_E - spans.start_E
     span_C = np.repeat(np.arange(len(length_E)), length_E)
     return np.arange(len(span_C)) + (spans.start_E - np.cumsum(length_E) + length_E)[span_C], span_C
 
 
 def spans_to_bilou(spans: Spans, num_tokens: int) -> np.ndarray:
-    """BILOU ids (M,) int64 of non-overlapping spans."""
+    """Non-overlapping spans -> BILOU ids (M,) int64."""
     tag_M = np.zeros(num_tokens, np.int64)
     token_C, span_C = span_tokens(spans)
     tag_M[token_C] = (4 * spans.type_E + I)[span_C]
@@ -102,7 +99,10 @@ def spans_to_bilou(spans: Spans, num_tokens: int) -> np.ndarray:
 
 
 def broken_tokens(prefix_M: np.ndarray, type_M: np.ndarray, starts_M: np.ndarray, scheme: str) -> np.ndarray:
-    """Which tokens (bool, M) the scheme does not allow after the token before, or at the end of a sentence."""
+    """Where the tags break the scheme, bool (M,): after the token before, or at the end of a sentence.
+
+    Raises ValueError if scheme is none of SCHEMES.
+    """
     before_M, same_M = _previous(prefix_M, type_M, starts_M)
     open_M = np.isin(before_M, (B, I)) & same_M
     if scheme == "bio":
@@ -118,7 +118,7 @@ def broken_tokens(prefix_M: np.ndarray, type_M: np.ndarray, starts_M: np.ndarray
 
 
 def allowed_transitions(num_types: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """BILOU as a grammar over tag ids: (may start a sentence K, may follow K x K [from, to], may end it K)."""
+    """BILOU as a grammar over tag ids: may start a sentence (K,), may follow (K, K) [from, to], may end one (K,)."""
     prefix_K, type_K = split_ids(np.arange(1 + 4 * num_types))
     opens_K = np.isin(prefix_K, (O, B, U))
     closes_K = np.isin(prefix_K, (O, L, U))

@@ -1,4 +1,4 @@
-"""Shards -> batches: which sentences a rank trains on at each step, and the arrays it gets for them.
+"""Shards -> batches: which sentences a rank trains on at each step, and the arrays of each batch.
 
-Imports contract and config. No MXNet: arrays are numpy's.
+Imports contract and config. Arrays are numpy's; no MXNet.
 """

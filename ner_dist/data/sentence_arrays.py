@@ -1,7 +1,7 @@
-"""Tables of sentences -> flat arrays: one of each kind for all sentences, and a number for each distinct form.
+"""Tables of sentences -> ragged arrays: the values of all sentences end to end, with offsets; spellings deduplicated.
 
-Axes: R sentences, M their tokens, N distinct forms (spellings). Behind the last token and the last character lies one
-of padding, so that batches can be gathered without asking which places hold any.
+Axes: R sentences, M tokens of all sentences, N distinct spellings, F features. After the last token and the last
+character comes one of padding, so that a batch is gathered by indexing alone.
 """
 
 from __future__ import annotations
@@ -19,89 +19,83 @@ from ner_dist.data.shard_file import list_values
 class SentenceArrays(NamedTuple):
     length_R: np.ndarray
     sentence_id_R: np.ndarray
-    # Where the tokens of each sentence begin.
-    first_R: np.ndarray
-    # Vocabulary ids, and distinct forms; their padding has a number of its own, the one after the last.
+    # Where each sentence begins in the arrays of tokens.
+    offset_R: np.ndarray
+    # Vocabulary ids, and numbers of distinct spellings; padding has the number after the last.
     word_M: np.ndarray
     spelling_M: np.ndarray
     # Padding is 0.
     tag_M: np.ndarray
     feature_FM: list[np.ndarray]
-    # The characters of all forms end to end, where those of each form begin, and how many it has.
+    # The characters of all distinct spellings end to end; where each spelling begins; how many characters it has.
     char: np.ndarray
-    char_first_N: np.ndarray
+    char_offset_N: np.ndarray
     char_length_N: np.ndarray
 
 
-class _Part(NamedTuple):
-    """What is kept of one table."""
-
-    # By column; form: numbers of the spellings below.
-    arrays: dict[str, np.ndarray]
-    forms: pa.LargeBinaryArray
-
-
-def sentence_arrays_of(
+def concatenate_tables(
     tables: Iterable[pa.Table], features: list[Feature], num_words: int, num_known: int
 ) -> SentenceArrays:
-    """The sentences of the tables, one after another, of which no two are in memory at once.
+    """The sentences of all tables, of which one is in memory at a time.
 
-    num_words: size of the vocabulary. Words from num_known on are taken for unknown ones.
+    num_words: size of the vocabulary. Word ids from num_known on become UNK_ID.
     """
-    parts = [_part(table, features, num_known) for table in tables]
-    spelling_N, number_of = _number([part.forms for part in parts])
-    for part, numbers in zip(parts, number_of):
-        part.arrays["form"] = numbers[part.arrays["form"]]
+    parts = [_columns(table, features, num_known) for table in tables]
+    spelling_N, numbers = _merge_dictionaries([dictionary for _, dictionary in parts])
+    for (columns, _), number in zip(parts, numbers):
+        columns["spelling"] = number[columns["spelling"]]
 
-    def joined(name: str, *padding: int) -> np.ndarray:
-        # Taken out, so that memory is given back array by array.
-        found = [part.arrays.pop(name) for part in parts] or [np.zeros(0, np.int64)]
+    def join(name: str, *padding: int) -> np.ndarray:
+        # Popped, so that memory is freed array by array.
+        found = [columns.pop(name) for columns, _ in parts] or [np.zeros(0, np.int64)]
         return np.concatenate([*found, np.array(padding, found[0].dtype)])
 
-    length_R = joined("length").astype(np.int64)
-    char, char_first_N1 = _characters(spelling_N)
+    length_R = join("length").astype(np.int64)
+    char, char_offset_N1 = _characters(spelling_N)
     return SentenceArrays(
         length_R=length_R,
-        sentence_id_R=joined("sentence_id"),
-        first_R=np.cumsum(length_R) - length_R,
-        word_M=joined("word", num_words),
-        spelling_M=joined("form", len(spelling_N)),
-        tag_M=joined("tag", 0),
-        feature_FM=[joined(feature.name, PAD_ID) for feature in features],
+        sentence_id_R=join("sentence_id"),
+        offset_R=np.cumsum(length_R) - length_R,
+        word_M=join("word", num_words),
+        spelling_M=join("spelling", len(spelling_N)),
+        tag_M=join("tag", 0),
+        feature_FM=[join(feature.name, PAD_ID) for feature in features],
         char=char,
-        char_first_N=char_first_N1[:-1],
-        char_length_N=np.diff(char_first_N1),
+        char_offset_N=char_offset_N1[:-1],
+        char_length_N=np.diff(char_offset_N1),
     )
 
 
-def _part(table: pa.Table, features: list[Feature], num_known: int) -> _Part:
-    spelled = _spellings(table).dictionary_encode()
-    arrays = {name: table[name].to_numpy() for name in ("length", "sentence_id")}
-    arrays.update({name: list_values(table[name]) for name in ("word", "tag", *(feature.name for feature in features))})
-    arrays["word"] = np.where(arrays["word"] < num_known, arrays["word"], np.int32(UNK_ID))
-    return _Part({**arrays, "form": spelled.indices.to_numpy()}, spelled.dictionary)
+def _columns(
+    table: pa.Table, features: list[Feature], num_known: int
+) -> tuple[dict[str, np.ndarray], pa.LargeBinaryArray]:
+    """The table's columns, and the dictionary of distinct spellings that the column spelling refers to."""
+    spelling = _spellings(table).dictionary_encode()
+    columns = {name: list_values(table[name]) for name in ("word", "tag", *(feature.name for feature in features))}
+    columns.update({name: table[name].to_numpy() for name in ("length", "sentence_id")})
+    columns["spelling"] = spelling.indices.to_numpy()
+    columns["word"] = np.where(columns["word"] < num_known, columns["word"], np.int32(UNK_ID))
+    return columns, spelling.dictionary
 
 
 def _spellings(table: pa.Table) -> pa.LargeBinaryArray:
-    """Each token's characters as a byte string, two bytes a character, because Arrow hashes these."""
+    """Each token's characters as a byte string, two bytes a character: Arrow deduplicates byte strings."""
     char = np.ascontiguousarray(list_values(table["char"]), np.uint16)
-    ends = np.concatenate(([0], np.cumsum(list_values(table["token_chars"]), dtype=np.int64))) * 2
-    buffers = [None, pa.py_buffer(ends), pa.py_buffer(char)]
-    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(ends) - 1, buffers)
+    offsets = np.concatenate(([0], np.cumsum(list_values(table["token_chars"]), dtype=np.int64))) * 2
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(char)]
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
 
 
-def _number(forms: list[pa.LargeBinaryArray]) -> tuple[pa.LargeBinaryArray, list[np.ndarray]]:
-    """All distinct ones in the order of their first appearance, and the numbers of those of each array."""
-    if not forms:
-        return pa.array([], pa.large_binary()), []
-    together = pa.concat_arrays(forms).dictionary_encode()
-    return together.dictionary, np.split(together.indices.to_numpy(), np.cumsum([len(f) for f in forms])[:-1])
+def _merge_dictionaries(dictionaries: list[pa.LargeBinaryArray]) -> tuple[pa.LargeBinaryArray, list[np.ndarray]]:
+    """All distinct values in the order of first appearance, and by dictionary the number of each of its values."""
+    merged = pa.chunked_array(dictionaries, pa.large_binary()).combine_chunks().dictionary_encode()
+    return merged.dictionary, np.split(merged.indices.to_numpy(), np.cumsum(list(map(len, dictionaries)))[:-1])
 
 
 def _characters(spelling_N: pa.LargeBinaryArray) -> tuple[np.ndarray, np.ndarray]:
-    """Characters of all forms and one of padding, uint16, and where those of each form begin and the last ends."""
+    """The characters of all spellings and one of padding, uint16, and N + 1 offsets into them."""
     if not len(spelling_N):
         return np.array([PAD_ID], np.uint16), np.zeros(1, np.int64)
-    _, ends, values = spelling_N.buffers()
-    first_N1 = np.frombuffer(ends, np.int64, len(spelling_N) + 1, spelling_N.offset * 8) // 2
-    return np.append(np.frombuffer(values, np.uint16, first_N1[-1]), np.uint16(PAD_ID)), first_N1
+    _, offsets, values = spelling_N.buffers()
+    offset_N1 = np.frombuffer(offsets, np.int64, len(spelling_N) + 1, spelling_N.offset * 8) // 2
+    return np.append(np.frombuffer(values, np.uint16, offset_N1[-1]), np.uint16(PAD_ID)), offset_N1

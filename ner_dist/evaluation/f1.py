@@ -1,30 +1,28 @@
-"""Gold and predicted tags -> int64 counts that add up over batches and ranks -> precision, recall, F1. Pure.
+"""Gold and predicted tags -> int64 counts that add up over batches and ranks -> precision, recall, F1. No I/O.
 
-An entity is right if its span and its type are: the CoNLL-2003 rule, and seqeval's strict mode.
+An entity is right if its span and its type are right: the CoNLL-2003 rule, and seqeval's strict mode.
 
 Axes: M tokens of all sentences, K entity types.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ner_dist.contract.tag_schemes import B, Spans, U, span_tokens, split_ids, strict_spans
 
 
-@dataclasses.dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """Sums over sentences, all int64."""
 
-    # Entities by (gold type, predicted type) where both have exactly that span; row or column K: no such span there.
+    # (K + 1, K + 1): entities of exactly the same span by gold and predicted type; row or column K: no such span there.
     spans: np.ndarray
-    # By type: predicted entities that share a token with a gold one of their type, and the other way round.
+    # (K,): predicted entities that share a token with a gold one of their type, and vice versa.
     touching_predicted: np.ndarray
     touching_gold: np.ndarray
-    # Tokens in entities: with the right BILOU tag, with the right BIO tag, predicted, gold.
+    # (4,): tokens in entities with the right BILOU tag, with the right BIO tag, predicted, gold.
     tokens: np.ndarray
 
     @classmethod
@@ -32,25 +30,22 @@ class Counts:
         shapes = ((num_types + 1, num_types + 1), num_types, num_types, 4)
         return cls(*(np.zeros(shape, np.int64) for shape in shapes))
 
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(*(mine + yours for mine, yours in zip(self._arrays(), other._arrays())))
+    def __add__(self, other: Counts) -> Counts:  # type: ignore[override]
+        return Counts(*(mine + yours for mine, yours in zip(self, other)))
 
     def to_vector(self) -> np.ndarray:
         """All counts in one int64 vector, for one sum over ranks."""
-        return np.concatenate([array.ravel() for array in self._arrays()])
+        return np.concatenate([array.ravel() for array in self])
 
     @classmethod
     def from_vector(cls, vector: np.ndarray, num_types: int) -> Counts:
-        shapes = [array.shape for array in cls.zero(num_types)._arrays()]
-        cuts = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
-        return cls(*(part.reshape(shape) for part, shape in zip(np.split(vector, cuts), shapes)))
-
-    def _arrays(self) -> list[np.ndarray]:
-        return [getattr(self, field.name) for field in dataclasses.fields(self)]
+        zero = cls.zero(num_types)
+        parts = np.split(vector, np.cumsum([array.size for array in zero])[:-1])
+        return cls(*(part.reshape(array.shape) for part, array in zip(parts, zero)))
 
 
 def count(gold_M: np.ndarray, predicted_M: np.ndarray, starts_M: np.ndarray, num_types: int) -> Counts:
-    """Compare BILOU ids of sentences laid end to end; starts_M (bool) marks each sentence's first token."""
+    """Compare BILOU ids of concatenated sentences; starts_M (bool) marks each sentence's first token."""
     (gold_prefix_M, gold_type_M), (predicted_prefix_M, predicted_type_M) = split_ids(gold_M), split_ids(predicted_M)
     gold = strict_spans(gold_prefix_M, gold_type_M, starts_M)
     predicted = strict_spans(predicted_prefix_M, predicted_type_M, starts_M)
@@ -73,8 +68,7 @@ def _begins(prefix_M: np.ndarray) -> np.ndarray:
 
 
 def _confusion(gold: Spans, predicted: Spans, num_tokens: int, num_types: int) -> np.ndarray:
-    """Counts.spans."""
-    # A span is known by its ends; entities of one sequence never share one.
+    # Entities of one sequence never overlap, so a span is known by its start and end.
     end_M, type_M = np.zeros(num_tokens, np.int64), np.zeros(num_tokens, np.int64)
     end_M[gold.start_E], type_M[gold.start_E] = gold.end_E, gold.type_E
     same_E = end_M[predicted.start_E] == predicted.end_E
@@ -86,7 +80,7 @@ def _confusion(gold: Spans, predicted: Spans, num_tokens: int, num_types: int) -
 
 
 def _touching(spans: Spans, others: Spans, num_tokens: int, num_types: int) -> tuple[np.ndarray, np.ndarray]:
-    """By type, how many spans share at least one token with one of their type among the others, and the reverse."""
+    """By type, how many spans share a token with one of their type among the others, and vice versa."""
     other_M = np.full(num_tokens, -1)
     token_C, other_C = span_tokens(others)
     other_M[token_C] = other_C
@@ -102,7 +96,7 @@ def _touching(spans: Spans, others: Spans, num_tokens: int, num_types: int) -> t
 
 
 def _of_each_type(spans: Spans, named: np.ndarray, num_types: int) -> np.ndarray:
-    """How many spans of each type are named, however often."""
+    """How many spans of each type are named at least once."""
     named_E = np.zeros(len(spans.type_E), bool)
     named_E[named] = True
     return np.bincount(spans.type_E[named_E], minlength=num_types)
@@ -118,26 +112,28 @@ def _harmonic(precision: float, recall: float) -> dict[str, float]:
 
 
 def ratios(right: int, predicted: int, gold: int) -> dict[str, float]:
-    """Precision, recall and F1 as fractions; 0 where nothing was predicted or nothing is there."""
+    """Precision, recall and F1 as fractions; 0 where nothing was predicted or there is no gold entity."""
     return _harmonic(_share(right, predicted), _share(right, gold))
 
 
+def _with_counts(right: int, predicted: int, gold: int) -> dict[str, float]:
+    return {**ratios(right, predicted, gold), "right": right, "predicted": predicted, "gold": gold}
+
+
 def scores(counts: Counts, entity_types: list[str]) -> dict[str, Any]:
-    """The scores of a split, ready for result.json.
+    """The scores of a split, as result.json has them.
 
     entity: micro scores over all types, with per_type, macro (mean over the types that occur in gold or
-    prediction), the counts behind them, boundaries (span right, whatever the type), overlap (type right, span
-    touching) and confusion (gold type -> predicted type of entities whose span is exactly right; "-" is none).
-    token: of the tokens in predicted entities, those with the right BILOU tag; of the tokens in gold entities, those
-    found with it; and bio, the same with BIO tags, which do not say where an entity ends.
+    prediction), the counts behind them, boundaries (span right, any type), overlap (type right, spans share a token)
+    and confusion (gold type -> predicted type of entities whose span is exactly right; "-" is none).
+    token: precision over the tokens in predicted entities, recall over those in gold entities, a token being right if
+    its BILOU tag is; and bio, the same with BIO tags, which do not mark where an entity ends.
     """
     spans = counts.spans
     right_K = np.diag(spans)[:-1]
     predicted_K, gold_K = spans.sum(axis=0)[:-1], spans.sum(axis=1)[:-1]
-    per_type = {
-        name: {**ratios(right, predicted, gold), "right": right, "predicted": predicted, "gold": gold}
-        for name, right, predicted, gold in zip(entity_types, right_K.tolist(), predicted_K.tolist(), gold_K.tolist())
-    }
+    counted = zip(entity_types, right_K.tolist(), predicted_K.tolist(), gold_K.tolist())
+    per_type = {name: _with_counts(*counts_of_type) for name, *counts_of_type in counted}
     totals = int(right_K.sum()), int(predicted_K.sum()), int(gold_K.sum())
     occurring = [entry for entry in per_type.values() if entry["predicted"] or entry["gold"]]
     macro = {
@@ -151,10 +147,7 @@ def scores(counts: Counts, entity_types: list[str]) -> dict[str, Any]:
     names = [*entity_types, "-"]
     return {
         "entity": {
-            **ratios(*totals),
-            "right": totals[0],
-            "predicted": totals[1],
-            "gold": totals[2],
+            **_with_counts(*totals),
             "per_type": per_type,
             "macro": macro,
             "boundaries": ratios(int(spans[:-1, :-1].sum()), totals[1], totals[2]),
@@ -165,10 +158,7 @@ def scores(counts: Counts, entity_types: list[str]) -> dict[str, Any]:
             },
         },
         "token": {
-            **ratios(right_tokens, predicted_tokens, gold_tokens),
-            "right": right_tokens,
-            "predicted": predicted_tokens,
-            "gold": gold_tokens,
+            **_with_counts(right_tokens, predicted_tokens, gold_tokens),
             "bio": ratios(right_bio_tokens, predicted_tokens, gold_tokens),
         },
     }

@@ -1,4 +1,4 @@
-"""A run -> an ONNX export that tags without MXNet; prediction/export_format.py says what is in it.
+"""A run -> an export that tags without MXNet; prediction/export_format.py describes its files.
 
-Imports prediction and what it imports.
+Imports prediction and below.
 """

@@ -1,4 +1,4 @@
-"""Whether an exported model says what MXNet says: the largest difference of their emissions on a sample of sentences.
+"""Whether an export computes what MXNet does: the largest difference of their emissions on a sample of sentences.
 
 Axes: T tokens, B sentences, K tags.
 """
@@ -17,37 +17,35 @@ from ner_dist.errors import UserError
 from ner_dist.model.viterbi import decode
 from ner_dist.prediction.documents import Sentence
 from ner_dist.prediction.encoder import Encoder
-from ner_dist.prediction.tagger import Network
+from ner_dist.prediction.tagger import TaggerNetwork, rows_of_similar_length
 from ner_dist.prediction.vocabularies import Vocabularies
 from ner_dist.run import checkpoint
 from ner_dist.run.checkpoint import Checkpoint
 
-# Emissions are sums of some hundred numbers around 1, in float32.
-MOST = 1e-4
-_SENTENCES, _BATCH_SENTENCES = 1000, 64
+# Emissions are float32 sums of some hundred numbers around 1.
+TOLERANCE = 1e-4
+_SAMPLE_SENTENCES = 1000
 
 
 class Difference(NamedTuple):
-    """Of two networks on the same sentences."""
+    """Between two networks on the same sentences."""
 
-    # The largest of all emissions.
+    # The largest difference of an emission.
     emission: float
-    # Tokens that they tag differently, of so many.
     num_other_tags: int
     num_tokens: int
-    # What they were compared on.
+    # What the sentences were.
     sample: str
 
 
-def compare(one: Network, other: Network, sentences: list[Sentence], sample: str) -> Difference:
-    """Two networks of the same vocabularies, on sentences with tokens; sample: what these are."""
+def compare(one: TaggerNetwork, other: TaggerNetwork, sentences: list[Sentence], sample: str) -> Difference:
+    """Compare two networks of the same vocabularies; all sentences have tokens. sample: what the sentences are."""
     batches = Encoder(one.vocabularies).batches(sentences)
-    order = np.argsort([len(sentence.tokens) for sentence in sentences], kind="stable")
     largest, num_other_tags, num_tokens = 0.0, 0, 0
-    for first in range(0, len(order), _BATCH_SENTENCES):
-        batch = batches.batch(order[first : first + _BATCH_SENTENCES])
+    for rows in rows_of_similar_length(sentences):
+        batch = batches.batch(rows)
         one_TBK, other_TBK = one.emissions(batch), other.emissions(batch)
-        # Unlike max, it does not pass over NaN.
+        # np.maximum keeps NaN, unlike max.
         largest = np.maximum(largest, np.abs(one_TBK - other_TBK)[batch.mask_TB > 0].max())
         tag_TB = decode(one_TBK, batch.length_B, one.transition_scores)
         num_other_tags += int((tag_TB != decode(other_TBK, batch.length_B, other.transition_scores)).sum())
@@ -55,29 +53,29 @@ def compare(one: Network, other: Network, sentences: list[Sentence], sample: str
     return Difference(float(largest), num_other_tags, num_tokens, f"{len(sentences):,} {sample}")
 
 
-def sample(saved: Checkpoint, vocabularies: Vocabularies) -> tuple[list[Sentence], str]:
-    """Sentences of dev, if the run's shards are still there, else made-up ones; and what they are."""
+def sample_sentences(saved: Checkpoint, vocabularies: Vocabularies) -> tuple[list[Sentence], str]:
+    """Sentences of dev if the run's shards are still there, else random ones; and what they are."""
     try:
-        return list(_of_dev(saved, vocabularies)), "sentences of dev"
+        return list(_dev_sentences(saved, vocabularies)), "sentences of dev"
     except (UserError, OSError):
-        return list(_made_up(vocabularies)), "made-up sentences"
+        return list(_random_sentences(vocabularies)), "made-up sentences"
 
 
-def _of_dev(saved: Checkpoint, vocabularies: Vocabularies) -> Iterator[Sentence]:
-    """From all over dev. Raises UserError if the shards are gone, or are not those that the run was trained on."""
+def _dev_sentences(saved: Checkpoint, vocabularies: Vocabularies) -> Iterator[Sentence]:
+    """From all over dev. Raises UserError if the shards are gone, or if the run was not trained on them."""
     directory = Path(saved.config.data.shards)
     index = read_index(directory)
     checkpoint.require_same_data(saved, index, directory, directory)
     names = _values(vocabularies, "pos")
-    every = -(-index.num_sentences("dev") // _SENTENCES)
+    every = -(-index.num_sentences("dev") // _SAMPLE_SENTENCES)
     for entry in index.splits["dev"]:
         table = pq.read_table(verify_file(directory, entry), columns=["text", *(["pos"] if names else [])])
         for row in table.to_pylist()[::every]:
             yield Sentence(row["text"], [], [], [names[i] for i in row["pos"]] if names else None)
 
 
-def _made_up(vocabularies: Vocabularies) -> Iterator[Sentence]:
-    """Of all lengths up to 60 tokens, which are words of the vocabulary and characters at random."""
+def _random_sentences(vocabularies: Vocabularies) -> Iterator[Sentence]:
+    """Five of each length up to 60 tokens, which are words of the vocabulary and random characters."""
     rng = np.random.default_rng(0)
     words, names = vocabularies.words[UNK_ID + 1 :], _values(vocabularies, "pos")[UNK_ID + 1 :]
     for length in np.tile(np.arange(1, 61), 5).tolist():
@@ -88,5 +86,5 @@ def _made_up(vocabularies: Vocabularies) -> Iterator[Sentence]:
 
 
 def _values(vocabularies: Vocabularies, name: str) -> list[str]:
-    """The values of a token feature by id; none if the model does not look at it."""
+    """The values of a token feature by id; none if the model does not use the feature."""
     return next((feature.values for feature in vocabularies.features if feature.name == name), [])

@@ -1,4 +1,4 @@
-"""Tags tokens by an exported model, with onnxruntime and numpy alone: python runner.py DIR < a-token-a-line.txt."""
+"""Tags tokens with an export; needs only onnxruntime and numpy: python runner.py DIR < one-token-per-line.txt."""
 
 import json
 import re
@@ -22,11 +22,11 @@ class Tagger:
         self.bare = {vocab["words"][i] for i in vocab["without_vector"] or range(len(vocab["words"]))}
 
     def tag(self, sentences: list[list[str]], **features: list[list[str]]) -> list[list[str]]:
-        """BILOU tags, one a token; features: what else the model looks at, as in pos=[["NNP", "VBZ"], ["CD"]]."""
+        """BILOU tags, one per token; features: the model's other inputs, such as pos=[["NNP", "VBZ"], ["CD"]]."""
         features["word"] = [[self.word(token) for token in tokens] for tokens in sentences]
         features["caps"] = [[capitalisation(token) for token in tokens] for tokens in sentences]
         if missing := ", ".join(self.ids.keys() - features.keys()):
-            raise ValueError(f"the model looks at {missing}, too; give tag() what it is of each token")
+            raise ValueError(f"the model also uses {missing}; give tag() its value for each token")
         tags: list[list[str]] = [[] for _ in sentences]
         order = sorted((i for i, tokens in enumerate(sentences) if tokens), key=lambda i: len(sentences[i]))
         for batch in (order[first : first + 64] for first in range(0, len(order), 64)):
@@ -34,7 +34,7 @@ class Tagger:
             rows = {name: [[ids.get(v, 1) for v in features[name][i]] for i in batch] for name, ids in self.ids.items()}
             rows["form"] = [[forms[token] for token in sentences[i]] for i in batch]
             rows["char"] = [self.characters(token) for token in forms]
-            # Rows become columns, with zeros below the shorter ones.
+            # Rows become columns, padded with zeros.
             inputs = {name: np.array([*zip_longest(*part, fillvalue=0)], np.int64) for name, part in rows.items()}
             inputs.update(char=inputs["char"].T, length=np.array([len(sentences[i]) for i in batch], np.int32))
             for i, emission_TK in zip(batch, self.network.run(None, inputs)[0].swapaxes(0, 1)):
@@ -42,7 +42,7 @@ class Tagger:
         return tags
 
     def word(self, token: str) -> str:
-        """The first of its forms that has a pretrained vector; if none has, the form of words without vectors."""
+        """Its first variant that has a pretrained vector; if none has, the variant for words without vectors."""
         forms = token, token.lower(), re.sub(r"\d+", "0", token.lower())
         plain = token if self.vocab["keep_case"] else token.lower()
         plain = plain if self.vocab["keep_digits"] else re.sub(r"\d+", "0", plain)
@@ -55,7 +55,7 @@ class Tagger:
         return side + [self.chars.get(char, kind) for char, kind in zip(seen, unknown)] + side
 
     def decode(self, emission_TK: np.ndarray) -> list[str]:
-        """The best sequence of tags that BILOU allows (Viterbi)."""
+        """The best sequence of tags that BILOU allows, by Viterbi's algorithm."""
         start_K, transition_KK, end_K = (np.array(self.model["scores"][k]) for k in ("start", "transition", "end"))
         best_K, paths = start_K + emission_TK[0], [[tag] for tag in self.model["tags"]]
         for emission_K in emission_TK[1:]:

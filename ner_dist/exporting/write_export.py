@@ -1,82 +1,89 @@
-"""A run's checkpoint -> the directory of an exported model: network, description and runner, compared with MXNet's.
-
-Axes: V words, D word units.
-"""
+"""A run's checkpoint -> the directory of an export: network, description and runner, compared with MXNet."""
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import shutil
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from ner_dist import config as knobs
+from ner_dist.atomic_file import whole_directory
 from ner_dist.errors import UserError
 from ner_dist.exporting import compare
 from ner_dist.exporting.compare import Difference
-from ner_dist.exporting.directory import replaced, require_free
 from ner_dist.prediction import export_format
 from ner_dist.prediction.encoder import Encoder
-from ner_dist.prediction.export_format import MODEL_NAME, Description, ExportError
+from ner_dist.prediction.export_format import MODEL_NAME, ExportError
 from ner_dist.prediction.mxnet_network import CheckpointNetwork
 from ner_dist.prediction.onnx_network import OnnxNetwork
-from ner_dist.prediction.vocabularies import of_checkpoint
 from ner_dist.run import checkpoint, run_directory
 from ner_dist.run.checkpoint import Checkpoint
-from ner_dist.run.restore import trained
 
 RUNNER_NAME = "runner.py"
 
 
-class Exported(NamedTuple):
-    """What was written: its origin (export_format.py), the size of its network, and how it differs from MXNet's."""
-
-    origin: dict[str, Any]
-    num_bytes: int
-    # None if it was not compared.
-    difference: Difference | None
-
-
-def export(run: Path, name: str | None, directory: Path, compared: bool = True) -> Exported:
+def export(
+    run: Path, name: str | None, directory: Path, compared: bool = True
+) -> tuple[dict[str, Any], int, Difference | None]:
     """Write the directory, or nothing. Raises UserError for what cannot be exported, and for emissions that differ.
 
     name: of the checkpoint, best or last; None: the best of a run that is finished.
+    Returns the origin (docs/reference/export-format.md), the bytes of the network's file, and the difference from
+    MXNet's emissions; None if they were not compared.
     """
-    require_free(directory)
+    is_empty = directory.is_dir() and not any(directory.iterdir())
+    if os.path.lexists(directory) and not is_empty and not export_format.is_export(directory):
+        raise ExportError(f"{directory} exists and is not an export, so it is not overwritten; name another DIR")
     place = run / "checkpoints" / (name or "best")
-    saved = checkpoint.load(place)
+    checkpoint.find(place)
     if name is None and not (run / "result.json").is_file():
         raise ExportError(
-            f"{run}: the run is not finished; continue it with --train.resume true, or say which of its checkpoints "
-            "to export (--checkpoint best)"
+            f"{run}: the run is not finished; continue it with --train.resume true, or name the checkpoint to export "
+            "(--checkpoint best)"
         )
-    with replaced(directory) as partial:
-        _write(partial, run, place, saved)
-        difference = _require_equal(partial, place, saved) if compared else None
-        return Exported(_origin(run, place, saved), (partial / MODEL_NAME).stat().st_size, difference)
+    network = CheckpointNetwork(place, "cpu")
+    origin = _origin(run, place, network.checkpoint)
+    try:
+        # Resolved, because a name such as . or x/.. has no other beside it.
+        with whole_directory(directory.resolve()) as partial:
+            _write(partial, network, origin)
+            difference = None
+            if compared:
+                sentences, sample = compare.sample_sentences(network.checkpoint, network.vocabularies)
+                difference = compare.compare(network, OnnxNetwork(partial), sentences, sample)
+                if not difference.emission <= compare.TOLERANCE:
+                    raise ExportError(
+                        f"the export's emissions differ from MXNet's by {difference.emission:.1g} on "
+                        f"{difference.sample}, expected at most {compare.TOLERANCE:g}; --no-check writes it all the "
+                        "same"
+                    )
+            return origin, (partial / MODEL_NAME).stat().st_size, difference
+    except OSError as error:
+        raise ExportError(f"{directory}: the export could not be written ({error.strerror or error})") from error
 
 
-def _write(directory: Path, run: Path, place: Path, saved: Checkpoint) -> None:
-    """All three files. Only here is the whole network in memory, once for each who needs it."""
+def _write(directory: Path, network: CheckpointNetwork, origin: dict[str, Any]) -> None:
+    """Write all three files."""
     try:
         import onnx
 
         from ner_dist.exporting import onnx_graph
     except ImportError as error:
-        raise UserError("export needs onnx, which is not installed; pip install -e '.[export]'") from error
-    found = checkpoint.find(place)
-    vocabularies = of_checkpoint(found, saved.index, saved.config)
+        raise UserError("export needs onnx, which is not installed; pip install 'ner-dist[train]'") from error
+    vocabularies = network.vocabularies
     # Refuses features that new text cannot have.
     Encoder(vocabularies)
-    tagger, word_VD = trained(saved, found, "cpu")
-    onnx.save(onnx_graph.network(saved.parameters(), word_VD, vocabularies), directory / MODEL_NAME)
-    export_format.write(directory, Description(vocabularies, tagger.transition_scores(), _origin(run, place, saved)))
+    model = onnx_graph.network(network.checkpoint.parameters(), network.weight_VD, vocabularies)
+    onnx.save(model, directory / MODEL_NAME)
+    export_format.write(directory, vocabularies, network.transition_scores, origin)
     shutil.copyfile(Path(__file__).with_name(RUNNER_NAME), directory / RUNNER_NAME)
 
 
 def _origin(run: Path, place: Path, saved: Checkpoint) -> dict[str, Any]:
     progress = saved.progress
-    # Only at the end of the epoch that was the best one is its F1 what the checkpoint remembers.
+    # The checkpoint remembers the best F1 of all epochs; it is its own only at the end of the best epoch.
     is_best = progress.step == 0 and 0 < progress.epoch == progress.best_epoch + 1
     return {
         "run": str(run),
@@ -86,17 +93,5 @@ def _origin(run: Path, place: Path, saved: Checkpoint) -> dict[str, Any]:
         "dev_f1": progress.best_f1 if is_best else None,
         "shards": saved.index.fingerprint(),
         "versions": {**run_directory.versions(), "onnx": version("onnx")},
-        "config": knobs.to_dict(saved.config),
+        "config": dataclasses.asdict(saved.config),
     }
-
-
-def _require_equal(exported: Path, place: Path, saved: Checkpoint) -> Difference:
-    """Raises ExportError if the exported model's emissions are not those of the checkpoint at place."""
-    mxnet, onnx = CheckpointNetwork(place, "cpu"), OnnxNetwork(exported)
-    difference = compare.compare(mxnet, onnx, *compare.sample(saved, mxnet.vocabularies))
-    if not difference.emission <= compare.MOST:
-        raise ExportError(
-            f"the exported model's emissions differ from MXNet's by {difference.emission:.1g} on {difference.sample}, "
-            f"expected {compare.MOST:g} at most; --no-check writes it all the same"
-        )
-    return difference

@@ -1,7 +1,7 @@
 """The CNN-BiLSTM tagger: batch arrays -> emissions -> summed loss. Knows neither ranks nor files.
 
-Axes: T tokens, B sentences, K tags, W distinct words, D word units, N distinct forms, F filters (and features), X units
-of whatever a layer yields.
+Axes: T tokens, B sentences, K tags, V vocabulary, W distinct words, D word units, N distinct spellings, F filters
+(features in feature_FTB), L LSTM layers, X units of any layer.
 """
 
 from __future__ import annotations
@@ -20,30 +20,29 @@ from ner_dist.contract.shard_format import Index
 from ner_dist.data.batch import Batch
 from ner_dist.data.used_inputs import used_features, word_units
 from ner_dist.model.char_cnn import CharFeatures
-from ner_dist.model.crf import TransitionScores, neutral
-from ner_dist.model.device_arrays import on_device
-from ner_dist.model.layers import BiLSTM, CharCNN, Transitions, reverse_index
+from ner_dist.model.crf import TransitionScores, zero_transition_scores
+from ner_dist.model.layers import BiLSTM, CharCNN, Transitions, on_device, reverse_index
 
 
 class CnnBiLstm(gluon.HybridBlock):
-    """Emissions (T, B, K) of a batch. The word embeddings come in as the rows the batch uses (see WordTable)."""
+    """Emissions (T, B, K) of a batch. Word embeddings are an input: the rows of the table that the batch uses."""
 
-    def __init__(self, sizes: Model, index: Index, sentence_level: bool) -> None:
+    def __init__(self, knobs: Model, index: Index, sentence_level: bool) -> None:
         super().__init__()
-        self._features = used_features(sizes, index)
+        self._features = used_features(knobs, index)
         self.num_tags = index.num_tags
-        units = word_units(sizes, index) + sizes.char_filters
+        units = word_units(knobs, index) + knobs.char_filters
         with self.name_scope():
-            self.char_cnn = CharCNN(sizes, index.vocab["char"].num_values) if sizes.char_filters else None
+            self.char_cnn = CharCNN(knobs, index.vocab["char"].num_values) if knobs.char_filters else None
             for _, feature in self._features:
-                size = min(sizes.feature_units, feature.num_values)
+                size = min(knobs.feature_units, feature.num_values)
                 units += size
                 setattr(self, f"feature_{feature.name}", gluon.nn.Embedding(feature.num_values, size))
             self.lstm = gluon.nn.HybridSequential()
             self.input_units = units
-            for _ in range(sizes.lstm_layers):
-                self.lstm.add(BiLSTM(sizes.lstm_units, units))
-                units = 2 * sizes.lstm_units
+            for _ in range(knobs.lstm_layers):
+                self.lstm.add(BiLSTM(knobs.lstm_units, units))
+                units = 2 * knobs.lstm_units
             self.emission = gluon.nn.Dense(index.num_tags, flatten=False, in_units=units)
             self.transitions = Transitions(index.num_tags) if sentence_level else None
 
@@ -58,7 +57,7 @@ class CnnBiLstm(gluon.HybridBlock):
         reverse_index_TB: Any,
         *mask_TBX: Any,
     ) -> Any:
-        """mask_TBX: of dropout, for the input and each layer's output, or none."""
+        """mask_TBX: dropout masks of the LSTM's input and of each layer's output, or none."""
         parts_TBX = [F.take(rows_WD, word_TB)]
         if self.char_cnn is not None:
             parts_TBX.append(F.take(spelling_NF, spelling_TB))
@@ -76,9 +75,9 @@ class CnnBiLstm(gluon.HybridBlock):
 
     @contextmanager
     def recurrent_dropout(self, mask_L2X: list[np.ndarray]) -> Iterator[None]:
-        """Within it the recurrent matrices are multiplied by the masks (2, X) of each layer; later they are as before.
+        """Multiplies the recurrent matrices by the masks of each layer (by direction) until the context ends.
 
-        What was dropped gets no gradient. No masks, no dropout.
+        Dropped weights get no gradient. Without masks nothing happens.
         """
         changed = []
         for layer, mask_2X in zip(self.lstm, mask_L2X):
@@ -95,14 +94,14 @@ class CnnBiLstm(gluon.HybridBlock):
                 gradient_X *= mask
 
     def transition_scores(self) -> TransitionScores:
-        """What sequences earn beside their emissions; nothing if tags are judged one by one."""
+        """Zeros if the tagger was built without a CRF."""
         if self.transitions is None:
-            return neutral(self.num_tags)
+            return zero_transition_scores(self.num_tags)
         return TransitionScores(*(parameter.data().asnumpy() for parameter in self.transitions.parameters))
 
 
 class TrainingEmissions(gluon.HybridBlock):
-    """The tagger with dropout masks. A block of its own, as MXNet compiles a block for one list of arguments only."""
+    """The tagger with dropout masks: a separate block, as MXNet compiles a block for one list of arguments only."""
 
     def __init__(self, tagger: CnnBiLstm) -> None:
         super().__init__()
@@ -113,7 +112,7 @@ class TrainingEmissions(gluon.HybridBlock):
 
 
 class SummedLoss(gluon.HybridBlock):
-    """Negative log-likelihood of the gold tags, weighted and summed over the tokens of a batch: a scalar (1,)."""
+    """Negative log-likelihood of each gold tag, weighted and summed over the tokens of a batch: (1,)."""
 
     def __init__(self, tagger: CnnBiLstm) -> None:
         super().__init__()
@@ -127,9 +126,9 @@ class SummedLoss(gluon.HybridBlock):
 def tagger_inputs(
     batch: Batch, rows_WD: mx.nd.NDArray, word_TB: np.ndarray, char_features: CharFeatures | None
 ) -> list[mx.nd.NDArray]:
-    """The tagger's arguments but for dropout, on the device of rows_WD; word_TB points into rows_WD.
+    """The tagger's arguments except dropout masks, on the device of rows_WD; word_TB: rows of rows_WD.
 
-    convolved: by the tagger's char_cnn, None if it has none.
+    char_features: from the tagger's char_cnn, None if it has none.
     """
     context, dtype = rows_WD.context, rows_WD.dtype
     spelling_NF = np.zeros((1, 1)) if char_features is None else char_features.maximum_NF
@@ -144,14 +143,14 @@ def tagger_inputs(
 
 
 def trained_parameters(tagger: CnnBiLstm) -> dict[str, gluon.Parameter]:
-    """The tagger's parameters by structural name, which does not depend on what else the process has built."""
+    """The tagger's parameters by structural name, which does not depend on what other blocks the process has built."""
     parameters = tagger._collect_params_with_prefix()
     return {name: parameter for name, parameter in parameters.items() if parameter.grad_req != "null"}
 
 
-def build(config: Config, index: Index, context: mx.Context) -> CnnBiLstm:
-    """A tagger on the device, its parameters still to be set (set_parameters)."""
-    # A part of size 0 leaves inputs unused, which the user has asked for; what numpy uses is no operator's.
+def build_tagger(config: Config, index: Index, context: mx.Context) -> CnnBiLstm:
+    """A tagger on the device, with parameters of 0: call set_parameters."""
+    # Parts of size 0 leave inputs unused; the parameters that numpy computes with are used by no operator.
     warnings.filterwarnings("ignore", "The .* input to HybridBlock is not used by any computation")
     warnings.filterwarnings("ignore", "Parameter .*(transitions|charcnn).* is not used by any computation")
     tagger = CnnBiLstm(config.model, index, config.loss.likelihood == "sentence")
@@ -165,10 +164,20 @@ def set_parameters(tagger: CnnBiLstm, values: dict[str, np.ndarray]) -> None:
         parameter.set_data(mx.nd.array(values[name], dtype=parameter.dtype))
 
 
-def emissions(tagger: CnnBiLstm, weight_VD: np.ndarray, batch: Batch) -> np.ndarray:
-    """What the tagger says of each token's tags, without dropout: (T, B, K)."""
-    context = next(iter(tagger.collect_params().values())).list_ctx()[0]
-    rows_WD = on_device(weight_VD[batch.word_ids_W], context)
-    char_features = None if tagger.char_cnn is None else tagger.char_cnn.forward_numpy(batch)
-    emission_TBK: np.ndarray = tagger(*tagger_inputs(batch, rows_WD, batch.word_TB, char_features)).asnumpy()
-    return emission_TBK
+class TrainedNetwork:
+    """The tagger together with its word embeddings, (V, D): all it takes to compute a batch's emissions."""
+
+    def __init__(self, tagger: CnnBiLstm, weight_VD: np.ndarray) -> None:
+        self.tagger, self.weight_VD = tagger, weight_VD
+
+    @property
+    def transition_scores(self) -> TransitionScores:
+        return self.tagger.transition_scores()
+
+    def emissions(self, batch: Batch) -> np.ndarray:
+        """float32 (T, B, K), computed on the network's device, without dropout."""
+        context = self.tagger.emission.weight.list_ctx()[0]
+        rows_WD = on_device(self.weight_VD[batch.word_ids_W], context)
+        char_features = None if self.tagger.char_cnn is None else self.tagger.char_cnn.forward_numpy(batch)
+        emission_TBK: np.ndarray = self.tagger(*tagger_inputs(batch, rows_WD, batch.word_TB, char_features)).asnumpy()
+        return emission_TBK

@@ -1,4 +1,4 @@
-"""What a model says of a batch, and the entities in it with their confidence; no MXNet here.
+"""A decoded batch -> the entities in it with their confidence.
 
 Axes: T tokens, B sentences, K tags, M tokens without padding, S predicted entities of a batch.
 """
@@ -16,48 +16,42 @@ from ner_dist.model.crf import TransitionScores
 
 
 class DecodedBatch(NamedTuple):
-    """A batch and what the model says of it."""
+    """A batch with the model's emissions and the tags decoded from them."""
 
     batch: Batch
     emission_TBK: np.ndarray
-    # What sequences earn beside their emissions.
     transition_scores: TransitionScores
-    # Predicted BILOU ids, int64.
+    # BILOU ids, int64.
     tag_TB: np.ndarray
 
 
 class Entities(NamedTuple):
-    """In the order of sentences and tokens."""
+    """Ordered by sentence and token."""
 
-    # Which of the batch's sentences, its first token there, the one after its last, and the number of its type.
+    # Column in the batch; first token and end (exclusive) within the sentence; type id.
     sentence_S: np.ndarray
     first_S: np.ndarray
     end_S: np.ndarray
     type_S: np.ndarray
-    # The probability of the entity by the model, whatever the rest of the sentence is.
+    # The model's probability of the entity, whatever the rest of the sentence is.
     confidence_S: np.ndarray
 
 
-def predicted_entities(predicted: DecodedBatch) -> Entities:
-    """The entities of the predicted tags. Confidence is by the CRF, or by the tags' softmax over valid sequences."""
-    length_B = predicted.batch.length_B
-    tag_M, starts_M = concatenate_sentences(predicted.tag_TB, length_B)
-    found = tag_schemes.entity_spans(*tag_schemes.split_ids(tag_M), starts_M)
+def predicted_entities(decoded: DecodedBatch) -> Entities:
+    """The entities of the decoded tags. Confidence is their marginal probability over all valid BILOU sequences."""
+    length_B = decoded.batch.length_B
+    tag_M, starts_M = concatenate_sentences(decoded.tag_TB, length_B)
+    spans = tag_schemes.entity_spans(*tag_schemes.split_ids(tag_M), starts_M)
     offset_B = np.cumsum(length_B) - length_B
-    sentence_S = np.searchsorted(offset_B, found.start_E, side="right") - 1
-    first_S, end_S = (place - offset_B[sentence_S] for place in (found.start_E, found.end_E))
-    confidence_S = crf.span_probabilities(
-        predicted.emission_TBK,
-        length_B,
-        predicted.transition_scores.allowed(),
-        predicted.tag_TB,
-        (sentence_S, first_S, end_S),
-    )
-    return Entities(sentence_S, first_S, end_S, found.type_E, confidence_S)
+    sentence_S = np.searchsorted(offset_B, spans.start_E, side="right") - 1
+    first_S, end_S = (position - offset_B[sentence_S] for position in (spans.start_E, spans.end_E))
+    scores, spans_S = decoded.transition_scores.allowed(), (sentence_S, first_S, end_S)
+    confidence_S = crf.span_probabilities(decoded.emission_TBK, length_B, scores, decoded.tag_TB, spans_S)
+    return Entities(sentence_S, first_S, end_S, spans.type_E, confidence_S)
 
 
 def concatenate_sentences(tag_TB: np.ndarray, length_B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The sentences of a batch one after another without padding, and where each begins (bool)."""
+    """The tags of a batch's sentences end to end without padding, and where each sentence starts (bool)."""
     real_BT = np.arange(len(tag_TB)) < length_B[:, None]
     starts_M = np.zeros(int(length_B.sum()), bool)
     starts_M[np.cumsum(length_B) - length_B] = True

@@ -1,6 +1,6 @@
-"""Entities in new text: `from ner_dist.prediction import Tagger`, from a run or an export.
+"""Entities in new text, found by a run or an export: `from ner_dist.prediction import Tagger`.
 
-Imports run and what it imports, nothing of training; with an export neither MXNet nor Horovod is loaded.
+Imports run and below, nothing of training or evaluation; with an export it loads neither MXNet nor Horovod.
 """
 
 from ner_dist.prediction.documents import Document, Entity, Sentence

@@ -1,20 +1,21 @@
-"""What prediction works on: texts, their sentences as tokens with their places, and the entities found in them."""
+"""What prediction works on: texts, their sentences as tokens with character positions, and the entities found."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ner_dist.errors import UserError
 
 
 class Sentence(NamedTuple):
     tokens: list[str]
-    # Characters of the document's text: where each token begins, and the one after its last.
+    # Positions in the document's text: the first character of each token, and the one after its last.
     starts: list[int]
     ends: list[int]
-    # Parts of speech, if the input has any.
+    # Parts of speech, if the input has them.
     pos: list[str] | None = None
 
 
@@ -27,43 +28,51 @@ class Entity(NamedTuple):
     # The model's probability of exactly this span and type, from 0 to 1.
     confidence: float
     text: str
-    # The sentence of the document, its first token there, and the one after its last.
+    # The index of its sentence in the document, of its first token there, and of the token after its last.
     sentence: int
     first_token: int
     end_token: int
 
+    def to_record(self) -> dict[str, Any]:
+        """Its fields for JSON, the confidence rounded to six decimals."""
+        return {**self._asdict(), "confidence": round(self.confidence, 6)}
+
 
 class Document(NamedTuple):
-    """One text of the input; places of tokens and entities count its characters (code points) from 0."""
+    """One text of the input; positions of tokens and entities count its characters (code points) from 0."""
 
     text: str
     sentences: list[Sentence]
     entities: Sequence[Entity] = ()
-    # Where the text begins in its file, in characters.
+    # Position of the text in its file, in characters.
     offset: int = 0
-    # What else the input says of it, for the output.
+    # Other fields of the input record, which are copied to the output.
     others: Mapping[str, object] = MappingProxyType({})
 
+    @property
+    def num_tokens(self) -> int:
+        return sum(len(sentence.tokens) for sentence in self.sentences)
 
-def of_tokens(sentences: list[list[str]], pos: list[list[str]] | None = None) -> Document:
-    """Sentences that are tokens already; the text has a space between tokens and a line a sentence.
 
-    Raises UserError for an empty token, and for parts of speech that are not one a token.
+def document_of_tokens(sentences: list[list[str]], pos: list[list[str]] | None = None) -> Document:
+    """A document of sentences that are tokenized already; its text joins tokens by spaces and sentences by newlines.
+
+    pos: one part of speech per token. Raises UserError for an empty token, and if a sentence has fewer or more parts
+    of speech than tokens.
     """
-    found, place = [], 0
-    for number, tokens in enumerate(sentences):
+    found, position = [], 0
+    for tokens, sentence_pos in zip(sentences, itertools.repeat(None) if pos is None else pos):
         if not all(tokens):
             raise UserError(f"token {tokens.index('') + 1} of {tokens} is empty; leave empty tokens out")
-        of_sentence = pos[number] if pos is not None else None
-        if of_sentence is not None and len(of_sentence) != len(tokens):
-            raise UserError(f"{len(tokens)} tokens, {tokens}, but {len(of_sentence)} parts of speech; give one a token")
-        starts, ends = [], []
-        for token in tokens:
-            starts.append(place)
-            place += len(token)
-            ends.append(place)
-            place += 1
+        if sentence_pos is not None and len(sentence_pos) != len(tokens):
+            raise UserError(
+                f"{len(tokens)} tokens, {tokens}, but {len(sentence_pos)} parts of speech; expected one per token"
+            )
+        # The separators count, too.
+        starts = list(itertools.accumulate((len(token) + 1 for token in tokens), initial=position))
+        position = starts.pop()
         # A sentence without tokens is an empty line.
-        place += not tokens
-        found.append(Sentence(list(tokens), starts, ends, of_sentence))
+        position += not tokens
+        ends = [start + len(token) for start, token in zip(starts, tokens)]
+        found.append(Sentence(list(tokens), starts, ends, sentence_pos))
     return Document("\n".join(" ".join(tokens) for tokens in sentences), found)

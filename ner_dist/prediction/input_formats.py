@@ -1,8 +1,7 @@
-"""Files of text, lines, tokens, CoNLL columns or JSON lines -> documents, a portion of lines at a time."""
+"""Files of text, lines, tokens, CoNLL columns or JSON lines -> documents, read in portions of lines."""
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import json
 import re
@@ -12,40 +11,34 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from ner_dist.errors import UserError
-from ner_dist.prediction.documents import Document, of_tokens
+from ner_dist.prediction.documents import Document, document_of_tokens
 
 FORMATS = ("text", "lines", "tokens", "conll", "jsonl")
-_BY_SUFFIX = {
-    ".jsonl": "jsonl",
-    ".json": "jsonl",
-    ".conll": "conll",
-    ".bio": "conll",
-    ".iob": "conll",
-    ".bilou": "conll",
-}
-# A portion is what one rank tags at a time: so many lines, and for text so many characters, or a few more.
+_BY_SUFFIX = {".jsonl": "jsonl", ".json": "jsonl", **dict.fromkeys((".conll", ".bio", ".iob", ".bilou"), "conll")}
+# A portion, which one rank tags at a time, ends after this many lines or characters, or a few more.
 _PORTION_LINES, _PORTION_CHARACTERS = 4096, 1 << 18
-# A text may be a paragraph up to this length; a longer one is parted at an end of line.
+# The longest paragraph that becomes one document; longer ones are split at line ends.
 _PARAGRAPH_CHARACTERS = 1 << 16
 _BLANK_LINES = re.compile(r"(?:\r\n|\n|\r)[^\S\r\n]*(?:\r\n|\n|\r)\s*")
 
 
-class Line(NamedTuple):
-    # From 1, and the characters of the file before it.
+class InputLine(NamedTuple):
+    # Counted from 1.
     number: int
+    # Characters of the file before the line.
     offset: int
     text: str
 
 
-class Layout(NamedTuple):
-    """Columns of CoNLL lines, counted from 0, or from the end if negative; None: there is none."""
+class TokenColumns(NamedTuple):
+    """Indices of columns, from 0, or from the end if negative; None if there is no such column."""
 
     token: int = 0
     pos: int | None = None
 
 
 def format_of(path: Path | None, wanted: str) -> str:
-    """The format of a file: as wanted, or by its name; what has no telling name is text."""
+    """The format to read: `wanted`, or if that is auto, by the file's suffix, with text for unknown ones."""
     if wanted != "auto":
         return wanted
     name = Path(path.stem if path.suffix == ".gz" else path.name) if path else Path()
@@ -53,45 +46,44 @@ def format_of(path: Path | None, wanted: str) -> str:
 
 
 def open_input(path: Path | None) -> BinaryIO:
-    """The file, unpacked if its name ends in .gz, or standard input. Raises UserError."""
+    """The file, decompressed if its name ends in .gz, or standard input without a path. Raises UserError."""
     if path is None:
         return sys.stdin.buffer
     try:
         return gzip.open(path) if path.suffix == ".gz" else open(path, "rb")  # type: ignore[return-value]
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; name a file of text, or - for standard input") from error
+        raise UserError(f"{path}: {error.strerror}; expected a text file, or - for standard input") from error
 
 
-def read_lines(file: BinaryIO, name: str) -> Iterator[Line]:
-    """Lines with their ends as they are. Raises UserError with file and line for bytes that are not UTF-8."""
+def read_lines(file: BinaryIO, name: str) -> Iterator[InputLine]:
+    """Lines with their line ends unchanged. Raises UserError with file and line for bytes that are not UTF-8."""
     number, offset = 0, 0
     try:
-        for raw in file:
-            number += 1
-            text = raw.decode("utf-8-sig" if number == 1 and raw.startswith(codecs.BOM_UTF8) else "utf-8")
-            yield Line(number, offset, text)
+        for number, raw in enumerate(file, 1):
+            # A byte order mark is not text.
+            text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            yield InputLine(number, offset, text)
             offset += len(text)
     except UnicodeDecodeError as error:
         raise UserError(
-            f"{name}:{number}: byte 0x{error.object[error.start]:02x} is not UTF-8 text; convert the file, such as by "
-            "iconv -f cp1252 -t utf-8"
+            f"{name}:{number}: byte 0x{error.object[error.start]:02x} is not UTF-8; convert the file, for "
+            "example with iconv -f cp1252 -t utf-8"
         ) from error
     except (EOFError, gzip.BadGzipFile) as error:
-        raise UserError(f"{name}:{number + 1}: the packed file is damaged or cut off ({error})") from error
+        raise UserError(f"{name}:{number + 1}: the compressed file is damaged or truncated ({error})") from error
 
 
-def portions(lines: Iterable[Line], form: str) -> Iterator[list[Line]]:
-    """Lines in portions that can be read by themselves: none begins within a sentence or a paragraph."""
-    portion: list[Line] = []
+def portions(lines: Iterable[InputLine], format_name: str) -> Iterator[list[InputLine]]:
+    """Portions of lines that can be read on their own: none begins within a sentence or a paragraph."""
+    portion: list[InputLine] = []
     num_characters = 0
     for line in lines:
         portion.append(line)
         num_characters += len(line.text)
-        full = len(portion) >= _PORTION_LINES or num_characters >= _PORTION_CHARACTERS
-        if form in ("text", "conll"):
-            # Anywhere else something would be torn; a file without blank lines must not fill the memory, though.
-            full = full and (not line.text.strip() or (form == "text" and num_characters >= 4 * _PORTION_CHARACTERS))
-        if full:
+        is_full = len(portion) >= _PORTION_LINES or num_characters >= _PORTION_CHARACTERS
+        # A text without blank lines must not fill the memory.
+        is_endless = format_name == "text" and num_characters >= 4 * _PORTION_CHARACTERS
+        if is_full and (format_name not in ("text", "conll") or not line.text.strip() or is_endless):
             yield portion
             portion, num_characters = [], 0
     if portion:
@@ -99,32 +91,31 @@ def portions(lines: Iterable[Line], form: str) -> Iterator[list[Line]]:
 
 
 def read_documents(
-    lines: list[Line], form: str, name: str, segment: Callable[[str], Document], layout: Layout
+    lines: list[InputLine], format_name: str, name: str, segment: Callable[[str], Document], columns: TokenColumns
 ) -> Iterator[Document]:
-    """The documents of a portion. Raises UserError naming file and line.
+    """The documents of a portion. Raises UserError with file and line.
 
-    segment: makes a document of raw text. layout: of conll.
+    name: of the file. segment: makes a document of raw text. columns: of the conll format.
     """
-    if form == "text":
+    if format_name == "text":
         yield from _paragraphs(lines, segment)
-    elif form == "conll":
-        yield from _conll(lines, name, layout)
+    elif format_name == "conll":
+        yield from _conll(lines, name, columns)
     else:
         for line in lines:
-            if form == "lines":
+            if format_name == "lines":
                 yield segment(line.text.rstrip("\r\n"))._replace(offset=line.offset)
-            elif form == "tokens":
-                yield of_tokens([line.text.split()])
+            elif format_name == "tokens":
+                yield document_of_tokens([line.text.split()])
             elif line.text.strip():
-                yield _of_json(line, name, segment)
+                yield _json_document(line, name, segment)
 
 
-def _paragraphs(lines: list[Line], segment: Callable[[str], Document]) -> Iterator[Document]:
-    """One document a paragraph; long ones are parted at ends of lines."""
+def _paragraphs(lines: list[InputLine], segment: Callable[[str], Document]) -> Iterator[Document]:
+    """One document per paragraph; long paragraphs are split at line ends."""
     text = "".join(line.text for line in lines)
-    ends = [match.end() for match in _BLANK_LINES.finditer(text)]
     begin = 0
-    for end in [*ends, len(text)]:
+    for end in [*(match.end() for match in _BLANK_LINES.finditer(text)), len(text)]:
         while begin < end:
             stop = end
             if end - begin > _PARAGRAPH_CHARACTERS:
@@ -133,54 +124,54 @@ def _paragraphs(lines: list[Line], segment: Callable[[str], Document]) -> Iterat
             begin = stop
 
 
-def _conll(lines: list[Line], name: str, layout: Layout) -> Iterator[Document]:
-    """One document a sentence."""
+def _conll(lines: list[InputLine], name: str, columns: TokenColumns) -> Iterator[Document]:
+    """One document per sentence."""
     tokens: list[str] = []
     pos: list[str] = []
     num_columns = 0
-    for line in [*lines, Line(0, 0, "")]:
+    for line in [*lines, InputLine(0, 0, "")]:
         text = line.text.rstrip("\r\n")
         if not text.strip() or text.startswith("-DOCSTART-"):
             if tokens:
-                yield of_tokens([tokens], [pos] if layout.pos is not None else None)
+                yield document_of_tokens([tokens], [pos] if columns.pos is not None else None)
             tokens, pos = [], []
             continue
-        # As data_prep has it: parted by tabs if there is one, else by runs of spaces; other white space is text.
-        columns = text.split("\t") if "\t" in text else [column for column in text.split(" ") if column]
-        if text[0] == "#" and not tokens and len(columns) != num_columns:
+        # As in data_prep: tabs separate columns if there are any, else runs of spaces; other white space is text.
+        values = text.split("\t") if "\t" in text else [value for value in text.split(" ") if value]
+        if text[0] == "#" and not tokens and len(values) != num_columns:
+            # A comment.
             continue
-        num_columns = num_columns or len(columns)
+        num_columns = num_columns or len(values)
         where = f"{name}:{line.number}"
-        if len(columns) != num_columns:
-            raise UserError(f"{where}: the line has {len(columns)} columns, those before it {num_columns}")
-        tokens.append(_column(columns, layout.token, "--token-column", where))
-        if layout.pos is not None:
-            pos.append(_column(columns, layout.pos, "--pos-column", where))
+        if len(values) != num_columns:
+            raise UserError(f"{where}: the line has {len(values)} columns, and those before it have {num_columns}")
+        tokens.append(_value(values, columns.token, "--token-column", where))
+        if columns.pos is not None:
+            pos.append(_value(values, columns.pos, "--pos-column", where))
 
 
-def _column(columns: list[str], position: int, option: str, where: str) -> str:
-    if not -len(columns) <= position < len(columns):
-        raise UserError(f"{where}: the line has {len(columns)} columns, so {option} {position} does not exist")
-    if not columns[position]:
-        raise UserError(f"{where}: column {position} is empty; expected a value in every column")
-    return columns[position]
+def _value(values: list[str], column: int, option: str, where: str) -> str:
+    if not -len(values) <= column < len(values):
+        raise UserError(f"{where}: the line has {len(values)} columns, so {option} {column} does not exist")
+    if not values[column]:
+        raise UserError(f"{where}: column {column} is empty; expected a value in every column")
+    return values[column]
 
 
-def _of_json(line: Line, name: str, segment: Callable[[str], Document]) -> Document:
-    """{"text": ...}, or {"tokens": [...], "pos": [...]}; what else the object holds is kept for the output."""
+def _json_document(line: InputLine, name: str, segment: Callable[[str], Document]) -> Document:
+    """{"text": ...}, or {"tokens": [...], "pos": [...]}; other fields are kept for the output."""
     where = f"{name}:{line.number}"
     try:
         record: Any = json.loads(line.text)
+        # Only an escape of JSON can contain a lone surrogate.
+        if "\\u" in line.text:
+            json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{where}: a lone surrogate (\\ud800 to \\udfff) is not text") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{where}: not JSON ({error})") from error
     if not isinstance(record, dict):
         raise UserError(f"{where}: expected a JSON object, found {type(record).__name__}")
-    try:
-        # Only JSON's escapes can bring one in.
-        if "\\u" in line.text:
-            json.dumps(record, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise UserError(f"{where}: half a surrogate pair (\\ud800 to \\udfff) is not text") from error
     others = {key: value for key, value in record.items() if key not in ("text", "tokens", "pos", "entities")}
     if isinstance(record.get("tokens"), list):
         for key in ("tokens", "pos"):
@@ -188,13 +179,13 @@ def _of_json(line: Line, name: str, segment: Callable[[str], Document]) -> Docum
             if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
                 raise UserError(f'{where}: "{key}" is not a list of strings')
         try:
-            document = of_tokens([record["tokens"]], [record["pos"]] if "pos" in record else None)
+            document = document_of_tokens([record["tokens"]], [record["pos"]] if "pos" in record else None)
         except UserError as error:
             raise UserError(f"{where}: {error}") from error
     elif isinstance(record.get("text"), str):
         document = segment(record["text"])
     else:
         raise UserError(
-            f'{where}: expected "text", or "tokens" and perhaps "pos", found {", ".join(record) or "nothing"}'
+            f'{where}: expected "text", or "tokens" and optionally "pos", found {", ".join(record) or "nothing"}'
         )
     return document._replace(others=others)

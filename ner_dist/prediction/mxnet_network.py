@@ -1,4 +1,4 @@
-"""A run's checkpoint as prediction sees it: vocabularies, scores of tag sequences, and emissions by MXNet."""
+"""A run's checkpoint as a TaggerNetwork: vocabularies, transition scores, and emissions computed by MXNet."""
 
 from __future__ import annotations
 
@@ -8,25 +8,28 @@ import numpy as np
 
 from ner_dist.data import used_inputs
 from ner_dist.data.batch import Batch
-from ner_dist.model.cnn_bilstm import emissions
-from ner_dist.prediction.vocabularies import of_checkpoint
+from ner_dist.prediction.vocabularies import Vocabularies
 from ner_dist.run import checkpoint
-from ner_dist.run.restore import trained
+from ner_dist.run.restore import restore
 
 
 class CheckpointNetwork:
+    """Axes: F features, T tokens, B sentences, V words, D word units."""
+
     def __init__(self, place: Path, device: str) -> None:
-        """place: of the checkpoint. Raises UserError if there is none, or it does not suffice for new text."""
-        saved = checkpoint.load(place)
+        """place: of the checkpoint. Raises UserError if there is none, or if it does not suffice for new text."""
+        self.checkpoint = saved = checkpoint.load(place)
         directory = checkpoint.find(place)
-        self.vocabularies = of_checkpoint(directory, saved.index, saved.config)
-        self._tagger, self._weight_VD = trained(saved, directory, device)
-        self.transition_scores = self._tagger.transition_scores()
+        self.vocabularies = Vocabularies.of_checkpoint(directory, saved.index, saved.config)
+        self._network = restore(saved, directory, device)
+        self.transition_scores = self._network.transition_scores
+        self.weight_VD = self._network.weight_VD
         self._num_features = len(saved.index.features)
         self._used = [place for place, _ in used_inputs.used_features(saved.config.model, saved.index)]
 
     def emissions(self, batch: Batch) -> np.ndarray:
-        # The model finds its features among all that its shards have.
+        """float32 (T, B, K)."""
+        # The network expects all features of its shards and picks those it uses.
         feature_FTB = np.zeros((self._num_features, *batch.word_TB.shape), np.int32)
         feature_FTB[self._used] = batch.feature_FTB
-        return emissions(self._tagger, self._weight_VD, batch._replace(feature_FTB=feature_FTB))
+        return self._network.emissions(batch._replace(feature_FTB=feature_FTB))

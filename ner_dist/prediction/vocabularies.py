@@ -1,7 +1,4 @@
-"""All that turns tokens into the ids of one model: read from its checkpoint, or written along with an exported model.
-
-No MXNet here.
-"""
+"""All that turns tokens into the ids of one model: read from its checkpoint, or stored in an export. No MXNet here."""
 
 from __future__ import annotations
 
@@ -17,71 +14,64 @@ from ner_dist.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class FeatureValues:
-    """A token feature by the names of its ids; 0 is padding, 1 unknown."""
+    """A token feature and the names of its ids, of which 0 is padding and 1 an unknown value."""
 
     name: str
     values: list[str]
-    # Of a lexicon: its entries, case-folded tokens parted by spaces, and the least and most tokens of a match in part.
+    # Of a lexicon: its entries as case-folded tokens separated by spaces, and the fewest and most tokens of a partial
+    # match.
     entries: list[str] | None = None
     parts: list[int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Vocabularies:
-    """Lists are by id."""
+    """Lists are indexed by id."""
 
     entity_types: list[str]
     words: list[str]
-    # Ids of words that have no pretrained vector; None if words were not looked up in vectors. See words.word_ids.
+    # Ids of words that have no pretrained vector; None if the shards have no vectors. See word_lookup.word_ids.
     without_vector: list[int] | None
     keep_case: bool
     keep_digits: bool
     characters: list[str]
-    # Of each character, by shard_format.CHAR_TYPES.
+    # The type of each character, as an index of shard_format.CHAR_TYPES.
     character_types: list[int]
-    # Of longer tokens the model sees the first and the last half of so many characters.
+    # Of longer tokens the model sees the first and the last half of this many characters.
     max_characters: int
-    # Characters of padding on both sides of a token.
+    # Padding on both sides of a token, in characters.
     character_padding: int
-    # Those the model looks at, in its order.
+    # The features that the model uses, in its order.
     features: list[FeatureValues]
-
-    def to_record(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Vocabularies:
-        """What to_record gave. Raises KeyError or TypeError for anything else."""
+        """The inverse of dataclasses.asdict. Raises KeyError or TypeError for any other record."""
         return cls(**{**record, "features": [FeatureValues(**feature) for feature in record["features"]]})
 
-
-def of_checkpoint(directory: Path, index: Index, config: Config) -> Vocabularies:
-    """The vocabularies of the model in a checkpoint. Raises UserError if they do not suffice for new text."""
-    word, char = read_vocab(directory, index, "word"), read_vocab(directory, index, "char")
-    num_words = used_inputs.num_words(config.model, index)
-    features = [
-        _feature(directory, index, feature.name) for _, feature in used_inputs.used_features(config.model, index)
-    ]
-    return Vocabularies(
-        entity_types=index.entity_types,
-        # Later ones are unknown to this model.
-        words=word["values"][:num_words],
-        without_vector=word.get("without_vector"),
-        keep_case=index.settings["keep_case"],
-        keep_digits=index.settings["keep_digits"],
-        characters=char["values"],
-        character_types=char["types"],
-        max_characters=index.settings["max_chars"],
-        character_padding=config.model.char_width // 2,
-        features=features,
-    )
-
-
-def _feature(directory: Path, index: Index, name: str) -> FeatureValues:
-    vocab = read_vocab(directory, index, name)
-    if name.startswith("lexicon_") and "entries" not in vocab:
-        raise UserError(
-            f"{directory}: its shards are of a time when the lexicon's entries were not kept with them, so {name} is "
-            "unknown for new text; build the shards again and train anew"
+    @classmethod
+    def of_checkpoint(cls, directory: Path, index: Index, config: Config) -> Vocabularies:
+        """The vocabularies in a checkpoint's directory. Raises UserError if they do not suffice for new text."""
+        word, char = read_vocab(directory, index, "word"), read_vocab(directory, index, "char")
+        features = []
+        for _, feature in used_inputs.used_features(config.model, index):
+            vocab = read_vocab(directory, index, feature.name)
+            if feature.name.startswith("lexicon_") and "entries" not in vocab:
+                raise UserError(
+                    f"{directory}: its shards are too old to contain the entries of {feature.name}, which new text "
+                    "needs; build the shards again and train a new model"
+                )
+            features.append(FeatureValues(feature.name, vocab["values"], vocab.get("entries"), vocab.get("parts")))
+        return cls(
+            entity_types=index.entity_types,
+            # The model reads later ids as unknown.
+            words=word["values"][: used_inputs.num_words(config.model, index)],
+            without_vector=word.get("without_vector"),
+            keep_case=index.settings["keep_case"],
+            keep_digits=index.settings["keep_digits"],
+            characters=char["values"],
+            character_types=char["types"],
+            max_characters=index.settings["max_chars"],
+            character_padding=config.model.char_width // 2,
+            features=features,
         )
-    return FeatureValues(name, vocab["values"], vocab.get("entries"), vocab.get("parts"))

@@ -1,4 +1,4 @@
-"""The limits that a container or a batch system has put on this process: of both versions of Linux' cgroups."""
+"""The limits that a container or a batch system sets for this process, in both versions of Linux cgroups."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    # Gives the text of a file, empty if it is not there. Python 3.8, which the doctor turns away, cannot say this.
+    # Returns the text of a file, empty if there is none. Python 3.8, which the doctor rejects, cannot evaluate this.
     Read = Callable[[str], str]
 
 
 def of_this_machine(path: str) -> str:
-    """The text of a file of the system, empty if it is not there or not for us."""
+    """The text of a system file; empty if it does not exist or cannot be read."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -20,9 +20,9 @@ def of_this_machine(path: str) -> str:
 
 
 def _groups(read: Read, controller: str) -> Iterator[str]:
-    """The folders of this process' group and those above it, up to the root.
+    """The folders of this process's group and of the groups above it, up to the root.
 
-    Within a container the paths that the kernel tells may not exist; the root is then the container's own group.
+    In a container the kernel's paths may not exist; the root is then the container's own group.
     """
     for line in read("/proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
@@ -35,28 +35,24 @@ def _groups(read: Read, controller: str) -> Iterator[str]:
 
 
 def _number(text: str) -> int | None:
-    """A limit; none if it is not there, unlimited, or what version 1 says instead of unlimited."""
+    """A limit; None if there is none, including the huge number that version 1 uses for unlimited."""
     word = text.strip()
     return int(word) if word.isdigit() and int(word) < 1 << 60 else None
 
 
 def cpu_quota(read: Read = of_this_machine) -> float | None:
-    """How many cores' worth of time this process may take; None without a limit."""
+    """Cores' worth of time that this process may use; None without a limit."""
     quotas = []
     for group in _groups(read, "cpu"):
-        both = read(f"{group}/cpu.max").split()
-        if not both:
-            both = [
-                read(f"{group}/cpu.cfs_quota_us").strip(),
-                read(f"{group}/cpu.cfs_period_us").strip(),
-            ]
+        version_1 = map(read, (f"{group}/cpu.cfs_quota_us", f"{group}/cpu.cfs_period_us"))
+        both = read(f"{group}/cpu.max").split() or " ".join(version_1).split()
         if len(both) == 2 and both[0].isdigit() and both[1].isdigit() and int(both[1]):
             quotas.append(int(both[0]) / int(both[1]))
     return min(quotas, default=None)
 
 
 def memory_left(read: Read = of_this_machine) -> tuple[int, str] | None:
-    """Bytes that the narrowest group leaves, not counting cached files, and the file of its limit; None without one."""
+    """Bytes free in the tightest group, not counting cached files, and the file of its limit; None without one."""
     left = []
     for group in _groups(read, "memory"):
         for limit_name, usage_name, cached in (

@@ -1,6 +1,6 @@
-"""What the CUDA driver says of this machine's GPUs, and whether MXNet can compute on them.
+"""Asks the CUDA driver for this machine's GPUs, and decides whether MXNet can compute on them.
 
-Asks the driver itself, so that nothing of MXNet is needed and CUDA_VISIBLE_DEVICES counts; creates no context.
+Needs nothing of MXNet, respects CUDA_VISIBLE_DEVICES, and creates no CUDA context.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ from typing import NamedTuple
 
 from ner_dist.errors import UserError
 
-# MXNet 1.9.1's GPU wheels hold machine code for 5.0, 6.0, 7.0, 8.0 and 8.6, which runs on every GPU of the same
-# major number and no lower minor one, and no PTX that a driver could compile for others.
+# Compute capabilities. MXNet 1.9.1's GPU wheels have machine code for 5.0, 6.0, 7.0, 8.0 and 8.6, which runs on GPUs
+# of the same major and the same or a higher minor number, and no PTX that a driver could compile for others.
 OLDEST, TOO_NEW = (5, 0), (9, 0)
-# What the wheel was compiled with; and what a driver needs at least to run programs of any CUDA 11.
+# The CUDA that the wheel was compiled with, and the oldest one whose driver runs programs of any CUDA 11.
 CUDA, CUDA_AT_LEAST = 11070, 11000
 
 _LIBRARY = "libcuda.so.1"
-# Of cuda.h.
+# From cuda.h.
 _MAJOR, _MINOR = 75, 76
 _STUB, _NO_DEVICE = 34, 100
 _MEANING = {
     2: "its memory is used up",
     3: "it is not initialised",
     4: "it is shutting down",
-    46: "a GPU is in use by another process that keeps it for itself",
-    101: "a GPU vanished while it was asked",
+    46: "another process uses a GPU exclusively",
+    101: "a GPU disappeared while it was being queried",
     102: "a GPU has no valid licence for virtual GPUs",
-    304: "the operating system refused a call, often for /dev/nvidia* that this process may not open",
-    802: "the system is not ready, as when the Fabric Manager of an NVSwitch machine does not run",
-    803: "the driver library and the loaded kernel module are of different versions; reboot or reload the module",
+    304: "the operating system refused a call, often because this process may not open /dev/nvidia*",
+    802: "the system is not ready, for example because the Fabric Manager of an NVSwitch machine does not run",
+    803: "the driver library and the loaded kernel module have different versions; reboot or reload the module",
     804: "a CUDA compatibility library is installed that this GPU or kernel module does not support",
     999: "unknown error, often a kernel module that is not loaded or needs a reboot",
 }
 
 
 class DriverError(UserError):
-    """The driver is there but cannot be asked; the sentence tells why."""
+    """The driver cannot be queried; the message says why."""
 
 
 class NoDriver(DriverError):
@@ -47,7 +47,7 @@ class NoDriver(DriverError):
 
 @dataclasses.dataclass(frozen=True)
 class Gpu:
-    # As CUDA numbers what it may see: mx.gpu(index).
+    # CUDA's number among the visible GPUs: mx.gpu(index).
     index: int
     name: str
     # Compute capability.
@@ -59,18 +59,18 @@ class Gpu:
 
 
 class Driver(NamedTuple):
-    # The newest CUDA that it can run: 11070 for 11.7.
+    # The newest CUDA that it supports: 11070 for 11.7.
     version: int
     gpus: list[Gpu]
 
 
 def driver() -> Driver:
-    """Ask the driver, whose list of GPUs may be empty. Raises NoDriver or DriverError."""
+    """The driver and its GPUs, of which there may be none. Raises NoDriver or DriverError."""
     try:
         library = ctypes.CDLL(_LIBRARY)
     except OSError as error:
         raise NoDriver(
-            f"there is no NVIDIA driver here, or it is not found ({error}); install one, or add its folder to "
+            f"there is no NVIDIA driver here, or it was not found ({error}); install one, or add its folder to "
             "LD_LIBRARY_PATH"
         ) from error
     version = ctypes.c_int()
@@ -91,11 +91,11 @@ def why_none() -> str:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return "there is an NVIDIA driver here but no GPU"
-    return f"CUDA_VISIBLE_DEVICES={visible} leaves no GPU to be seen: unset it, or name GPUs that nvidia-smi -L lists"
+    return f"CUDA_VISIBLE_DEVICES={visible} hides all GPUs: unset it, or name GPUs that nvidia-smi -L lists"
 
 
 def verdict(gpu: Gpu) -> str | None:
-    """The sentence that tells why MXNet cannot compute on this GPU, and what to do; None if it can."""
+    """Why MXNet cannot compute on this GPU, and what to do; None if it can."""
     capability = gpu.major, gpu.minor
     if OLDEST <= capability < TOO_NEW:
         return None
@@ -107,22 +107,22 @@ def verdict(gpu: Gpu) -> str | None:
 
 
 def verdict_of_driver(version: int) -> str | None:
-    """The sentence that tells why programs of CUDA 11 cannot run on this driver; None if they can."""
+    """Why programs of CUDA 11 cannot run with this driver; None if they can."""
     if version >= CUDA_AT_LEAST:
         return None
     return (
-        f"the NVIDIA driver is of CUDA {_shown(version)}, and MXNet's GPU build needs one of CUDA 11.0 (450.80) at "
-        "least, better of 11.7 (515) or newer; update the driver"
+        f"the NVIDIA driver supports CUDA {_shown(version)}, and MXNet's GPU build needs at least CUDA 11.0 (driver "
+        "450.80), better 11.7 (515) or newer; update the driver"
     )
 
 
 def warning_of_driver(version: int) -> str | None:
-    """What may fail on a driver older than the CUDA of MXNet's GPU build but of the same major version."""
+    """What may fail with a driver older than the CUDA of MXNet's GPU build but of the same major version."""
     if not CUDA_AT_LEAST <= version < CUDA:
         return None
     return (
-        f"the NVIDIA driver is of CUDA {_shown(version)}, older than the {_shown(CUDA)} of MXNet's GPU build: kernels "
-        "that MXNet compiles while it runs may fail to load; update the driver to 515 or newer, or set "
+        f"the NVIDIA driver supports CUDA {_shown(version)}, older than the {_shown(CUDA)} of MXNet's GPU build: "
+        "kernels that MXNet compiles at run time may fail to load; update the driver to 515 or newer, or set "
         "MXNET_USE_FUSION=0"
     )
 
@@ -137,10 +137,10 @@ def _gpu(library: ctypes.CDLL, index: int) -> Gpu:
 
 
 def _ask(library: ctypes.CDLL, function: str, *arguments: object, fine: int = 0) -> int:
-    """Call a function of the driver and return its code, which is 0 or `fine`."""
+    """Call a function of the driver and return its code, which is 0 or `fine`. Raises DriverError for others."""
     code: int = getattr(library, function)(*arguments)
     if code == _STUB:
-        raise NoDriver("the CUDA toolkit's stub is found in the place of an NVIDIA driver: take it off LD_LIBRARY_PATH")
+        raise NoDriver("the CUDA toolkit's stub was found instead of an NVIDIA driver: remove it from LD_LIBRARY_PATH")
     if code not in (0, fine):
         meaning = _MEANING.get(code, "unexpected")
         raise DriverError(f"the NVIDIA driver cannot be used: {function} gave {code}, {meaning}")

@@ -1,6 +1,6 @@
-"""What a Python of this environment must be started with: in .venv nothing, in .venv-gpu the way to CUDA's libraries.
+"""The variables that a Python of this environment needs: none in .venv, the path of CUDA's libraries in .venv-gpu.
 
-The loader reads LD_LIBRARY_PATH once, when a process starts, so whoever starts Python has to set it.
+The loader reads LD_LIBRARY_PATH once, when a process starts, so the process that starts Python must set it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ _NAME = "LD_LIBRARY_PATH"
 
 
 def libraries() -> Path | None:
-    """The folder of links to CUDA's libraries that launch/setup-gpu.sh has made; None in other environments."""
+    """The folder of links to CUDA's libraries, made by launch/setup-gpu.sh; None in other environments."""
     folder = Path(sys.prefix) / "lib" / "cuda"
     return folder if folder.is_dir() else None
 
 
 def variables() -> dict[str, str]:
-    """Environment variables for the processes that this one starts, to be laid over its own."""
+    """Environment variables to set, besides this process's own, for the processes that it starts."""
     folder = libraries()
     if folder is None or _is_set(folder):
         return {}
@@ -28,7 +28,7 @@ def variables() -> dict[str, str]:
 
 
 def complaint() -> str | None:
-    """The sentence that tells why this process cannot load MXNet's GPU build; None if nothing is known."""
+    """Why this process cannot load MXNet's GPU build; None if no reason is known."""
     folder = libraries()
     if folder is not None and not _is_set(folder):
         name = Path(sys.prefix).name
@@ -40,15 +40,15 @@ def complaint() -> str | None:
 
 
 def complaint_of_machine() -> str | None:
-    """The same for all processes of this environment on this machine, however they are started."""
+    """Why no process of this environment can do so on this machine, however it is started."""
     if libraries() is None:
         return None
     try:
         ctypes.CDLL("libcuda.so.1")
     except OSError:
         return (
-            f"the MXNet of {Path(sys.prefix).name} cannot be loaded where there is no NVIDIA driver, also for the CPU; "
-            "use .venv on this machine, install a driver, or hand it into the container (--gpus all)"
+            f"the MXNet of {Path(sys.prefix).name} cannot be loaded without an NVIDIA driver, not even for the CPU; "
+            "use .venv on this machine, install a driver, or pass it into the container (--gpus all)"
         )
     return None
 

@@ -1,7 +1,7 @@
-"""Ends this rank if it makes no progress, so that the others are not left waiting for ever.
+"""Ends this rank if it makes no progress, so that the others do not wait for ever.
 
-Horovod's own stall check does not fire with Gloo. Only the culprit ends: a rank that waits for others is
-given three times as long, and they learn of the culprit's end from Horovod.
+Horovod's own stall check does not fire with Gloo. Only the culprit ends: a rank that waits for others may take three
+times as long, and learns of the culprit's end from Horovod.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import threading
 import time
 from pathlib import Path
 
-from ner_dist.ranks.comm import Horovod, Solo
+from ner_dist.ranks.comm import Comm
 
 _CHECKS_PER_LIMIT = 20
 _WAITING_FACTOR = 3
 
 
 class Watchdog:
-    """Call beat() whenever something was achieved; used as a context, it watches until the context ends."""
+    """Watches while it is used as a context; call beat() after each piece of progress."""
 
-    def __init__(self, comm: Solo | Horovod, hang_seconds: float, log_path: Path) -> None:
+    def __init__(self, comm: Comm, hang_seconds: float, log_path: Path) -> None:
         self._comm = comm
         self._limit_s = hang_seconds
         self._log_path = log_path
@@ -47,5 +47,5 @@ class Watchdog:
                 logging.getLogger("ner_dist").error("no progress for %.0f s; ending this rank", idle_s)
                 with self._log_path.open("a") as log:
                     faulthandler.dump_traceback(log)
-                # The main thread hangs, so nothing gentler would be heard.
+                # The main thread hangs and would not react to anything gentler.
                 os._exit(1)

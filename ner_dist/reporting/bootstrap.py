@@ -1,4 +1,4 @@
-"""Confidence intervals and paired tests: sentences are drawn anew, and all counts of a draw are one matrix product.
+"""Confidence intervals and paired tests by bootstrap: sentences are resampled; one matrix product counts all draws.
 
 Intervals are percentiles of the bootstrap (Efron & Tibshirani 1993, ch. 13). Axes: S draws, N sentences, C counts,
 L labels, 3 counts (right, predicted, gold).
@@ -15,23 +15,21 @@ from tqdm import tqdm
 from ner_dist.evaluation.f1 import ratios
 from ner_dist.reporting.tallies import Tally
 
-# Of the middle that an interval holds.
+# Share of the draws within an interval.
 LEVEL = 0.95
-# Numbers of a portion of the draws.
+# Numbers drawn at a time.
 _PORTION = 1 << 22
 
 
 class Estimate(NamedTuple):
-    """A score of the split as it is, and its interval."""
+    """A score of the split itself, and its interval."""
 
     value: float
     low: float
     high: float
 
 
-class Row(NamedTuple):
-    """A line of a table."""
-
+class ScoreRow(NamedTuple):
     label: str
     right: int
     predicted: int
@@ -51,14 +49,14 @@ def draws(num_sentences: int, samples: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def resample(runs: list[dict[str, Tally]], samples: int, seed: int) -> list[dict[str, np.ndarray]]:
-    """Counts of each tally in each draw, (S, L, 3) int64 by name; all runs are looked at in the same draws."""
+    """Counts of each tally in each draw, (S, L, 3) int64 by name; all runs share the same draws."""
     count_NC = np.concatenate(
         [tally.count_NL3.reshape(len(tally.count_NL3), -1) for run in runs for tally in run.values()], 1
     ).astype(np.float64)
     sums = []
     with tqdm(desc="resampling", total=samples, unit="draw", leave=False, disable=None) as bar:
         for weight_SN in draws(len(count_NC), samples, seed):
-            # Whole numbers far below 2^53: exact.
+            # Exact, because the sums are whole numbers far below 2^53.
             sums.append((weight_SN @ count_NC).astype(np.int64))
             bar.update(len(weight_SN))
     sum_SC = np.concatenate(sums)
@@ -67,9 +65,9 @@ def resample(runs: list[dict[str, Tally]], samples: int, seed: int) -> list[dict
 
 
 def ratios_of_draws(sum_S3: np.ndarray) -> np.ndarray:
-    """Precision, recall and F1 (S, 3) of right, predicted and gold (S, 3); 0 where there is nothing.
+    """Precision, recall and F1 (S, 3) from right, predicted and gold (S, 3); 0 where there is nothing.
 
-    Where gold is not counted, as with confidence, precision alone means anything.
+    If gold is not counted, as by confidence, only precision means anything.
     """
     right_S, predicted_S, gold_S = sum_S3.astype(np.float64).T
     # 2 P R / (P + R) is 2 right / (predicted + gold).
@@ -82,41 +80,38 @@ def interval(value_S: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def rows(tally: Tally, sum_SL3: np.ndarray) -> list[Row]:
-    """The lines of a table, from the counts as they are and those of the draws."""
-    table = []
+def score_rows(tally: Tally, sum_SL3: np.ndarray) -> list[ScoreRow]:
+    """A row for each label, from the counts of the split and of the draws."""
+    rows = []
     for label, counts, sum_S3 in zip(tally.labels, tally.count_NL3.sum(0).tolist(), sum_SL3.transpose(1, 0, 2)):
-        right, predicted, gold = counts
-        values = ratios(right, predicted, gold)
-        ratio_S3 = ratios_of_draws(sum_S3)
-        estimates = [
-            Estimate(values[name], *interval(ratio_S3[:, i])) for i, name in enumerate(("precision", "recall", "f1"))
-        ]
-        table.append(Row(label, right, predicted, gold, *estimates))
-    return table
+        values, ratio_S3 = ratios(*counts), ratios_of_draws(sum_S3)
+        names = ("precision", "recall", "f1")
+        estimates = [Estimate(values[name], *interval(ratio_S)) for name, ratio_S in zip(names, ratio_S3.T)]
+        rows.append(ScoreRow(label, *counts, *estimates))
+    return rows
 
 
-class Paired(NamedTuple):
+class PairedTest(NamedTuple):
     """How much better A is than B, by entity F1."""
 
     difference: Estimate
-    # How probable a difference of this size or more is if A is no better (Berg-Kirkpatrick, Burkett & Klein 2012).
+    # Probability of a difference of at least this size if A is no better (Berg-Kirkpatrick, Burkett & Klein 2012).
     p: float
     # Share of the draws in which A is better (Koehn 2004).
     wins: float
 
 
-def compare(a: Tally, b: Tally, sum_a_S13: np.ndarray, sum_b_S13: np.ndarray) -> Paired:
-    """Paired bootstrap over sentences of two runs' "entity" tallies, drawn together.
+def paired_test(a: Tally, b: Tally, sum_a_S13: np.ndarray, sum_b_S13: np.ndarray) -> PairedTest:
+    """Paired bootstrap over sentences, from the "entity" tallies of two runs with the same draws.
 
-    p is the share of draws whose difference is at least twice that of the split: draws scatter around the split's own
-    difference, and are moved back by it to scatter around none.
+    p is the share of draws whose difference is at least twice that of the split: the draws scatter around the split's
+    own difference, and subtracting it once centres them on zero.
     """
     found = [ratios(*tally.count_NL3.sum((0, 1)).tolist())["f1"] for tally in (a, b)]
     f1_a_S, f1_b_S = (ratios_of_draws(sums[:, 0])[:, 2] for sums in (sum_a_S13, sum_b_S13))
     difference_S = f1_a_S - f1_b_S
     difference = found[0] - found[1]
-    return Paired(
+    return PairedTest(
         Estimate(difference, *interval(difference_S)),
         float(np.mean(difference_S >= 2 * difference)),
         float(np.mean(difference_S > 0)),

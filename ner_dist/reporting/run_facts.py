@@ -1,26 +1,26 @@
-"""The files of a run -> what a report says of how it was made: knobs, course of training, machines, versions."""
+"""The files of a run -> what a report says about how it was made: knobs, course of training, machines, versions."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ner_dist import config as knobs
 from ner_dist.config import Config
 from ner_dist.errors import UserError
-from ner_dist.run.checkpoint import Checkpoint, Progress
+from ner_dist.run.checkpoint import Checkpoint
+from ner_dist.run.progress import Progress
 
-_BEGIN = re.compile(r"rank (\d+) of (\d+): process \d+ on (.+), OMP_NUM_THREADS (.+), device (.+)$")
-_TIME = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ [A-Z]+ (.*)$")
+_TIME = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ [A-Z]+ ", re.M)
+_START = r"rank (\d+) of (\d+): process \d+ on (.+), OMP_NUM_THREADS (.+), device (.+)$"
+_TIMED_START = re.compile(_TIME.pattern + _START, re.M)
 
 
-@dataclasses.dataclass(frozen=True)
-class Rank:
-    """What a rank's log says: of its latest start, and of its first and last word."""
+class RankLog(NamedTuple):
+    """A rank's latest start, and the times of its first and last line."""
 
     rank: int
     num_ranks: int
@@ -31,20 +31,19 @@ class Rank:
     ended: str
 
 
-@dataclasses.dataclass(frozen=True)
-class RunFacts:
+class RunFacts(NamedTuple):
     path: Path
     name: str
     # "best" or "last", and where training stood when it was saved.
     checkpoint: str
     progress: Progress
     config: Config
-    # Of metrics.jsonl, by "kind"; empty if there is none.
+    # Lines of metrics.jsonl by kind; empty if there is no such file.
     steps: list[dict[str, Any]]
     epochs: list[dict[str, Any]]
     # result.json, or None if the run has not ended.
     result: dict[str, Any] | None
-    ranks: list[Rank]
+    ranks: list[RankLog]
 
     @property
     def best_epoch(self) -> int | None:
@@ -61,7 +60,7 @@ class RunFacts:
 
     @property
     def command(self) -> str:
-        """What trains such a run once more, into another directory."""
+        """The command that trains such a run again, into another directory."""
         launcher = f"horovodrun -np {self.num_ranks} " if (self.num_ranks or 1) > 1 else ""
         again = self.path.with_name(self.path.name + "-again")
         path, again_path = shlex.quote(str(self.path / "config.yaml")), shlex.quote(str(again))
@@ -69,14 +68,15 @@ class RunFacts:
         return f"{launcher}python -m ner_dist.train --config {path} --run {again_path}{resume}"
 
     def knobs(self) -> dict[str, tuple[Any, Any]]:
-        """Every knob and its default, by dotted name."""
+        """Every knob's value and default, by dotted name."""
         defaults = knobs.flat(Config())
         return {name: (value, defaults[name]) for name, value in knobs.flat(self.config).items()}
 
 
 def read_facts(run: Path, name: str, checkpoint: str, saved: Checkpoint) -> RunFacts:
-    """Raises UserError if a file of the run is damaged; those that are absent are left out."""
+    """Absent files are left out. Raises UserError if one is damaged."""
     lines = _metrics(run / "metrics.jsonl")
+    logs = sorted(run.glob("rank-*.log"), key=lambda path: (len(path.name), path.name))
     return RunFacts(
         path=run,
         name=name,
@@ -86,56 +86,44 @@ def read_facts(run: Path, name: str, checkpoint: str, saved: Checkpoint) -> RunF
         steps=[line for line in lines if line["kind"] == "steps"],
         epochs=[line for line in lines if line["kind"] == "epoch"],
         result=_result(run / "result.json"),
-        ranks=[rank for rank in map(_rank, _logs(run)) if rank is not None],
+        ranks=[rank for rank in map(_rank, logs) if rank is not None],
     )
 
 
 def short_names(runs: list[Path]) -> list[str]:
-    """What the runs are called on the page: the ends of their paths that tell them apart."""
+    """What the page calls the runs: the shortest ends of their paths that differ, else numbered."""
     parts = [path.resolve().parts for path in runs]
-    depth = 1
-    while depth < max(map(len, parts)) and len({part[-depth:] for part in parts}) < len(set(parts)):
-        depth += 1
+    depths = range(1, max(map(len, parts)) + 1)
+    depth = next(depth for depth in depths if len({part[-depth:] for part in parts}) == len(set(parts)))
     names = ["/".join(part[-depth:]) for part in parts]
     return [name if names.count(name) == 1 else f"{name} ({i})" for i, name in enumerate(names, 1)]
 
 
 def _metrics(path: Path) -> list[dict[str, Any]]:
+    texts = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     lines = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines() if path.is_file() else [], 1):
+    for number, text in enumerate(texts, 1):
         try:
-            lines.append(json.loads(line))
+            lines.append(json.loads(text))
         except ValueError as error:
-            # The last line of a run that is being written, or died while it was.
-            if number == len(path.read_text(encoding="utf-8").splitlines()):
-                break
-            raise UserError(f"{path}:{number}: not a line of metrics ({error}); take it out") from error
+            # The last line may be incomplete: the run is writing it, or died while it did.
+            if number < len(texts):
+                raise UserError(f"{path}:{number}: not a line of metrics ({error}); remove it") from error
     return lines
 
 
 def _result(path: Path) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
     try:
-        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
     except ValueError as error:
-        raise UserError(f"{path}: not readable as JSON ({error}); take it away to do without") from error
-    return result
+        raise UserError(f"{path}: not valid JSON ({error}); remove it to make a report without it") from error
 
 
-def _logs(run: Path) -> list[Path]:
-    return sorted(run.glob("rank-*.log"), key=lambda path: (len(path.name), path.name))
-
-
-def _rank(path: Path) -> Rank | None:
-    """None if the log does not say how its rank began."""
-    times, begin = [], None
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        stamped = _TIME.match(line)
-        if stamped:
-            times.append(stamped.group(1))
-            begin = _BEGIN.match(stamped.group(2)) or begin
-    if begin is None:
+def _rank(path: Path) -> RankLog | None:
+    """None if the log lacks the line that each rank begins with."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    times, starts = _TIME.findall(text), _TIMED_START.findall(text)
+    if not starts:
         return None
-    rank, num_ranks, host, threads, device = begin.groups()
-    return Rank(int(rank), int(num_ranks), host, threads, device, times[0], times[-1])
+    _, rank, num_ranks, host, threads, device = starts[-1]
+    return RankLog(int(rank), int(num_ranks), host, threads, device, times[0], times[-1])

@@ -1,8 +1,4 @@
-"""Checkpoints: directories that hold all a continuation or a prediction needs, replaced only as a whole.
-
-A checkpoint is written beside its place and renamed into it; the one before stays until then, and is found
-again if the process dies between the two renames.
-"""
+"""Checkpoints: directories with everything that continuing or predicting needs, replaced whole (atomic_file.py)."""
 
 from __future__ import annotations
 
@@ -17,40 +13,17 @@ import numpy as np
 import yaml
 
 from ner_dist import config as knobs
+from ner_dist.atomic_file import latest, sync_tree, whole_directory
 from ner_dist.config import Config
 from ner_dist.contract.shard_format import VECTORS_NAME, Index, file_sha256, read_index, write_index
 from ner_dist.errors import UserError
+from ner_dist.run.progress import Progress
 
 _ARRAYS, _CONFIG, _STATE = "arrays.npz", "config.yaml", "state.json"
-_PARTIAL, _PREVIOUS = ".partial", ".previous"
 
 
 class CheckpointError(UserError):
-    """A checkpoint that is absent, damaged, of another run, or that cannot be written."""
-
-
-@dataclasses.dataclass
-class Progress:
-    """Where training stands: `step` steps of epoch `epoch` (both from 0) are done, `total_steps` in all."""
-
-    epoch: int = 0
-    step: int = 0
-    total_steps: int = 0
-    # Sums over the steps done of this epoch, for its mean loss.
-    loss: float = 0.0
-    num_sentences: int = 0
-    num_tokens: int = 0
-    num_slots: int = 0
-    # The best dev entity F1 so far, the epoch it came from, and how many epochs have passed since.
-    best_f1: float = -1.0
-    best_epoch: int = -1
-    epochs_since_best: int = 0
-    # Epochs without a better one since the learning rate was last reduced, and how often it was.
-    epochs_on_plateau: int = 0
-    reductions: int = 0
-    # Tokens and seconds of all steps, for the throughput.
-    trained_tokens: int = 0
-    trained_seconds: float = 0.0
+    """A checkpoint that is absent, damaged, of another run, or cannot be written."""
 
 
 @dataclasses.dataclass
@@ -61,12 +34,12 @@ class Checkpoint:
     index: Index
 
     def parameters(self) -> dict[str, np.ndarray]:
-        """The tagger's parameters to predict with, by structural name: their average, if one was kept."""
+        """The network's parameters to predict with, by structural name: their average, if one was kept."""
         prefix = "average/" if "average_words" in self.arrays else "parameter/"
         return {name[len(prefix) :]: array for name, array in self.arrays.items() if name.startswith(prefix)}
 
     def words(self) -> np.ndarray:
-        """The learnt word embeddings to predict with, (L, D); those of later ids are the pretrained vectors."""
+        """The trained word embeddings to predict with, (L, D); words of later ids have pretrained vectors alone."""
         return self.arrays.get("average_words", self.arrays["words"])
 
 
@@ -75,50 +48,42 @@ def save(place: Path, checkpoint: Checkpoint, vocab_files: dict[str, bytes]) -> 
 
     vocab_files: the vocabularies of checkpoint.index by their path (shard_format.vocab_files).
     """
-    partial, previous = place.with_name(place.name + _PARTIAL), place.with_name(place.name + _PREVIOUS)
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        (partial / "vocab").mkdir(parents=True)
-        _write_arrays(partial / _ARRAYS, checkpoint.arrays)
-        (partial / _CONFIG).write_text(knobs.to_yaml(checkpoint.config), encoding="utf-8")
-        for name, content in vocab_files.items():
-            (partial / name).write_bytes(content)
-        if (place.parent / VECTORS_NAME).exists():
-            _link(place.parent / VECTORS_NAME, partial / VECTORS_NAME)
-        write_index(partial, checkpoint.index)
-        state = {"progress": dataclasses.asdict(checkpoint.progress), "arrays_sha256": file_sha256(partial / _ARRAYS)}
-        (partial / _STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
-        for path in [*partial.rglob("*"), partial]:
-            _sync(path)
-        if place.exists():
-            shutil.rmtree(previous, ignore_errors=True)
-            os.replace(place, previous)
-        os.replace(partial, place)
-        _sync(place.parent)
-        shutil.rmtree(previous, ignore_errors=True)
+        with whole_directory(place) as partial:
+            (partial / "vocab").mkdir()
+            _write_arrays(partial / _ARRAYS, checkpoint.arrays)
+            (partial / _CONFIG).write_text(knobs.to_yaml(checkpoint.config), encoding="utf-8")
+            for name, content in vocab_files.items():
+                (partial / name).write_bytes(content)
+            if (place.parent / VECTORS_NAME).exists():
+                _link(place.parent / VECTORS_NAME, partial / VECTORS_NAME)
+            write_index(partial, checkpoint.index)
+            progress = dataclasses.asdict(checkpoint.progress)
+            state = {"progress": progress, "arrays_sha256": file_sha256(partial / _ARRAYS)}
+            (partial / _STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+            sync_tree(partial)
     except OSError as error:
         raise CheckpointError(
             f"{place}: the checkpoint could not be written ({error.strerror or error}); the one before is intact; "
             "make room and continue with --train.resume true"
         ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
-def take_along(shards: Path, checkpoints: Path) -> None:
-    """Keep the pretrained vectors of the shards with the checkpoints, each of which links to them."""
+def link_vectors(shards: Path, checkpoints: Path) -> None:
+    """Put the pretrained vectors of the shards beside the checkpoints, each of which has a hard link to them."""
+    place = checkpoints / VECTORS_NAME
     try:
-        if not (checkpoints / VECTORS_NAME).exists():
-            _link(shards / VECTORS_NAME, checkpoints / VECTORS_NAME)
+        if not place.exists():
+            _link(shards / VECTORS_NAME, place)
     except OSError as error:
         raise CheckpointError(
-            f"{checkpoints / VECTORS_NAME}: the word vectors could not be written ({error.strerror}); make room"
+            f"{place}: the word vectors could not be written ({error.strerror}); make room"
         ) from error
 
 
 def _link(source: Path, target: Path) -> None:
-    """A second name for a file that nobody changes; a copy where the file system knows no such thing."""
-    partial = target.with_name(target.name + _PARTIAL)
+    """A hard link to a file that nobody changes; a copy where the file system has no hard links."""
+    partial = target.with_name(target.name + ".partial")
     try:
         try:
             os.link(source, partial)
@@ -130,15 +95,15 @@ def _link(source: Path, target: Path) -> None:
 
 
 def exists(place: Path) -> bool:
-    return place.is_dir() or place.with_name(place.name + _PREVIOUS).is_dir()
+    return latest(place).is_dir()
 
 
 def find(place: Path) -> Path:
     """Where the checkpoint of this place lies. Raises CheckpointError if there is none."""
-    for path in (place, place.with_name(place.name + _PREVIOUS)):
-        if path.is_dir():
-            return path
-    raise CheckpointError(f"{place}: no checkpoint there; is this the directory of a run?")
+    found = latest(place)
+    if not found.is_dir():
+        raise CheckpointError(f"{place}: no checkpoint there; is this the directory of a run?")
+    return found
 
 
 def load(place: Path) -> Checkpoint:
@@ -171,11 +136,11 @@ def require_same_data(checkpoint: Checkpoint, index: Index, shards: Path, place:
 
 
 def require_same_knobs(checkpoint: Checkpoint, config: Config, place: Path) -> None:
-    """Raises CheckpointError if a knob that decides the result was changed for a continuation."""
+    """Raises CheckpointError if a knob that decides the result differs from the run to be continued."""
     old, new = knobs.flat(checkpoint.config), knobs.flat(config)
     fixed = set(new) - knobs.RESUMABLE
     if config.optimizer.schedule == "cosine":
-        # The rate of every step follows from the number of epochs.
+        # The rate of every step depends on the number of epochs.
         fixed.add("train.epochs")
     changed = [name for name in new if name in fixed and old[name] != new[name]]
     if changed:
@@ -186,17 +151,8 @@ def require_same_knobs(checkpoint: Checkpoint, config: Config, place: Path) -> N
 
 
 def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """What np.savez does, which on a full disk leaves its file open and lets it fail once more, for all to see."""
+    """Like np.savez, which on a full disk leaves its file open, whose closing then prints one more error."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)  # type: ignore[no-untyped-call]
-
-
-def _sync(path: Path) -> None:
-    """Make a file or a directory's entries outlast a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

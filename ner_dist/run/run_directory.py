@@ -9,8 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tensorboardX import SummaryWriter
-
 from ner_dist import __version__
 from ner_dist import config as knobs
 from ner_dist.atomic_file import whole_file
@@ -21,16 +19,13 @@ _METRICS, _RESULT, _CONFIG = "metrics.jsonl", "result.json", "config.yaml"
 
 
 def fresh_name(job: str) -> str:
-    """A directory under runs/ that no run has yet."""
+    """The name of a directory under runs/ that does not exist yet."""
     name = f"runs/{job}-{time.strftime('%Y%m%d-%H%M%S')}"
     return next(free for i in range(1, 1000) if not Path(free := name + f"-{i}" * (i > 1)).exists())
 
 
 def create(path: Path, config: Config) -> None:
-    """Make the directory of a run, or go on in it if the run is to be resumed.
-
-    Raises UserError if it holds a run that would be overwritten, or cannot be written.
-    """
+    """Make the run's directory, or use that of a run to resume. Raises UserError if neither is possible."""
     if (path / _CONFIG).exists() and not config.train.resume:
         raise UserError(f"{path} already holds a run; continue it with --train.resume true, or choose another --run")
     try:
@@ -43,21 +38,24 @@ def create(path: Path, config: Config) -> None:
 
 
 class Recorder:
-    """Metrics of a run: a JSON line and a TensorBoard point each. Rank 0's; the others have none."""
+    """Writes metrics as JSON lines and TensorBoard points. Rank 0 alone has one."""
 
     def __init__(self, path: Path, total_steps: int) -> None:
-        """total_steps: steps done so far; lines of later ones, which a resumed run repeats, are taken out."""
+        """total_steps: steps done so far; lines of later steps, which a resumed run repeats, are removed."""
         self._path = path / _METRICS
         kept = []
         if self._path.exists():
             kept = [line for line in self._path.read_text().splitlines() if _steps(line) <= total_steps]
         with whole_file(self._path) as file:
             file.writelines(line + "\n" for line in kept)
-        # TensorBoard hides the points of this step and of later ones, as the lines above are taken out.
+        # Late: predicting and exporting, which read this module, do without it.
+        from tensorboardX import SummaryWriter
+
+        # TensorBoard hides the points of this step and of later ones, like the lines removed above.
         self._events = SummaryWriter(str(path / "events"), purge_step=total_steps + 1)
 
     def write(self, kind: str, steps: int, values: dict[str, Any]) -> None:
-        """kind: "steps" or "epoch"; steps: how many had been made."""
+        """kind: "steps" or "epoch"; steps: how many steps were done."""
         with self._path.open("a") as file:
             file.write(json.dumps({"kind": kind, "steps": steps, **values}) + "\n")
         for name, value in values.items():
@@ -70,7 +68,7 @@ class Recorder:
 
 
 def _steps(line: str) -> float:
-    """How many steps a line of metrics was written after; infinitely many for one cut off when its writer ended."""
+    """The step count of a line of metrics; infinite for a line that was cut off when its writer died."""
     try:
         return int(json.loads(line)["steps"])
     except ValueError:
@@ -83,7 +81,7 @@ def write_result(path: Path, result: dict[str, Any]) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Of what the result depends on. One process alone does without Horovod."""
+    """Versions of what the result depends on; "none" for Horovod where one process does without it."""
     found = {"ner_dist": __version__, "python": platform.python_version()}
     for name in ("mxnet", "horovod", "numpy", "pyarrow"):
         try:

@@ -1,23 +1,25 @@
-"""What /openapi.json says of requests and answers: their schemas, and examples of each."""
+"""The schemas of requests and answers, which validate requests and describe both in /openapi.json, and examples."""
 
 # No postponed annotations: pydantic evaluates them while it runs.
 
-from typing import Any
+import functools
+import re
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field, create_model
 
-from ner_dist.serving.limits import Limits
+from ner_dist.serving.settings import Limits
 
-_OFFSETS = (
-    "Places count code points from 0, as Python does, and ends are exclusive: `text[start:end]`. JavaScript counts "
-    "UTF-16 units: there, `[...text].slice(start, end).join('')`."
-)
-DESCRIPTION = f"""Finds named entities in text.
+DESCRIPTION = """Finds named entities in text.
 
-{_OFFSETS}
+Positions count code points from 0, as in Python, and ends are exclusive: `text[start:end]`. JavaScript counts UTF-16
+units: there, use `[...text].slice(start, end).join('')`.
 
-Whatever is wrong with a request is answered with a status of 4xx and one sentence, `{{"error": "..."}}`; 503 with
-`Retry-After` means that too much waits already."""
+A wrong request is answered with a status of 4xx and one sentence, `{"error": "..."}`; 503 with `Retry-After` means that
+too many texts are waiting."""
+_CONFIDENCE = "The model's probability of exactly this span and type, 0 to 1."
+# What no text may contain; pydantic itself refuses surrogates.
+NUL_OR_SURROGATE = re.compile("[\x00\ud800-\udfff]")
 
 
 class FoundEntity(BaseModel):
@@ -26,8 +28,8 @@ class FoundEntity(BaseModel):
     start: int = Field(description="Its first character, in code points from 0.")
     end: int = Field(description="The character after its last.")
     type: str
-    text: str = Field(description="What stands there.")
-    confidence: float = Field(description="The model's probability of exactly this span and type, 0 to 1.")
+    text: str = Field(description="The text from start to end.")
+    confidence: float = Field(description=_CONFIDENCE)
 
 
 class FoundTokens(BaseModel):
@@ -36,18 +38,18 @@ class FoundTokens(BaseModel):
     first_token: int = Field(description="Its first token, from 0.")
     end_token: int = Field(description="The token after its last.")
     type: str
-    text: str = Field(description="Its tokens with a space between them.")
-    confidence: float = Field(description="The model's probability of exactly this span and type, 0 to 1.")
+    text: str = Field(description="Its tokens joined by spaces.")
+    confidence: float = Field(description=_CONFIDENCE)
 
 
 class TextAnswer(BaseModel):
-    """To `text`."""
+    """The answer to `text`."""
 
     entities: list[FoundEntity]
 
 
 class TextsAnswer(BaseModel):
-    """To `texts`: a result a text, in their order."""
+    """The answer to `texts`: one result per text, in their order."""
 
     results: list[TextAnswer]
 
@@ -57,7 +59,7 @@ class SentenceAnswer(BaseModel):
 
 
 class TokensAnswer(BaseModel):
-    """To `tokens`: a result a sentence, in their order."""
+    """The answer to `tokens`: one result per sentence, in their order."""
 
     results: list[SentenceAnswer]
 
@@ -68,21 +70,21 @@ class Problem(BaseModel):
 
 class Health(BaseModel):
     status: str = Field(description="ok, or what is wrong.")
-    entity_types: list[str] = Field(description="Those the model knows.")
+    entity_types: list[str] = Field(description="The types that the model knows.")
     needs_pos: bool = Field(description="Whether it can only tag tokens with parts of speech.")
     limits: dict[str, float]
 
 
 _TEXT, _TOKENS = "Angela Merkel visited Paris.", ["Angela", "Merkel", "visited", "Paris", "."]
-_PERSON = {"type": "PER", "text": "Angela Merkel", "confidence": 0.998}
-_PLACE = {"type": "LOC", "text": "Paris", "confidence": 0.999}
-_IN_TEXT = [{"start": 0, "end": 13, **_PERSON}, {"start": 22, "end": 27, **_PLACE}]
-_IN_TOKENS = [{"first_token": 0, "end_token": 2, **_PERSON}, {"first_token": 3, "end_token": 4, **_PLACE}]
+_MERKEL = {"type": "PER", "text": "Angela Merkel", "confidence": 0.998}
+_PARIS = {"type": "LOC", "text": "Paris", "confidence": 0.999}
+_IN_TEXT = [{"start": 0, "end": 13, **_MERKEL}, {"start": 22, "end": 27, **_PARIS}]
+_IN_TOKENS = [{"first_token": 0, "end_token": 2, **_MERKEL}, {"first_token": 3, "end_token": 4, **_PARIS}]
 
 REQUESTS: dict[str, dict[str, Any]] = {
     "text": {"summary": "One text", "value": {"text": _TEXT}},
     "texts": {"summary": "Several texts", "value": {"texts": [_TEXT, "It rained."]}},
-    "tokens": {"summary": "Sentences that are tokens already", "value": {"tokens": [_TOKENS]}},
+    "tokens": {"summary": "Sentences that are tokenized already", "value": {"tokens": [_TOKENS]}},
     "tokens with pos": {
         "summary": "With parts of speech, for models that were trained with them",
         "value": {"tokens": [_TOKENS], "pos": [["NNP", "NNP", "VBD", "NNP", "."]]},
@@ -95,27 +97,22 @@ ANSWERS: dict[str, dict[str, Any]] = {
 }
 
 
-def request_body(limits: Limits) -> dict[str, Any]:
-    """The body of POST /tag as OpenAPI describes it."""
-    text = {"type": "string", "maxLength": limits.max_characters}
-    texts = {"type": "array", "items": text, "maxItems": limits.max_texts}
-    token = {"type": "string", "minLength": 1}
-    sentence = {"type": "array", "items": token, "maxItems": limits.max_tokens}
-    sentences = {"type": "array", "items": sentence, "maxItems": limits.max_texts}
-    forms = [
-        _form("Text", {"text": text}),
-        _form("Texts", {"texts": texts}),
-        _form("Tokens", {"tokens": sentences, "pos": {**sentences, "description": "Parts of speech, one a token."}}),
-    ]
-    return {"required": True, "content": {"application/json": {"schema": {"oneOf": forms}, "examples": REQUESTS}}}
+@functools.cache
+def request_models(limits: Limits) -> dict[str, type[BaseModel]]:
+    """What validates a request, by the field that it must have."""
+    # Lists fail at the first error, so that a body of wrong items takes no memory for an error each.
+    text: Any = Annotated[str, Field(max_length=limits.max_characters, pattern=r"^[^\x00]*$")]
+    texts: Any = Annotated[list[text], Field(max_length=limits.max_texts), FailFast()]
 
+    def sentences(of: Any) -> Any:
+        sentence: Any = Annotated[list[of], Field(max_length=limits.max_tokens), FailFast()]
+        return Annotated[list[sentence], Field(max_length=limits.max_texts), FailFast()]
 
-def _form(title: str, properties: dict[str, Any]) -> dict[str, Any]:
-    required = [name for name in properties if name != "pos"]
+    pos = Field(default_factory=lambda: None, description="Parts of speech, one per token.")
+    tokens = sentences(Annotated[text, Field(min_length=1)])
+    config = ConfigDict(extra="forbid", strict=True)
     return {
-        "title": title,
-        "type": "object",
-        "properties": properties,
-        "required": required,
-        "additionalProperties": False,
+        "text": create_model("Text", __config__=config, text=(text, ...)),
+        "texts": create_model("Texts", __config__=config, texts=(texts, ...)),
+        "tokens": create_model("Tokens", __config__=config, tokens=(tokens, ...), pos=(sentences(text), pos)),
     }

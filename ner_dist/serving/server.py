@@ -1,4 +1,4 @@
-"""A service's life: it takes its port, loads its model, serves, and on SIGTERM finishes what it has begun."""
+"""The life of the service: it takes its port, loads its model, serves, and on SIGTERM finishes requests in flight."""
 
 from __future__ import annotations
 
@@ -11,97 +11,128 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
+import h11
 import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ner_dist.errors import UserError
+from ner_dist.prediction import Tagger
 from ner_dist.serving.app import create_app
-from ner_dist.serving.batching import Batcher, Finder, Knobs
-from ner_dist.serving.connections import impatient
-from ner_dist.serving.limits import Limits
-from ner_dist.serving.metrics import App, Measured, Metrics
+from ner_dist.serving.batching import TaggingWorker
+from ner_dist.serving.metrics import Metrics
+from ner_dist.serving.settings import BatchSettings, Limits, ServerSettings
 
 # Reverse proxies keep their connections for about as long.
 _KEEP_ALIVE_S = 60
-# What is left of the grace when the last answers are refused, so that they still arrive.
-_LAST_WORDS_S = 0.5
+# How long before the end of the grace the last requests are refused, so that the refusals still arrive.
+_REFUSALS_S = 0.5
 
 
-class Place(NamedTuple):
-    host: str
-    # 0 takes any that is free.
-    port: int
-    # Seconds for what is under way when the service is told to end.
-    grace_s: float
-    max_connections: int
+def run(
+    name: str, load: Callable[[], Tagger], settings: ServerSettings, batches: BatchSettings, limits: Limits
+) -> None:
+    """Serve the tagger that `load` gives until SIGTERM or SIGINT.
 
-
-def run(name: str, load: Callable[[], Finder], place: Place, limits: Limits, knobs: Knobs) -> None:
-    """Serve what load gives until SIGTERM or SIGINT. Raises UserError if the port or the model cannot be had."""
-    log = logging.getLogger("ner_dist.serving")
-    log.addHandler(logging.StreamHandler())
-    with _bound(place) as listener:
+    name: of the model, for the message that the service is ready. Raises UserError if the port is not available, and
+    what `load` raises.
+    """
+    logging.getLogger("ner_dist.serving").addHandler(logging.StreamHandler())
+    with _port_errors(settings):
+        listener = _bound_socket(settings)
+    with listener:
         metrics = Metrics()
-        batcher = Batcher(load, knobs, metrics)
-        batcher.start()
-        config = configure(Measured(create_app(batcher, limits, metrics), metrics), place, limits)
+        worker = TaggingWorker(load, batches, limits, metrics)
+        worker.start()
+        config = configure(create_app(worker, limits, metrics), settings, limits)
         host, port = listener.getsockname()[:2]
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        try:
-            asyncio.run(
-                _serve(config, listener, batcher, f"serving {name} on {address} (Ctrl-C ends it)", place.grace_s)
-            )
-        except OSError as error:
-            raise _port_error(place, error) from error
-    if not batcher.join(_LAST_WORDS_S):
-        # It is within a batch, where Python cannot stop it in order.
+        ready = f"serving {name} on {address} (Ctrl-C ends it)"
+        with _port_errors(settings):
+            asyncio.run(_serve(config, listener, worker, ready, settings.grace_s))
+    if not worker.join(_REFUSALS_S):
+        # It is computing, and Python cannot stop a thread.
         sys.stdout.flush()
         os._exit(0)
 
 
-def configure(app: App, place: Place, limits: Limits) -> uvicorn.Config:
-    """uvicorn's settings."""
+def configure(app: FastAPI, settings: ServerSettings, limits: Limits) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=impatient(limits.timeout_s),
+        http=_protocol_with_timeout(limits.timeout_s),
         ws="none",
         lifespan="off",
-        # Warnings are of broken requests, which anybody can send any number of.
+        # Its warnings are about broken requests, which anybody can send in any number.
         log_level=logging.ERROR,
         log_config=None,
         access_log=False,
         server_header=False,
+        headers=[("X-Content-Type-Options", "nosniff")],
         timeout_keep_alive=_KEEP_ALIVE_S,
-        # It takes parts of a second, too.
-        timeout_graceful_shutdown=place.grace_s,  # type: ignore[arg-type]
-        limit_concurrency=place.max_connections,
+        # Fractions of a second work, too.
+        timeout_graceful_shutdown=settings.grace_s,  # type: ignore[arg-type]
+        limit_concurrency=settings.max_connections,
     )
 
 
-async def _serve(config: uvicorn.Config, listener: socket.socket, batcher: Batcher, ready: str, grace_s: float) -> None:
+def _protocol_with_timeout(timeout_s: float) -> type[H11Protocol]:
+    """uvicorn's protocol, but a connection ends if the head of a request takes longer than timeout_s to arrive.
+
+    uvicorn itself only limits the pause between two requests. The body's time is limited where it is read.
+    """
+
+    class ProtocolWithTimeout(H11Protocol):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._deadline = self.loop.call_later(timeout_s, transport.abort)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.cycle is not None and not self.cycle.response_complete:
+                self._deadline.cancel()
+            elif self.timeout_keep_alive_task is None and self._deadline.cancelled():
+                # A head that comes in parts, or a body that comes after its answer.
+                self._deadline = self.loop.call_later(timeout_s, self.transport.abort)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._deadline.cancel()
+            super().connection_lost(exc)
+
+        def shutdown(self) -> None:
+            # Raised if the connection is ending already.
+            with contextlib.suppress(h11.LocalProtocolError):
+                super().shutdown()
+
+    return ProtocolWithTimeout
+
+
+async def _serve(
+    config: uvicorn.Config, listener: socket.socket, worker: TaggingWorker, ready: str, grace_s: float
+) -> None:
     server = _Server(config, ready)
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
         if server.should_exit:
-            # Told twice.
+            # The second signal.
             server.force_exit = True
-            batcher.close()
+            worker.close()
         else:
             server.should_exit = True
-            loop.call_later(max(0.0, grace_s - _LAST_WORDS_S), batcher.close)
+            loop.call_later(max(0.0, grace_s - _REFUSALS_S), worker.close)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     try:
         await server.serve(sockets=[listener])
     finally:
-        batcher.close()
+        worker.close()
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready, and leaves the signals alone: uvicorn would let itself be killed by them at the end."""
+    """Prints when it is ready, and leaves signals alone: uvicorn would raise them again at the end."""
 
     def __init__(self, config: uvicorn.Config, ready: str) -> None:
         super().__init__(config)
@@ -115,36 +146,31 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
-    # As it was called before uvicorn 0.29.
-    def install_signal_handlers(self) -> None:
-        pass
+
+def _bound_socket(settings: ServerSettings) -> socket.socket:
+    """A socket at the service's address that does not listen yet: requests must wait until the model is loaded."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(address)
+    return listener
 
 
 @contextlib.contextmanager
-def _bound(place: Place) -> Iterator[socket.socket]:
-    """The socket at the service's address, which does not listen yet: a model that is not there takes no requests."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            place.host, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except OSError as error:
-        raise _port_error(place, error) from error
-    with socket.socket(family, kind, protocol) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(address)
-        except OSError as error:
-            raise _port_error(place, error) from error
-        yield listener
-
-
-def _port_error(place: Place, error: OSError) -> UserError:
-    reasons: dict[Any, str] = {
-        errno.EADDRINUSE: f"port {place.port} of {place.host} is in use; choose another with --port, or 0 for any",
-        errno.EACCES: f"port {place.port} is for the administrator only; choose one from 1024 with --port",
-        errno.EADDRNOTAVAIL: f"{place.host} is no address of this machine; expected one such as 127.0.0.1 with --host",
+def _port_errors(settings: ServerSettings) -> Iterator[None]:
+    """Raises UserError with a sentence for what is wrong with the service's address."""
+    host, port = settings.host, settings.port
+    sentences = {
+        errno.EADDRINUSE: f"port {port} of {host} is in use; choose another with --port, or 0 for any",
+        errno.EACCES: f"port {port} is reserved for the administrator; choose one from 1024 on with --port",
+        errno.EADDRNOTAVAIL: f"{host} is not an address of this machine; expected one such as 127.0.0.1 with --host",
     }
-    unknown = f"there is no host {place.host}; expected an address such as 127.0.0.1 with --host"
-    if isinstance(error, socket.gaierror):
-        return UserError(unknown)
-    return UserError(reasons.get(error.errno, f"cannot serve on port {place.port} of {place.host}: {error}"))
+    try:
+        yield
+    except socket.gaierror as error:
+        raise UserError(f"there is no host {host}; expected an address such as 127.0.0.1 with --host") from error
+    except OSError as error:
+        other = f"cannot serve on port {port} of {host}: {error}"
+        raise UserError(sentences.get(error.errno or 0, other)) from error

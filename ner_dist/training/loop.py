@@ -1,4 +1,4 @@
-"""The course of training on one rank: open, continue or begin, epochs of steps, score, save, and the final result."""
+"""The training loop of one rank: begin or continue, epochs of steps, score dev, save checkpoints, final result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from ner_dist import config as knobs
 from ner_dist.config import Config
@@ -20,16 +20,19 @@ from ner_dist.data.shard_reader import ShardReader, train_chapters, train_rows
 from ner_dist.data.step_plan import steps_per_epoch
 from ner_dist.evaluation.f1 import scores
 from ner_dist.evaluation.score_split import score_split
-from ner_dist.ranks.comm import Horovod, Solo, on_rank_0
+from ner_dist.ranks.comm import Comm, on_rank_0
 from ner_dist.ranks.rank_process import log_to
 from ner_dist.ranks.watchdog import Watchdog
 from ner_dist.run import checkpoint, run_directory
-from ner_dist.run.checkpoint import Progress
-from ner_dist.run.trackers import Trackers, require_packages
-from ner_dist.training import startup
+from ner_dist.run.progress import Progress
+from ner_dist.run.trackers.reporting import Trackers
+from ner_dist.run.trackers.table import require_packages
+from ner_dist.training.epoch_windows import epoch_windows
 from ner_dist.training.optimizer import learning_rate
-from ner_dist.training.step import Learner, StepResult
+from ner_dist.training.startup import new_learner, new_word_dropout, open_shards
+from ner_dist.training.step import Learner
 from ner_dist.training.word_dropout import WordDropout
+from ner_dist.training.word_exchange import exchange_word_ids
 
 log = logging.getLogger("ner_dist")
 
@@ -40,34 +43,39 @@ class Run:
 
     config: Config
     path: Path
-    comm: Solo | Horovod
+    comm: Comm
     index: Index
     vocab_files: dict[str, bytes]
-    splits: dict[str, ShardReader]
+    readers: dict[str, ShardReader]
     word_dropout: WordDropout
     learner: Learner
+    # Rank 0's alone; None, and without any tracker, on the others.
     recorder: run_directory.Recorder | None
-    # Of rank 0 alone, too; the others' know of none.
     trackers: Trackers
     watchdog: Watchdog
+    # Whether to show progress bars: None, if this is a terminal.
+    show_progress: bool | None
 
 
-def train(config: Config, job: str, comm: Solo | Horovod) -> None:
-    """Train as configured; every rank of the job calls this. Raises UserError for what the user can mend."""
+def train(config: Config, job: str, comm: Comm, show_progress: bool | None = None) -> dict[str, Any] | None:
+    """Train as configured; every rank of the job calls this. Rank 0 returns what it wrote to result.json.
+
+    job: a name for the run, if config.run gives none. Raises UserError for what the user can correct.
+    """
     config.run = config.run or comm.broadcast(run_directory.fresh_name(job))
     path = Path(config.run)
     trackers = Trackers(config.train.track, path)
     if config.train.track:
         on_rank_0(comm, lambda: require_packages(config.train.track))
-    index, splits = startup.open_shards(config, comm)
+    index, readers = open_shards(config, comm)
     vocab = on_rank_0(comm, lambda: vocab_files(config.data.shards, index))
     saved = on_rank_0(comm, lambda: _saved_run(config, index, path))
-    learner = startup.new_learner(config, index, comm)
-    word_dropout = startup.new_word_dropout(config, index, comm)
-    # All that can be wrong with the job has been looked at; from here on it leaves traces.
+    learner = new_learner(config, index, comm)
+    word_dropout = new_word_dropout(config, index, comm)
+    # Everything that can be wrong with the job has been checked; from here on the run leaves files behind.
     on_rank_0(comm, lambda: run_directory.create(path, config))
     if used_inputs.uses_vectors(config.model, index):
-        on_rank_0(comm, lambda: checkpoint.take_along(Path(config.data.shards), path / "checkpoints"))
+        on_rank_0(comm, lambda: checkpoint.link_vectors(Path(config.data.shards), path / "checkpoints"))
     log_to(path / f"rank-{comm.rank}.log")
     log.info(
         "rank %d of %d: process %d on %s, OMP_NUM_THREADS %s, device %s",
@@ -83,11 +91,12 @@ def train(config: Config, job: str, comm: Solo | Horovod) -> None:
     if config.train.track:
         on_rank_0(comm, lambda: trackers.begin(knobs.flat(config)))
     with trackers, Watchdog(comm, config.train.hang_seconds, path / f"rank-{comm.rank}.log") as watchdog:
-        run = Run(config, path, comm, index, vocab, splits, word_dropout, learner, recorder, trackers, watchdog)
+        parts = (config, path, comm, index, vocab, readers, word_dropout, learner, recorder, trackers, watchdog)
+        run = Run(*parts, show_progress)
         while progress.epoch < config.train.epochs and not _out_of_patience(config, progress):
             _train_epoch(run, progress)
             _finish_epoch(run, progress)
-        _write_result(run, progress)
+        return _write_result(run, progress)
 
 
 def _saved_run(config: Config, index: Index, path: Path) -> checkpoint.Checkpoint | None:
@@ -103,48 +112,46 @@ def _saved_run(config: Config, index: Index, path: Path) -> checkpoint.Checkpoin
 
 def _train_epoch(run: Run, progress: Progress) -> None:
     """The remaining steps of the epoch that progress stands in."""
-    train = run.config.train
-    rows_SB, chapters = train_rows(run.config, run.index), train_chapters(run.config, run.index)
-    num_steps = steps_per_epoch(rows_SB, train.batch_sentences, chapters)
-    sentences = run.splits[run.config.data.train_on]
-    steps = startup.train_steps(
-        run.config, run.index, sentences, run.word_dropout, run.learner, run.comm, progress.epoch, progress.step
-    )
-    bar = tqdm(
-        desc=f"epoch {progress.epoch + 1}/{train.epochs}",
+    config, comm, learner, epoch = run.config, run.comm, run.learner, progress.epoch
+    rows_SB, chapters = train_rows(config, run.index), train_chapters(config, run.index)
+    num_steps = steps_per_epoch(rows_SB, config.train.batch_sentences, chapters)
+    reader = run.readers[config.data.train_on]
+    bar = _progress_bar(run, progress, num_steps)
+    began_s = time.perf_counter()
+    for window in epoch_windows(config, run.index, reader, run.word_dropout, comm, epoch, progress.step):
+        # Every rank takes part in both collectives: this one once a window, the sum of gradients in each step.
+        global_steps = exchange_word_ids(comm, [batch for _, batch in window])
+        for (step, batch), global_step in zip(window, global_steps):
+            rate = learning_rate(config, epoch, step.step_id, num_steps, progress.reductions)
+            result = learner.step(batch, global_step, epoch, step.step_id, rate)
+            progress.add_step(result.loss, *global_step[1:])
+            progress.trained_seconds += time.perf_counter() - began_s
+            bar.update()
+            run.watchdog.beat()
+            if progress.total_steps % config.train.log_steps == 0:
+                bar.set_postfix(loss=f"{progress.mean_loss:.3f}")
+                _record(run, "steps", progress, {"gradient_norm": result.gradient_norm, "learning_rate": rate})
+            # The end of the epoch saves anyway, after scoring.
+            if _is_checkpoint_step(config, progress) and progress.step < num_steps:
+                _save(run, progress, "last")
+            began_s = time.perf_counter()
+    bar.close()
+
+
+def _progress_bar(run: Run, progress: Progress, num_steps: int) -> Any:
+    shown = run.show_progress if run.comm.rank == 0 else False
+    return tqdm(
+        desc=f"epoch {progress.epoch + 1}/{run.config.train.epochs}",
         total=num_steps,
         initial=progress.step,
         unit="step",
         leave=False,
-        # None: only if this is a terminal.
-        disable=None if run.comm.rank == 0 else True,
+        disable=None if shown is None else not shown,
     )
-    began_s = time.perf_counter()
-    for step, batch, shared in steps:
-        rate = learning_rate(run.config, progress.epoch, step.step_id, num_steps, progress.reductions)
-        result = run.learner.step(batch, shared, progress.epoch, step.step_id, rate)
-        _add(progress, result, time.perf_counter() - began_s)
-        bar.update()
-        run.watchdog.beat()
-        if progress.total_steps % train.log_steps == 0:
-            bar.set_postfix(loss=f"{progress.loss / progress.num_sentences:.3f}")
-            _record(run, "steps", progress, {"gradient_norm": result.gradient_norm, "learning_rate": rate})
-        # The end of the epoch saves one anyway, after scoring.
-        if train.checkpoint_steps and progress.total_steps % train.checkpoint_steps == 0 and progress.step < num_steps:
-            _save(run, progress, "last")
-        began_s = time.perf_counter()
-    bar.close()
 
 
-def _add(progress: Progress, result: StepResult, seconds: float) -> None:
-    progress.step += 1
-    progress.total_steps += 1
-    progress.loss += result.loss
-    progress.num_sentences += result.num_sentences
-    progress.num_tokens += result.num_tokens
-    progress.num_slots += result.num_slots
-    progress.trained_tokens += result.num_tokens
-    progress.trained_seconds += seconds
+def _is_checkpoint_step(config: Config, progress: Progress) -> bool:
+    return bool(config.train.checkpoint_steps) and progress.total_steps % config.train.checkpoint_steps == 0
 
 
 def _finish_epoch(run: Run, progress: Progress) -> None:
@@ -153,8 +160,7 @@ def _finish_epoch(run: Run, progress: Progress) -> None:
     dev = _score(run, "dev")
     # Rank 0 decides, so that no rank can come to another conclusion.
     f1 = run.comm.broadcast(dev["entity"]["f1"])
-    better = f1 > progress.best_f1
-    _note_progress(run.config, progress, f1)
+    better = progress.add_score(f1, run.config.optimizer.plateau_epochs)
     values = {
         "dev_precision": dev["entity"]["precision"],
         "dev_recall": dev["entity"]["recall"],
@@ -164,45 +170,21 @@ def _finish_epoch(run: Run, progress: Progress) -> None:
     }
     _record(run, "epoch", progress, values)
     line = (
-        f"epoch {progress.epoch + 1}/{run.config.train.epochs}  loss {progress.loss / progress.num_sentences:.4f}"
-        f"  dev F1 {100 * f1:.2f}{' *' if better else ''}"
-        f"  {progress.trained_tokens / progress.trained_seconds:,.0f} tokens/s"
+        f"epoch {progress.epoch + 1}/{run.config.train.epochs}  loss {progress.mean_loss:.4f}"
+        f"  dev F1 {100 * f1:.2f}{' *' if better else ''}  {progress.tokens_per_second:,.0f} tokens/s"
     )
-    log.info(line)
-    if run.comm.rank == 0:
-        print(line, flush=True)
-    progress.epoch += 1
-    progress.step = progress.num_sentences = progress.num_tokens = progress.num_slots = 0
-    progress.loss = 0.0
+    _print(run, line)
+    progress.begin_next_epoch()
     if better or run.config.train.keep == "last":
         _save(run, progress, "best")
     _save(run, progress, "last")
 
 
-def _note_progress(config: Config, progress: Progress, f1: float) -> None:
-    """What the epoch's dev F1 means for patience and for the learning rate."""
-    if f1 > progress.best_f1:
-        progress.best_f1, progress.best_epoch = f1, progress.epoch
-        progress.epochs_since_best = progress.epochs_on_plateau = 0
-        return
-    progress.epochs_since_best += 1
-    progress.epochs_on_plateau += 1
-    if progress.epochs_on_plateau == config.optimizer.plateau_epochs:
-        progress.reductions += 1
-        progress.epochs_on_plateau = 0
-
-
 def _score(run: Run, split: str) -> dict[str, Any]:
-    with run.learner.averaged():
-        counts = score_split(
-            run.learner.tagger,
-            run.learner.words.weight_VD,
-            run.splits[split],
-            run.config,
-            len(run.index.entity_types),
-            run.comm,
-            lambda predicted: run.watchdog.beat(),
-        )
+    num_types, batch_sentences = len(run.index.entity_types), run.config.train.eval_batch_sentences
+    with run.learner.scored_network() as network:
+        batches = run.readers[split].scoring_batches(batch_sentences)
+        counts = score_split(network, batches, num_types, run.comm, lambda decoded: run.watchdog.beat())
     return scores(counts, run.index.entity_types)
 
 
@@ -210,22 +192,26 @@ def _record(run: Run, kind: str, progress: Progress, values: dict[str, Any]) -> 
     if run.recorder is not None:
         shared = {
             "epoch": progress.epoch + 1,
-            "loss": progress.loss / progress.num_sentences,
-            "padding": 1 - progress.num_tokens / progress.num_slots,
-            "tokens_per_second": progress.trained_tokens / progress.trained_seconds,
+            "loss": progress.mean_loss,
+            "padding": progress.padding,
+            "tokens_per_second": progress.tokens_per_second,
         }
         run.recorder.write(kind, progress.total_steps, {**shared, **values})
         run.trackers.log(kind, progress.total_steps, {**shared, **values})
 
 
+def _print(run: Run, line: str) -> None:
+    log.info(line)
+    if run.comm.rank == 0:
+        print(line, flush=True)
+
+
 def _save(run: Run, progress: Progress, name: str) -> None:
-    place = run.path / "checkpoints" / name
-    on_rank_0(
-        run.comm,
-        lambda: checkpoint.save(
-            place, checkpoint.Checkpoint(run.learner.state(), progress, run.config, run.index), run.vocab_files
-        ),
-    )
+    def save() -> None:
+        saved = checkpoint.Checkpoint(run.learner.state(), progress, run.config, run.index)
+        checkpoint.save(run.path / "checkpoints" / name, saved, run.vocab_files)
+
+    on_rank_0(run.comm, save)
     run.watchdog.beat()
 
 
@@ -233,17 +219,17 @@ def _out_of_patience(config: Config, progress: Progress) -> bool:
     return 0 < config.train.patience <= progress.epochs_since_best
 
 
-def _write_result(run: Run, progress: Progress) -> None:
-    """Score the best checkpoint on dev and test; write result.json and say where it is."""
+def _write_result(run: Run, progress: Progress) -> dict[str, Any] | None:
+    """Score the best checkpoint on dev and test; write result.json and print where it is."""
     best = on_rank_0(run.comm, lambda: checkpoint.load(run.path / "checkpoints" / "best"))
     run.learner.set_scored(best.parameters(), best.words())
-    result: dict[str, Any] = {split: _score(run, split) for split in ("dev", "test") if split in run.splits}
+    result: dict[str, Any] = {split: _score(run, split) for split in ("dev", "test") if split in run.readers}
     if run.recorder is None:
-        return
+        return None
     run.recorder.close()
     shown = "  ".join(f"{split} entity F1 {100 * part['entity']['f1']:.2f}" for split, part in result.items())
     result.update(
-        tokens_per_second=progress.trained_tokens / progress.trained_seconds,
+        tokens_per_second=progress.tokens_per_second,
         num_ranks=run.comm.num_ranks,
         steps=progress.total_steps,
         epochs=progress.epoch,
@@ -254,6 +240,5 @@ def _write_result(run: Run, progress: Progress) -> None:
     )
     run_directory.write_result(run.path, result)
     run.trackers.result(result, progress.total_steps)
-    line = f"{shown}  run {run.path}"
-    log.info(line)
-    print(line, flush=True)
+    _print(run, f"{shown}  run {run.path}")
+    return result

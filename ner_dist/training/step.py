@@ -1,10 +1,8 @@
 """One global update: forward, summed loss, gradient exchange, one division by the global count, clip, update.
 
-The ranks announce the word ids of the coming batches, so that all know the union U of each step; in the step
-they sum every dense gradient, the gradients of the union's embedding rows, and the loss, in one exchange.
+In one exchange the ranks sum all dense gradients, the gradients of the embedding rows that the step uses, and the loss.
 
-Axes: U words of the whole step, W those of them to be updated, D word units, T tokens, B sentences, K tags, S steps
-announced at once.
+Axes: U words of the whole step, W those of them that are updated, D word units, T tokens, B sentences, K tags.
 """
 
 from __future__ import annotations
@@ -19,18 +17,19 @@ import numpy as np
 from ner_dist.config import Config
 from ner_dist.data.batch import Batch
 from ner_dist.errors import UserError
-from ner_dist.model.cnn_bilstm import CnnBiLstm, set_parameters, trained_parameters
-from ner_dist.model.device_arrays import on_device
-from ner_dist.model.word_vectors import InitialWords
-from ner_dist.ranks.comm import Horovod, Solo
+from ner_dist.model.cnn_bilstm import CnnBiLstm, TrainedNetwork, set_parameters, trained_parameters
+from ner_dist.model.initial_values import InitialEmbeddings
+from ner_dist.model.layers import on_device
+from ner_dist.ranks.comm import Comm
 from ner_dist.training import optimizer
 from ner_dist.training.dropout import masks
 from ner_dist.training.embedding_table import EmbeddingTable
 from ner_dist.training.objective import Objective
 from ner_dist.training.parameter_vector import ParameterVector
 from ner_dist.training.weight_average import WeightAverage
+from ner_dist.training.word_exchange import GlobalStep
 
-# Numbers that the rule keeps its counts by.
+# The keys by which the optimizer counts updates.
 _PARAMETERS, _WORDS = range(2)
 
 
@@ -39,31 +38,17 @@ class NotFinite(UserError):
 
 
 class StepResult(NamedTuple):
-    # Summed over all ranks, weighted, undivided.
+    # Summed over all ranks, weighted, not divided.
     loss: float
     # Norm of the divided global gradient, before clipping.
     gradient_norm: float
-    num_sentences: int
-    num_tokens: int
-    # Token slots of the ranks' padded batches.
-    num_slots: int
-
-
-class GlobalStep(NamedTuple):
-    """What all ranks know of a step before it begins."""
-
-    # Distinct words of all ranks' batches, rising.
-    ids_U: np.ndarray
-    num_sentences: int
-    num_tokens: int
-    num_slots: int
 
 
 class Learner:
-    """What training changes: parameters, word table and the rule's state. The same on every rank after each step."""
+    """What training changes: parameters, embedding table, optimizer state. Equal on all ranks after each step."""
 
     def __init__(
-        self, tagger: CnnBiLstm, words: InitialWords, config: Config, class_weight_K: np.ndarray, comm: Solo | Horovod
+        self, tagger: CnnBiLstm, words: InitialEmbeddings, config: Config, class_weight_K: np.ndarray, comm: Comm
     ) -> None:
         self.tagger = tagger
         self._config = config
@@ -71,45 +56,31 @@ class Learner:
         self._objective = Objective(tagger, config.loss, class_weight_K)
         self._parameters = ParameterVector(trained_parameters(tagger))
         self.context = self._parameters.weight_P.context
-        self._rule = optimizer.create(config.optimizer)
-        self._state = self._rule.create_state(_PARAMETERS, self._parameters.weight_P)
-        self.words = EmbeddingTable(words, self._rule, _WORDS)
+        self._optimizer = optimizer.create(config.optimizer)
+        self._state = self._optimizer.create_state(_PARAMETERS, self._parameters.weight_P)
+        self.words = EmbeddingTable(words, self._optimizer, _WORDS)
         decay = config.train.average
         self._average = WeightAverage(decay, self._parameters.weight_P, self.words.trained_LD) if decay else None
 
-    def exchange_word_ids(self, batches: list[Batch | None]) -> list[GlobalStep]:
-        """Tell the other ranks which words this rank's batches of the next steps use; one exchange for all."""
-        message = []
-        for batch in batches:
-            ids = np.zeros(0, np.int64) if batch is None else batch.word_ids_W
-            sizes = (0, 0, 0) if batch is None else (len(batch.length_B), batch.num_tokens, batch.mask_TB.size)
-            message += [np.array([*sizes, len(ids)], np.int64), ids]
-        gathered, at = self._comm.gather_int64(np.concatenate(message)), 0
-        counts_S3 = np.zeros((len(batches), 3), np.int64)
-        ids_S: list[list[np.ndarray]] = [[] for _ in batches]
-        for _ in range(self._comm.num_ranks):
-            for step, ids_of_ranks in enumerate(ids_S):
-                counts_S3[step] += gathered[at : at + 3]
-                first, at = at + 4, at + 4 + int(gathered[at + 3])
-                ids_of_ranks.append(gathered[first:at])
-        return [GlobalStep(np.unique(np.concatenate(ids)), *counts) for ids, counts in zip(ids_S, counts_S3.tolist())]
-
     def step(
-        self, batch: Batch | None, shared: GlobalStep, epoch: int, step_id: int, learning_rate: float
+        self, batch: Batch | None, global_step: GlobalStep, epoch: int, step_id: int, learning_rate: float
     ) -> StepResult:
         """Take part in one global update; batch is None if this rank has no sentences in it.
 
         Raises NotFinite on every rank, before anything changes, if the summed loss or gradient is not finite.
         """
-        rows_UD, loss = self._forward_backward(batch, shared.ids_U, epoch, step_id)
+        ids_U = global_step.ids_U
+        rows_UD, loss = self._forward_backward(batch, ids_U, epoch, step_id)
         gradient_P = self._parameters.gradient_P
+        # The collective of each step: from here on all ranks have the global sums.
         self._comm.sum_gradients([gradient_P, rows_UD, loss])
-        trainable = self.words.trainable(shared.ids_U, epoch < self._config.optimizer.frozen_epochs)
-        ids_W, rows_WD = shared.ids_U, rows_UD
+        trainable = self.words.trainable(ids_U, epoch < self._config.optimizer.frozen_epochs)
+        ids_W, rows_WD = ids_U, rows_UD
         if len(trainable) < len(ids_W):
             ids_W = ids_W[trainable]
             rows_WD = mx.nd.take(rows_UD, on_device(trainable, self.context)) if len(trainable) else None
-        divisor = shared.num_sentences if self._config.loss.divide_by == "sentences" else shared.num_tokens
+        by_sentences = self._config.loss.divide_by == "sentences"
+        divisor = global_step.num_sentences if by_sentences else global_step.num_tokens
         # One read of a few numbers; dot is many times faster than norm.
         vectors = [gradient_P] if rows_WD is None else [gradient_P, rows_WD.reshape(-1)]
         *squares, total_loss = mx.nd.concat(*(mx.nd.dot(v, v) for v in vectors), loss, dim=0).asnumpy().astype(float)
@@ -119,12 +90,12 @@ class Learner:
         clip_norm = self._config.optimizer.clip_norm
         clip = clip_norm / norm if clip_norm and norm > clip_norm else 1.0
         self._update(rows_WD, ids_W, learning_rate, clip / divisor)
-        return StepResult(float(total_loss), float(norm), shared.num_sentences, shared.num_tokens, shared.num_slots)
+        return StepResult(float(total_loss), float(norm))
 
     def _forward_backward(
         self, batch: Batch | None, ids_U: np.ndarray, epoch: int, step_id: int
     ) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
-        """Fill the gradients with this rank's sums; returns those of the rows, (U, D), and its loss, (1,)."""
+        """Set the gradients to this rank's sums; returns the gradient of the rows, (U, D), and the loss, (1,)."""
         rows_UD = self.words.rows(ids_U, self.context)
         if batch is None:
             self._parameters.gradient_P[:] = 0
@@ -135,34 +106,35 @@ class Learner:
         return self._objective.forward_backward(batch, rows_UD, word_TB, found)
 
     def _update(self, rows_WD: mx.nd.NDArray | None, ids_W: np.ndarray, learning_rate: float, scale: float) -> None:
-        """Apply the rule to the summed gradients times scale; rows_WD is None if no words are to be updated."""
-        self._rule.set_learning_rate(learning_rate)
-        self._rule.rescale_grad = scale
+        """Apply the optimizer to the summed gradients times scale; rows_WD is None if no words are updated."""
+        self._optimizer.set_learning_rate(learning_rate)
+        self._optimizer.rescale_grad = scale
         shrink = 1 - learning_rate * self._config.optimizer.decoupled_decay
         if shrink < 1:
             self._parameters.weight_P *= shrink
             self.words.weight_VD[ids_W] *= np.float32(shrink)
-        self._rule.update(_PARAMETERS, self._parameters.weight_P, self._parameters.gradient_P, self._state)
+        self._optimizer.update(_PARAMETERS, self._parameters.weight_P, self._parameters.gradient_P, self._state)
         if rows_WD is not None:
             self.words.update(ids_W, rows_WD)
         if self._average is not None:
             self._average.update()
 
     @contextmanager
-    def averaged(self) -> Iterator[None]:
-        """Within it, the tagger and the words are the average, if one is kept: what is scored and kept as best."""
+    def scored_network(self) -> Iterator[TrainedNetwork]:
+        """What is scored and kept as best: the network, within the context with averaged weights if they are kept."""
+        network = TrainedNetwork(self.tagger, self.words.weight_VD)
         if self._average is None:
-            yield
+            yield network
             return
         self._average.swap()
         try:
-            yield
+            yield network
         finally:
             self._average.swap()
 
     def _name_culprits(self, batch: Batch | None, epoch: int, step_id: int) -> str:
-        """Which rank's sentences the numbers went wrong on; every rank calls this together."""
-        # The exchanged sum is spoilt on every rank, so each repeats its own part to see whether it was the one.
+        """The sentences with which the numbers went wrong, by rank; every rank must call it."""
+        # The sum is spoilt on every rank, so each repeats its own part to see whether it was the one.
         guilty: list[int] = []
         if batch is not None:
             parts = (*self._forward_backward(batch, batch.word_ids_W, epoch, step_id), self._parameters.gradient_P)
@@ -181,16 +153,16 @@ class Learner:
         )
 
     def set_scored(self, parameters: dict[str, np.ndarray], words_LD: np.ndarray) -> None:
-        """Put these in the place of what is scored, once training is over."""
+        """Replace what is scored, once training is over."""
         self._average = None
         set_parameters(self.tagger, parameters)
         self.words.trained_LD[:] = words_LD
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything a continuation needs, as named arrays."""
+        """Everything that continuing needs, as named arrays."""
         arrays = {"words": self.words.trained_LD}
         arrays.update({f"words_state/{i}": state_LD for i, state_LD in enumerate(self.words.states_LD)})
-        arrays.update({f"rule/{name}": value for name, value in optimizer.scalars(self._rule).items()})
+        arrays.update({f"rule/{name}": value for name, value in optimizer.scalars(self._optimizer).items()})
         if self._average is not None:
             arrays.update(average_words=self._average.words_LD, average_steps=np.array(self._average.num_steps))
         for kind, values_P in self._vectors():
@@ -198,13 +170,12 @@ class Learner:
         return arrays
 
     def set_state(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take over what `state` gave, of a learner of the same configuration."""
+        """Restore what `state` returned, in a learner of the same configuration."""
         self.words.trained_LD[:] = arrays["words"]
         for i, state_LD in enumerate(self.words.states_LD):
             state_LD[:] = arrays[f"words_state/{i}"]
-        optimizer.set_scalars(
-            self._rule, {name[5:]: value for name, value in arrays.items() if name.startswith("rule/")}
-        )
+        scalars = {name[len("rule/") :]: value for name, value in arrays.items() if name.startswith("rule/")}
+        optimizer.set_scalars(self._optimizer, scalars)
         if self._average is not None:
             self._average.words_LD[:] = arrays["average_words"]
             self._average.num_steps = int(arrays["average_steps"])
@@ -212,7 +183,7 @@ class Learner:
             values_P[:] = self._parameters.join({name: arrays[f"{kind}/{name}"] for name in self._parameters.names})
 
     def _vectors(self) -> Iterator[tuple[str, mx.nd.NDArray]]:
-        """What is laid out like the parameters, and what `state` calls it."""
+        """All vectors laid out like the parameters, by the name they have in `state`."""
         yield "parameter", self._parameters.weight_P
         for i, leaf in enumerate(optimizer.leaves(self._state)):
             yield f"state/{i}", leaf

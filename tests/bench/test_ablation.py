@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from processes import DRIVERS, ROOT, Finished, alone, run
 
-from bench.ablation import main, read
+from bench.ablation import main, read_ablation
 from ner_dist.contract.shard_format import read_index
 
 FILES = sorted((ROOT / "job" / "ablations").glob("*.yaml"))
@@ -63,7 +63,7 @@ def test_rows_are_trained_and_compared_in_one_table_which_is_resumed_and_replace
 
 def test_knobs_behind_the_file_go_to_all_rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    rows = read(Path("parts.yaml"), ["--train.score_test", "false"], range(1, 2))
+    rows = read_ablation(Path("parts.yaml"), ["--train.score_test", "false"], range(1, 2))
     assert {row.seeds.config.train.score_test for row in rows} == {False}
 
 
@@ -72,7 +72,7 @@ MISTAKES = {
     "not YAML": ("base: [", "parts.yaml: not YAML ("),
     "a wrong name": (ROWS.replace("base", "bases"), "parts.yaml: unknown bases; expected base, knobs, rows"),
     "no rows": ("base: job.yaml\nrows: []\n", "parts.yaml: no ablation, expected base: a job file, and rows: "),
-    "no such base": (ROWS.replace("job.yaml", "absent.yaml"), "parts.yaml: row 'BLSTM': --config: File does not exist"),
+    "no such base": (ROWS.replace("job.yaml", "absent.yaml"), "parts.yaml: row 'BLSTM': the job file absent.yaml does"),
     "a row without a name": (ROWS.replace("name: slow", "nam: slow"), "is no row, expected base: "),
     "names that are alike": (ROWS.replace("slow", "(cnn)"), "row '(cnn)': its name needs letters or digits that"),
     "against nothing": (
@@ -80,7 +80,7 @@ MISTAKES = {
         "row 'slow': against is 'GRU', expected the name",
     ),
     "unknown knob": (ROWS.replace("char_filters", "chars"), "row 'BLSTM': unknown knob 'model.chars'; did you mean"),
-    "wrong type": (ROWS.replace("char_filters: 0", "char_filters: a"), "row 'BLSTM': --model.char_filters: "),
+    "wrong type": (ROWS.replace("char_filters: 0", "char_filters: a"), "row 'BLSTM': --model.char_filters is 'a', "),
     "knobs that are none": (
         ROWS.replace("{optimizer.learning_rate: 0.003}", "fast"),
         "knobs is fast, expected section.",
@@ -107,4 +107,4 @@ def test_an_ablation_that_is_there_has_only_knobs_that_are_there(
     path: Path, synth_shards: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    assert len(read(path, ["--data.shards", str(synth_shards)], range(1, 2))) > 1
+    assert len(read_ablation(path, ["--data.shards", str(synth_shards)], range(1, 2))) > 1

@@ -10,23 +10,32 @@ import pytest
 from made_batches import NUM_WORDS, batch_of, small_index
 from thread_comm import ThreadComm, on_ranks
 
-from bench.speed.exchange import medians, rows_of
-from bench.speed.traffic import Exchange, Recorder, dense_gradients, num_bytes, spread, sum_in_half
+from bench.speed.exchange import (
+    CountingComm,
+    Exchange,
+    dense_gradients,
+    exchange_results,
+    num_bytes,
+    spread,
+    sum_in_half,
+)
+from bench.speed.measurement import median, shown
 from ner_dist.errors import UserError
 from ner_dist.model import cnn_bilstm
+from ner_dist.training.word_exchange import exchange_word_ids
 from tests.training.test_step import MINE, YOURS, config_of, learner_of
 
 UNITS, FLOAT64, INT64 = 4, 8, 8
 UNION = [len({word for s in mine + yours for word in s.words}) for mine, yours in zip(MINE, YOURS)]
 
 
-def recorded(comm: ThreadComm) -> tuple[Recorder, list[Any]]:
+def recorded(comm: ThreadComm) -> tuple[CountingComm, list[Any]]:
     """Three steps of two ranks, in float64, with words of 4 units; what was kept of them, and the words of each."""
-    recorder: Any = Recorder(comm)
+    recorder: Any = CountingComm(comm)
     recorder.keep = True
     learner = learner_of(config_of(), recorder)
     batches = [batch_of(part) if part else None for part in (MINE, YOURS)[comm.rank]]
-    shared = learner.exchange_word_ids(batches)
+    shared = exchange_word_ids(recorder, batches)
     for step_id, (batch, of_all) in enumerate(zip(batches, shared)):
         learner.step(batch, of_all, 0, step_id, 0.5)
     return recorder, [Exchange(of_all.ids_U, kept) for of_all, kept in zip(shared, recorder.kept)]
@@ -102,7 +111,7 @@ def test_rows_of_the_benchmark_from_made_measurements(capsys: pytest.CaptureFixt
         "exchange_s": {**exchange_s, "dense 400000": 0.3},
         "half_error": 1e-4,
     }
-    rows = rows_of(medians([once, once, {**once, "announce_s": 1.0}]), "2 ranks")
+    rows = shown(exchange_results(median([once, once, {**once, "announce_s": 1.0}]), "2 ranks"))
     assert [row.ratio for row in rows[:2]] == pytest.approx([8_080 / 160_004_000, 4_080 / 160_000_000])
     assert [row.ratio for row in rows[2:5]] == pytest.approx([1.05, 1.5, 0.01])
     assert all(row.name.endswith("2 ranks") for row in rows)

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from bench.speed.forecast import (
-    Corpus,
-    Network,
-    Rank,
-    corpus,
+    Connection,
+    MeasuredRank,
+    TrainingSplit,
     distinct_words,
     forecast_ranks,
+    forecast_table,
     ring_allgather_s,
     ring_allreduce_s,
-    table,
+    training_split,
 )
 from ner_dist.contract.shard_format import read_index
 
-NETWORK = Network(1e9, 1e-4)
+NETWORK = Connection(1e9, 1e-4)
 
 
 def test_distinct_words_of_independent_tokens() -> None:
@@ -42,8 +42,8 @@ def test_rings() -> None:
 
 
 def test_one_rank_alone_loses_nothing() -> None:
-    what = Corpus(np.array([10, 5]), 150, np.array([0.5, 0.5]))
-    found = forecast_ranks(what, Rank(2, 0.02, 1000, 10, 1e-3), NETWORK, 1)
+    what = TrainingSplit(np.array([10, 5]), 150, np.array([0.5, 0.5]))
+    found = forecast_ranks(what, MeasuredRank(2, 0.02, 1000, 10, 1e-3), NETWORK, 1)
     assert (found.num_steps, found.exchange_s, found.words_s, found.step_s) == (8, 0, 0, 0.02)
     assert found.epoch_s == pytest.approx(0.16)
     assert found.efficiency == pytest.approx(1)
@@ -51,8 +51,8 @@ def test_one_rank_alone_loses_nothing() -> None:
 
 def test_an_epoch_worked_out_by_hand() -> None:
     # Steps of 2 x 2 sentences: 3 of the first bucket and 2 of the second; 2 tokens each, of one rank 1.
-    what = Corpus(np.array([10, 5]), 10, np.array([0.5, 0.5]))
-    found = forecast_ranks(what, Rank(2, 0.02, 250_000, 1_000_000, 1e-3), NETWORK, 2)
+    what = TrainingSplit(np.array([10, 5]), 10, np.array([0.5, 0.5]))
+    found = forecast_ranks(what, MeasuredRank(2, 0.02, 250_000, 1_000_000, 1e-3), NETWORK, 2)
     assert found.num_steps == 5
     assert found.words == pytest.approx(1.5)
     assert found.exchanged_bytes == pytest.approx(4 * (250_000 + 1.5e6))
@@ -69,22 +69,23 @@ def test_an_epoch_worked_out_by_hand() -> None:
 
 
 def test_slower_networks_and_more_ranks_are_less_efficient() -> None:
-    what = Corpus(np.full(4, 10**6), 6e7, np.full(1000, 1e-3))
-    rank = Rank(32, 0.02, 10**6, 100, 1e-6)
+    what = TrainingSplit(np.full(4, 10**6), 6e7, np.full(1000, 1e-3))
+    rank = MeasuredRank(32, 0.02, 10**6, 100, 1e-6)
     by_ranks = [forecast_ranks(what, rank, NETWORK, n).efficiency for n in (1, 8, 64, 512)]
     assert by_ranks == sorted(by_ranks, reverse=True)
-    slower = Network(NETWORK.bytes_per_s / 10, NETWORK.latency_s)
+    slower = Connection(NETWORK.bytes_per_s / 10, NETWORK.latency_s)
     assert forecast_ranks(what, rank, slower, 8).efficiency < by_ranks[1]
 
 
 def test_a_larger_corpus_of_the_same_kind(synth_shards: Path) -> None:
     index = read_index(synth_shards)
-    small, large = corpus(str(synth_shards), index), corpus(str(synth_shards), index, 3200)
+    small, large = training_split(str(synth_shards), index), training_split(str(synth_shards), index, 3200)
     assert small.rows_B.sum() == 320
     assert large.rows_B.sum() == pytest.approx(3200)
     assert large.num_tokens == pytest.approx(10 * index.num_tokens("train"))
     np.testing.assert_array_equal(large.share_V, small.share_V)
     assert small.share_V.sum() == pytest.approx(1)
-    lines = table([forecast_ranks(large, Rank(2, 0.02, 1000, 10, 1e-6), NETWORK, n) for n in (1, 8)]).split("\n")
+    rank = MeasuredRank(2, 0.02, 1000, 10, 1e-6)
+    lines = forecast_table([forecast_ranks(large, rank, NETWORK, n) for n in (1, 8)]).split("\n")
     assert len(lines) == 3
     assert {len(line) for line in lines} == {len(lines[0])}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_batches import NUM_WORDS, batch_of, random_sentence, small_index
 
-from bench.speed.peer import largest_difference, outcomes, torch_version
+from bench.speed.peer import compute_both, largest_difference, torch_version
 from ner_dist.config import Config, Loss, Model
 
 SIZES = Model(word_units=4, char_units=3, char_type_units=0, char_filters=5, feature_units=2, lstm_units=6)
@@ -16,7 +16,7 @@ SIZES = Model(word_units=4, char_units=3, char_type_units=0, char_filters=5, fea
 TAGS = [[0, 4, 0], [1, 2, 3, 0, 8, 0, 4], [8], [1, 3]]
 
 
-@pytest.mark.skipif(torch_version() is None, reason="PyTorch is not installed (NER_PEER_PYTHON, see bench/speed/peer)")
+@pytest.mark.skipif(torch_version() is None, reason="PyTorch is not installed (NER_PEER_PYTHON, see bench/README.md)")
 @pytest.mark.parametrize("lstm", ["packed", "mirrored"])
 @pytest.mark.parametrize("features", [[], ["caps", "pos"]])
 def test_peer_and_ours_agree_on_loss_emissions_and_gradients(features: list[str], lstm: str) -> None:
@@ -24,6 +24,6 @@ def test_peer_and_ours_agree_on_loss_emissions_and_gradients(features: list[str]
     sentences = [random_sentence(rng, i, len(tags))._replace(tags=tags) for i, tags in enumerate(TAGS)]
     word_VD = rng.normal(0, 1, (NUM_WORDS, SIZES.word_units)).astype(np.float32)
     config = Config(model=dataclasses.replace(SIZES, features=features), loss=Loss(likelihood="sentence"))
-    ours, peer = outcomes(config, small_index(), word_VD, batch_of(sentences), lstm)
+    ours, peer = compute_both(config, small_index(), word_VD, batch_of(sentences), lstm)
     assert np.isfinite(ours.loss)
     assert largest_difference(ours, peer) < 1e-4

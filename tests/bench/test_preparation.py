@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.speed import preparation
-from bench.speed.rows import Options
+from bench.speed.measurement import BenchOptions
 
 ROWS = "".join(
     f"Sentence: {number},The,DT,O\r\n,New,NNP,B-geo\r\n,York,NNP,I-geo\r\n,{number},CD,O\r\n" for number in range(30)
@@ -31,7 +31,7 @@ def test_copies_repeat_the_rows_and_not_the_header(corpus: Path, tmp_path: Path)
 
 def test_ours_and_the_peer_prepare_every_token(corpus: Path, tmp_path: Path) -> None:
     pytest.importorskip("datasets")
-    from bench import peer_datasets
+    from bench.speed import peer_datasets
 
     assert peer_datasets.build(corpus, tmp_path / "peer") == 120
     assert preparation.num_tokens(tmp_path / "peer") == 120
@@ -42,6 +42,6 @@ def test_without_the_peer_ours_alone_is_measured(
 ) -> None:
     monkeypatch.setattr(preparation, "peer_python", lambda: "/bin/false")
     monkeypatch.setattr(preparation, "COPIES", {1: 1, 2: 1})
-    rows = preparation.preparation(Options("", str(corpus), 1))
+    rows = preparation.preparation(BenchOptions(corpus=str(corpus), repeats=1))
     assert [row.unit for row in rows] == ["tokens/s", "MB"] * 2
-    assert "ours alone" in capsys.readouterr().out
+    assert "only ours is measured" in capsys.readouterr().out

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.record import keep, section
+from bench.record import keep, seed_set_section
 from ner_dist.errors import UserError
 
 
@@ -40,7 +40,7 @@ def records(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_a_section_shows_mean_deviation_and_each_run() -> None:
-    text = section(made([0.80, 0.82, 0.87]))
+    text = seed_set_section(made([0.80, 0.82, 0.87]))
     assert text.startswith(
         "### `make it`, 2026-01-02\n\nCommit abc; 2 cores; 2 ranks; 1,000 tokens/s; 1.5 minutes a seed;"
     )
@@ -50,14 +50,14 @@ def test_a_section_shows_mean_deviation_and_each_run() -> None:
 
 
 def test_one_run_has_neither_a_mean_nor_a_deviation() -> None:
-    text = section(made([0.80]))
+    text = seed_set_section(made([0.80]))
     assert "±" not in text
     assert "all seeds" not in text
     assert "1 seed." in text
 
 
 def test_every_row_of_a_table_has_the_columns_of_its_head() -> None:
-    for table in section(made([0.80, 0.82])).split("\n\n"):
+    for table in seed_set_section(made([0.80, 0.82])).split("\n\n"):
         assert len({line.count("|") for line in table.splitlines() if line.startswith("|")}) <= 1
 
 

@@ -89,7 +89,7 @@ def test_other_knobs_make_another_set_and_another_name_for_the_runs(folder: Path
     finished = seeds(folder, "--seeds", 1, "--", "--optimizer.learning_rate", "0.001")
     assert finished.err == (
         "error: runs/job-seed1 holds a run with other knobs (optimizer.learning_rate 0.002, not 0.001); remove it, "
-        "or name the new runs otherwise\n"
+        "or choose another name\n"
     )
 
 
@@ -134,7 +134,7 @@ def test_whatever_ends_the_command_ends_its_trainings_and_it_goes_on_later(folde
     assert finished.code != 0
     assert finished.left == []
     if number != signal.SIGKILL:
-        assert finished.err == "error: interrupted; the same command goes on from here\n"
+        assert finished.err == "error: interrupted; repeat the command to continue\n"
     assert not (folder / "job").exists()
     (folder / "hold-2").unlink()
     finished = seeds(folder, "--seeds", 2)
@@ -152,7 +152,7 @@ def test_a_training_that_does_not_listen_is_killed_with_all_that_it_started(fold
         parent.send_signal(signal.SIGTERM)
         finished = job.wait()
     assert finished.left == []
-    assert finished.err.endswith("error: interrupted; the same command goes on from here\n")
+    assert finished.err.endswith("error: interrupted; repeat the command to continue\n")
 
 
 def test_a_failed_seed_is_reported_and_the_others_go_on(folder: Path) -> None:
@@ -185,9 +185,12 @@ MISTAKES = {
         ["job.yaml", "--", "--train.epoch", "3"],
         "unknown knob 'train.epoch'; did you mean --train.epochs?",
     ),
-    "a knob of the command's": (["job.yaml", "--", "--train.seed", "3"], "--train.seed is set for each run by itself"),
+    "a knob of the command's": (
+        ["job.yaml", "--", "--train.seed", "3"],
+        "--train.seed is set for each run; leave it out",
+    ),
     "no shards": (["job.yaml", "--", "--data.shards", "absent"], "absent: the shard directory does not exist"),
-    "no seeds": (["job.yaml", "--seeds", "0"], "argument --seeds: '0' is not a whole number above 0"),
+    "no seeds": (["job.yaml", "--seeds", "0"], "argument --seeds: 0 is out of range; expected 1 or more"),
 }
 
 
@@ -226,4 +229,4 @@ def test_no_rank_outlives_a_command_that_is_stopped(synth_shards: Path, tiny_kno
         job.signal(signal.SIGTERM)
         finished = job.wait()
     assert (finished.code, finished.left) == (130, [])
-    assert finished.err == "error: interrupted; the same command goes on from here\n"
+    assert finished.err == "error: interrupted; repeat the command to continue\n"

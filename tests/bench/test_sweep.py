@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from processes import DRIVERS, ROOT, Finished, Job, alone, run
 
-from bench import search_space, sweep
-from bench.search_space import Bounds, Choice
+from bench import sweep, sweep_space
 from ner_dist.contract.shard_format import read_index
 
 FILES = sorted((ROOT / "job" / "sweeps").glob("*.yaml"))
@@ -150,7 +150,7 @@ def test_trials_run_side_by_side(folder: Path) -> None:
     assert [row["state"] for row in trials(folder)] == ["complete"] * 2
 
 
-def test_a_job_that_always_fails_is_given_up_with_its_error_and_goes_on_when_mended(folder: Path) -> None:
+def test_a_job_that_always_fails_is_given_up_with_its_error_and_continues_when_repaired(folder: Path) -> None:
     for number in range(3):
         (folder / f"fail-trial-{number}").touch()
     finished = swept(folder, "--trials", 4)
@@ -178,8 +178,7 @@ def test_a_sweep_is_not_mixed_with_another_nor_begun_twice(folder: Path) -> None
         assert job.wait().code == 0
     (folder / "lr.yaml").write_text(SWEEP.replace("0.02", "0.03") + "pruner: none\n")
     assert swept(folder).err == (
-        "error: runs/sweeps/lr holds a sweep that was begun with other pruner, ranges; remove it, or give this file "
-        "another name\n"
+        "error: runs/sweeps/lr holds a sweep with other pruner, ranges; remove it, or give this file another name\n"
     )
 
 
@@ -198,7 +197,7 @@ def test_without_optuna_the_extra_is_named(
 RATE = "optimizer.learning_rate: {low: 0.001, high: 0.02, log: true}"
 MISTAKES = {
     "absent": (None, "lr.yaml: cannot be read (No such file or directory)"),
-    "no such job": (SWEEP.replace("job.yaml", "absent.yaml"), "lr.yaml: --config: File does not exist"),
+    "no such job": (SWEEP.replace("job.yaml", "absent.yaml"), "lr.yaml: the job file absent.yaml does not exist"),
     "no job": (SWEEP.replace("job: job.yaml\n", ""), "lr.yaml: job is None, expected the path of a job file"),
     "a wrong name": (SWEEP.replace("trials", "trails"), "lr.yaml: unknown trails; expected budget, epochs, job, "),
     "no trials": (SWEEP.replace("7", "0"), "lr.yaml: trials is 0, expected a whole number above 0"),
@@ -206,7 +205,7 @@ MISTAKES = {
     "unknown pruner": (SWEEP + "pruner: [a]\n", "lr.yaml: pruner is ['a'], expected one of median, halving, "),
     "unknown knob": (SWEEP.replace("learning_rate", "learn_rate"), "unknown knob 'optimizer.learn_rate'; did you mean"),
     "a value the knob refuses": (SWEEP.replace("low: 1,", "low: 0,"), "--model.lstm_layers is 0, expected a number ab"),
-    "a type the knob refuses": (SWEEP.replace("[{}, ", "[3, "), "lr.yaml: --optimizer.params: "),
+    "a type the knob refuses": (SWEEP.replace("[{}, ", "[3, "), "lr.yaml: --optimizer.params is '3', expected "),
     "no ranges": (SWEEP[: SWEEP.index("ranges")], "lr.yaml: ranges is empty, expected section.knob: {low: "),
     "an empty range": (SWEEP.replace("0.001", "0.02"), "ranges: optimizer.learning_rate is empty, from 0.02 to 0.02"),
     "no values": (SWEEP.replace("[{}, {beta1: 0.8}]", "[]"), "ranges: optimizer.params has no values, expected"),
@@ -218,7 +217,7 @@ MISTAKES = {
     "epochs swept": (SWEEP.replace(RATE, "train.epochs: {low: 1, high: 3}"), "train.epochs cannot be swept: "),
     "epochs twice": (
         SWEEP.replace("model.lstm_units", "train.epochs"),
-        "train.epochs stands under knobs, which a sweep",
+        "train.epochs is under knobs, but a sweep",
     ),
     "no dev": (
         SWEEP.replace("model.lstm_units: 9", "data.train_on: train+dev, train.keep: last"),
@@ -249,10 +248,10 @@ def test_ranges_are_of_the_knobs_types(folder: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(folder)
     # Without a dot YAML takes 1e-4 for text.
     Path("lr.yaml").write_text(SWEEP.replace("0.001", "1e-4"))
-    ranges = search_space.read(Path("lr.yaml")).ranges
-    assert ranges["optimizer.learning_rate"] == Bounds(0.0001, 0.02, None, True, False)
-    assert ranges["model.lstm_layers"] == Bounds(1, 3, None, False, True)
-    assert ranges["optimizer.params"] == Choice([{}, {"beta1": 0.8}])
+    ranges = sweep_space.read_sweep(Path("lr.yaml")).ranges
+    assert ranges["optimizer.learning_rate"] == FloatDistribution(0.0001, 0.02, log=True)
+    assert ranges["model.lstm_layers"] == IntDistribution(1, 3)
+    assert ranges["optimizer.params"] == CategoricalDistribution(["{}", '{"beta1": 0.8}'])
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -263,8 +262,8 @@ def test_a_sweep_that_is_there_has_only_knobs_that_are_there(
     monkeypatch.chdir(folder)
     # Any shards will do, where the job expects its own.
     index = read_index(synth_shards)
-    monkeypatch.setattr(search_space.sets, "read_index", lambda directory: index)
-    assert search_space.read(path).ranges
+    monkeypatch.setattr(sweep_space.seed_sets, "read_index", lambda directory: index)
+    assert sweep_space.read_sweep(path).ranges
 
 
 # --- With real training

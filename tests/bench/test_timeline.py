@@ -35,11 +35,12 @@ def made_timeline() -> str:
         phases = [("WAIT_FOR_DATA", 2), ("MEMCPY_IN_FUSION_BUFFER", 4), ("GLOO_ALLREDUCE", 20), ("MEMCPY_OUT", 4)]
         exchange(1, start, phases, "[3, 4]", "float32")
         exchange(2, start, phases, "[1]", "float32")
-    return "\n".join(lines)
+    # As Horovod writes them: several events on a line.
+    return "\n".join(lines[:9]) + "".join(lines[9:])
 
 
 def test_a_timeline_worked_out_by_hand() -> None:
-    found = timeline.summarise(timeline.read(made_timeline() + "\n]"))
+    found = timeline.summarise(timeline.read_timeline(made_timeline() + "\n]"))
     # From 0 to the end of the second step: 150 + 13 + 30.
     assert (found.num_steps, found.elapsed_ms) == (2, 0.193)
     gradients, announced = found.collectives
@@ -51,26 +52,33 @@ def test_a_timeline_worked_out_by_hand() -> None:
     assert (announced.name, announced.num_times, announced.num_bytes) == ("int64", 1, 40)
     expected = {"ranks": 0.010, "start": 0.003, "data": 0, "copies": 0.001, "exchange": 0.006}
     assert announced.phases_ms == pytest.approx(expected)
-    assert "44.6%" in timeline.table(found)
+    assert "44.6%" in timeline.collective_table(found)
+
+
+def test_the_exchange_by_which_ranks_agree_on_devices_is_no_step() -> None:
+    name = '{"name": "process_name", "ph": "M", "pid": 9, "args": {"name": "horovod_allreduce.gradients"}},'
+    alone = '{"ph": "B", "name": "ALLREDUCE", "ts": 1, "pid": 9},{"ph": "E", "ts": 2, "pid": 9},'
+    found = timeline.summarise(timeline.read_timeline(name + alone + made_timeline()), skipped_steps=1)
+    assert found == timeline.summarise(timeline.read_timeline(made_timeline()), skipped_steps=1)
 
 
 def test_steps_of_warming_up_are_left_out() -> None:
-    found = timeline.summarise(timeline.read(made_timeline()), skipped_steps=1)
+    found = timeline.summarise(timeline.read_timeline(made_timeline()), skipped_steps=1)
     assert (found.num_steps, found.elapsed_ms) == (1, 0.1)
     assert [(one.name, one.num_times) for one in found.collectives] == [("gradients", 1)]
     assert found.collectives[0].share == pytest.approx(0.43)
     with pytest.raises(UserError, match="has 2 steps, expected more than 2"):
-        timeline.summarise(timeline.read(made_timeline()), skipped_steps=2)
+        timeline.summarise(timeline.read_timeline(made_timeline()), skipped_steps=2)
 
 
 def test_a_truncated_timeline_gives_what_is_complete() -> None:
     whole = made_timeline()
-    spans = timeline.read(whole)
+    spans = timeline.read_timeline(whole)
     for cut in range(0, len(whole), 7):
-        found = timeline.read(whole[:cut])
+        found = timeline.read_timeline(whole[:cut])
         assert found == spans[: len(found)]
     # In the midst of the last event, the end of the second step's second array.
-    found = timeline.summarise(timeline.read(whole[:-9]))
+    found = timeline.summarise(timeline.read_timeline(whole[:-9]))
     assert (found.num_steps, found.elapsed_ms) == (1, 0.093)
 
 

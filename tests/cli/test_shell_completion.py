@@ -1,4 +1,4 @@
-"""Completion in the shell: what each command offers when it is asked as argcomplete's shell functions ask it."""
+"""Completion in the shell: what each command offers when argcomplete's shell functions ask it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from processes import ROOT
 
 from ner_dist.cli import shell_completion
 
-# How argcomplete's shell functions tell that a file answers: in its first bytes.
+# argcomplete's shell functions look for it in a file's first bytes.
 MARK = b"PYTHON_ARGCOMPLETE_OK"
 MARK_BYTES = 1024
 COMMANDS = (
@@ -27,7 +27,7 @@ COMMANDS = (
 def offered(module: str, line: str, folder: Path, **variables: str) -> list[str]:
     """Completions of `python -m MODULE LINE`, the cursor at its end; they come through file descriptor 8."""
     line = f"python -m {module} {line}"
-    # As the shell functions do: how many words stand before the arguments, and where the cursor is.
+    # Like the shell functions: the number of words before the arguments, and the cursor's place.
     asked = {"_ARGCOMPLETE": "3", "_ARGCOMPLETE_IFS": "\n", "COMP_LINE": line, "COMP_POINT": str(len(line.encode()))}
     environment = {**os.environ, **asked, "COMP_TYPE": "9", "_ARGCOMPLETE_SUPPRESS_SPACE": "1", "PYTHONPATH": str(ROOT)}
     finished = subprocess.run(
@@ -38,7 +38,7 @@ def offered(module: str, line: str, folder: Path, **variables: str) -> list[str]
         text=True,
         check=False,
     )
-    # Whatever else is printed would stand in the midst of the user's command line.
+    # Anything printed would appear within the user's command line.
     assert (finished.stdout, finished.stderr) == ("", "")
     return [found for found in (folder / "offered").read_text().split("\n") if found]
 
@@ -77,6 +77,6 @@ def test_splits_and_types_of_a_shard_set_are_offered(synth_shards: Path, tmp_pat
 
 def test_a_command_without_the_package_parses_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_ARGCOMPLETE", "1")
-    # None makes an import of it fail.
+    # None makes its import fail.
     monkeypatch.setitem(sys.modules, "argcomplete", None)
     shell_completion.complete(argparse.ArgumentParser())

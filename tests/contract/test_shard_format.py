@@ -1,4 +1,4 @@
-"""The contract of shards: the index there and back, and one clear sentence for everything that can be wrong."""
+"""The shard format: the index survives a round trip, and each fault is one clear sentence."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from ner_dist.contract.shard_format import (
     file_sha256,
     id_dtype,
     read_index,
-    read_vectors,
     read_vocab,
+    read_word_vectors,
     shard_schema,
     verify_file,
     write_index,
@@ -33,7 +33,7 @@ from ner_dist.contract.shard_format import (
 
 @pytest.fixture
 def shards(synth_shards: Path, tmp_path: Path) -> Path:
-    """A copy to spoil."""
+    """A copy to damage."""
     return Path(shutil.copytree(synth_shards, tmp_path / "shards"))
 
 
@@ -52,7 +52,7 @@ def test_an_index_comes_back_as_it_was_written(synth_shards: Path, tmp_path: Pat
 
 def test_totals_are_sums_over_shards_and_buckets(synth_shards: Path) -> None:
     index = read_index(synth_shards)
-    assert (index.num_tags, index.num_buckets) == (1 + 4 * len(index.entity_types), len(index.bucket_edges))
+    assert index.num_tags == 1 + 4 * len(index.entity_types)
     assert [index.num_sentences(split) for split in ("train", "dev", "test")] == [320, 40, 40]
     assert index.num_tokens("dev") == index.stats["dev"]["num_tokens"]
 
@@ -135,15 +135,15 @@ def test_a_file_that_is_absent_longer_or_altered_is_named(shards: Path) -> None:
     path = shards / entry.path
     whole = path.read_bytes()
     path.write_bytes(whole + b"x")
-    with pytest.raises(ShardError, match=rf"{path}: {len(whole) + 1} bytes, index\.json says {len(whole)}"):
+    with pytest.raises(ShardError, match=rf"{path}: {len(whole) + 1} bytes, index\.json states {len(whole)}"):
         verify_file(shards, entry)
     middle = len(whole) // 2
     path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
     assert file_sha256(path) != entry.sha256
-    with pytest.raises(ShardError, match=rf"{path}: checksum {file_sha256(path)[:12]}\.\.\., index\.json says"):
+    with pytest.raises(ShardError, match=rf"{path}: checksum {file_sha256(path)[:12]}\.\.\., index\.json states"):
         verify_file(shards, entry)
     path.unlink()
-    with pytest.raises(ShardError, match=rf"{path}: named by index\.json but absent"):
+    with pytest.raises(ShardError, match=rf"{path}: listed in index\.json but missing"):
         verify_file(shards, entry)
 
 
@@ -171,13 +171,13 @@ def test_vectors_are_verified_and_part_of_the_fingerprint(shards: Path) -> None:
     add_vectors(shards, vectors_VD, 3)
     index = read_index(shards)
     assert index.fingerprint() != before.fingerprint()
-    np.testing.assert_array_equal(read_vectors(shards, index), vectors_VD)
+    np.testing.assert_array_equal(read_word_vectors(shards, index), vectors_VD)
     (shards / VECTORS_NAME).write_bytes(b"x")
-    with pytest.raises(ShardError, match=rf"{VECTORS_NAME}: 1 bytes, index\.json says"):
-        read_vectors(shards, index)
+    with pytest.raises(ShardError, match=rf"{VECTORS_NAME}: 1 bytes, index\.json states"):
+        read_word_vectors(shards, index)
     (shards / VECTORS_NAME).unlink()
-    with pytest.raises(ShardError, match=rf"{VECTORS_NAME}: named by index\.json but absent"):
-        read_vectors(shards, index)
+    with pytest.raises(ShardError, match=rf"{VECTORS_NAME}: listed in index\.json but missing"):
+        read_word_vectors(shards, index)
 
 
 @pytest.mark.parametrize(
@@ -188,10 +188,10 @@ def test_vectors_of_another_shape_or_type_are_refused(shards: Path, rows: int, u
     add_vectors(shards, np.zeros((num_values + rows, units), dtype), 3)
     index = read_index(shards)
     if (rows, units, dtype) == (0, 3, np.float32):
-        assert read_vectors(shards, index).shape == (num_values, 3)
+        assert read_word_vectors(shards, index).shape == (num_values, 3)
     else:
-        with pytest.raises(ShardError, match=rf"of shape .*, index\.json says float32 of \({num_values}, 3\)"):
-            read_vectors(shards, index)
+        with pytest.raises(ShardError, match=rf"of shape .*, index\.json states float32 of \({num_values}, 3\)"):
+            read_word_vectors(shards, index)
 
 
 @pytest.mark.parametrize(

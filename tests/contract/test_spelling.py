@@ -1,4 +1,4 @@
-"""What a token's spelling tells."""
+"""What a token's spelling shows: capitalisation, character types, both ends of a long token."""
 
 from __future__ import annotations
 

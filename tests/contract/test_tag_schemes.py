@@ -28,7 +28,6 @@ from ner_dist.contract.tag_schemes import (
     bilou_tags,
     broken_tokens,
     entity_spans,
-    join_ids,
     spans_to_bilou,
     split_ids,
     strict_spans,
@@ -36,12 +35,12 @@ from ner_dist.contract.tag_schemes import (
 
 # Letters that a scheme uses, spelled as in BILOU.
 LETTERS = {"bio": "OBI", "iob1": "OBI", "bioes": "OBILU", "bilou": "OBILU"}
-# Every BILOU sentence of up to four tokens and two types, 7380 of them, laid end to end.
+# Every tag sequence of up to four tokens and two types, 7380 of them, end to end.
 EVERY = all_sentences("OBILU", 2, 4)
 
 
 def located(spans: Spans, tagged: list[list[Tag]]) -> list[Entity]:
-    """Spans of end-to-end sentences as places within their sentences."""
+    """Spans of concatenated sentences as positions within each sentence."""
     first = np.cumsum([0, *map(len, tagged)])
     found = []
     for start, end, type_id in zip(*(part.tolist() for part in spans)):
@@ -183,7 +182,7 @@ def test_allowed_transitions_are_the_pairs_that_do_not_break_bilou() -> None:
     opens, follows, closes = allowed_transitions(2)
 
     def whole(*middle: Tag) -> bool:
-        """Whether the tags are allowed where their first may be reached and their last may go on."""
+        """Whether the tags are allowed, with a token before or after them where they need one."""
         before = [("B", middle[0][1])] if middle[0][0] in "IL" else []
         after = [("L", middle[-1][1])] if middle[-1][0] in "BI" else []
         return not any(naive_broken([[*before, *middle, *after]], "bilou"))
@@ -206,7 +205,6 @@ def test_ids_are_o_and_then_b_i_l_u_of_each_type() -> None:
     prefix, type_id = split_ids(np.arange(9))
     assert prefix.tolist() == [0, 1, 2, 3, 4, 1, 2, 3, 4]
     assert type_id.tolist() == [-1, 0, 0, 0, 0, 1, 1, 1, 1]
-    assert join_ids(prefix, type_id).tolist() == list(range(9))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])

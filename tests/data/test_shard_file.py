@@ -1,4 +1,4 @@
-"""Shards that are wrong although size and checksum agree with the index: a sentence for each way they can be."""
+"""Shards whose size and checksum match the index but whose content is wrong: one sentence for each fault."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ def test_an_id_beyond_its_vocabulary_is_refused(shards: Path, column: str) -> No
     limit = index.num_tags if column == "tag" else index.vocab[column].num_values
     spoil_rows(shards, lambda rows: rows[-1][column].__setitem__(-1, limit))
     message = refusal(shards)
-    assert message.startswith(f"column {column} holds ids ")
+    assert message.startswith(f"column {column} has ids ")
     assert message.endswith(f" to {limit}, expected 0 to {limit - 1}")
 
 
 def test_a_negative_id_is_refused(shards: Path) -> None:
     spoil_rows(shards, lambda rows: rows[0]["word"].__setitem__(0, -1))
-    assert refusal(shards).startswith("column word holds ids -1 to ")
+    assert refusal(shards).startswith("column word has ids -1 to ")
 
 
 @pytest.mark.parametrize("column", ["word", "tag", "token_chars", "caps", "pos"])
@@ -90,7 +90,7 @@ def test_a_sentence_with_a_value_too_many_is_refused(shards: Path, column: str) 
 
 def test_a_wrong_row_is_named_by_its_number_in_the_file(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # However few row groups are read at once.
-    monkeypatch.setattr("ner_dist.data.shard_file._PORTION_TOKENS", 1)
+    monkeypatch.setattr("ner_dist.data.shard_file._TOKENS_PER_READ", 1)
 
     spoil_rows(shards, lambda rows: rows[-1]["tag"].pop())
     assert refusal(shards).startswith(f"row {sum(read_index(shards).splits['train'][2].rows) - 1} has ")
@@ -100,7 +100,7 @@ def test_row_groups_other_than_the_index_says_are_refused(shards: Path) -> None:
     path = shards / read_index(shards).splits["train"][2].path
     pq.write_table(pq.read_table(path), path)
     make_index_agree(shards, path)
-    assert refusal(shards) == "1 row groups of other sizes, expected 4 as shards's index says"
+    assert refusal(shards) == "1 row groups of other sizes, expected 4 by the index of shards"
 
 
 @pytest.mark.parametrize("change", ["one", "few", "many"])
@@ -110,7 +110,7 @@ def test_an_index_whose_row_groups_do_not_fit_its_buckets_is_refused(shards: Pat
     # All buckets in one row group; a row less than there are; a row more.
     sizes[:] = {"one": [sum(sizes)], "few": [*sizes[:-1], sizes[-1] - 1], "many": [*sizes, 1]}[change]
     (shards / INDEX_NAME).write_text(json.dumps(record))
-    assert refusal(shards) == "index.json says row groups that do not fit its buckets"
+    assert refusal(shards) == "index.json states row groups that do not fit its buckets"
 
 
 def test_characters_that_do_not_add_up_are_refused(shards: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_token_without_characters_is_refused(shards: Path) -> None:
 def test_a_missing_sentence_is_refused(shards: Path) -> None:
     spoil_rows(shards, lambda rows: rows.pop())
     total = sum(read_index(shards).splits["train"][2].rows)
-    assert refusal(shards) == f"{total - 1} sentences, expected {total} as shards's index says"
+    assert refusal(shards) == f"{total - 1} sentences, expected {total} by the index of shards"
 
 
 def test_a_sentence_in_the_wrong_bucket_is_refused(shards: Path) -> None:

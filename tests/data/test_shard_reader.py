@@ -1,4 +1,4 @@
-"""The reader: every field of every sentence as the corpus has it, in one chapter or many, on any number of ranks."""
+"""The reader: every field of every sentence as in the corpus, in one chapter or many, on any number of ranks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ALL = list(range(8))
 
 
 class Expected(NamedTuple):
-    """A sentence as numbers, straight from the corpus and the vocabularies."""
+    """A sentence as ids, straight from the corpus and the vocabularies."""
 
     words: list[int]
     chars: list[list[int]]
@@ -83,10 +83,10 @@ def check_batch(batch: Batch, expected: list[Expected], char_types: list[int], p
             assert batch.word_ids_W[batch.word_TB[t, column]] == sentence.words[t]
             assert batch.tag_TB[t, column] == sentence.tags[t]
             assert batch.feature_FTB[:, t, column].tolist() == [values[t] for values in sentence.features]
-            form, chars = batch.spelling_TB[t, column], sentence.chars[t]
+            row, chars = batch.spelling_TB[t, column], sentence.chars[t]
             after = batch.char_NC.shape[1] - padding - len(chars)
-            assert batch.char_NC[form].tolist() == [0] * padding + chars + [0] * after
-            assert batch.char_type_NC[form].tolist() == [char_types[char] for char in batch.char_NC[form]]
+            assert batch.char_NC[row].tolist() == [0] * padding + chars + [0] * after
+            assert batch.char_type_NC[row].tolist() == [char_types[char] for char in batch.char_NC[row]]
     for array in (batch.word_TB, batch.char_NC, batch.char_type_NC, batch.spelling_TB, batch.feature_FTB, batch.tag_TB):
         assert array.dtype == np.int32
     assert batch.word_ids_W.dtype == np.int64
@@ -168,7 +168,7 @@ def test_without_token_features_the_batch_has_none(synth_shards: Path) -> None:
     assert batch.feature_FTB.shape == (0, *batch.mask_TB.shape)
 
 
-# --- Two splits together, and words that mean nothing without their vectors
+# Two splits together, and words that are useless without their vectors
 
 
 @pytest.mark.parametrize("num_ranks", [1, 3, 8])
@@ -196,7 +196,7 @@ def _contents(batch: Batch, column: int = 0) -> tuple[Any, ...]:
     return int(batch.sentence_id_B[column]), words.tolist(), tags.tolist()
 
 
-def test_words_from_a_number_on_are_read_as_unknown(synth_shards: Path) -> None:
+def test_words_from_an_id_on_are_read_as_unknown(synth_shards: Path) -> None:
     index = read_index(synth_shards)
     whole, part = (ShardReader(synth_shards, index, "dev", ALL, 1, limit) for limit in (None, 20))
     for one, other in zip(whole.scoring_batches(40), part.scoring_batches(40)):
@@ -206,7 +206,7 @@ def test_words_from_a_number_on_are_read_as_unknown(synth_shards: Path) -> None:
         np.testing.assert_array_equal(known[real], np.where(words < 20, words, UNK_ID)[real])
 
 
-# --- Chapters: one at a time in memory
+# Chapters: one at a time in memory
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +228,7 @@ def epoch_of(
         mine = ShardReader(shards, index, split, owned_shards(8, num_ranks, rank), 1, None, chapters, seed=5)
         ranks.append([])
         for step in epoch_steps(rows_SB, 16, 5, epoch, num_ranks, rank, first_step, chapters):
-            mine.hold(epoch, step.chapter)
+            mine.load_chapter(epoch, step.chapter)
             batch = mine.step_batch(step)
             contents = [_contents(batch, column) for column in range(0 if batch is None else len(batch.length_B))]
             ranks[-1].append((step.step_id, step.bucket_id, contents))
@@ -296,21 +296,21 @@ def test_a_chapter_takes_no_more_memory_than_it_may(small_groups: Path, memory_m
     sentences = ShardReader(small_groups, index, "train", shards, 1, None, chapters, 1)
     sizes = []
     for chapter in range(chapters):
-        sentences.hold(0, chapter)
-        held = sentences._held
-        assert held is not None
-        flat = held.flat
-        by_sentence = [flat.length_R, flat.sentence_id_R, flat.first_R, held.row_R]
-        sizes.append(sum(array.nbytes for array in [*by_sentence, flat.word_M, flat.spelling_M, flat.tag_M]))
-        sizes[-1] += sum(array.nbytes for array in flat.feature_FM)
+        sentences.load_chapter(0, chapter)
+        loaded = sentences._loaded
+        assert loaded is not None
+        held = loaded.builder.sentences
+        by_sentence = [held.length_R, held.sentence_id_R, held.offset_R, loaded.row_R]
+        sizes.append(sum(array.nbytes for array in [*by_sentence, held.word_M, held.spelling_M, held.tag_M]))
+        sizes[-1] += sum(array.nbytes for array in held.feature_FM)
     # Chapters are equal in sentences, and so nearly in tokens.
     assert np.mean(sizes) <= memory_mb * 2**20 * len(shards)
     assert max(sizes) <= 1.2 * memory_mb * 2**20 * len(shards)
 
 
-def test_only_the_chapter_that_is_held_gives_batches(small_groups: Path) -> None:
+def test_only_the_loaded_chapter_gives_batches(small_groups: Path) -> None:
     sentences = ShardReader(small_groups, read_index(small_groups), "train", ALL, 1, None, 3, 1)
     for step in (Step(0, 0, 5, [], 0), Step(0, 0, 5, [], 1)):
         with pytest.raises(AssertionError):
             sentences.step_batch(step)
-        sentences.hold(0, 0)
+        sentences.load_chapter(0, 0)

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ner_dist.data.chapters import chapter_rows
+from ner_dist.data.chapters import num_chapter_rows
 from ner_dist.data.step_plan import Step, epoch_steps, owned_shards, steps_per_epoch
 from ner_dist.errors import UserError
 
 
 @st.composite
 def geometries(draw: st.DrawFn) -> np.ndarray:
-    """Sentences by shard and bucket, (S, B): any numbers, many of them 0, rows as uneven as can be."""
+    """Sentences by shard and bucket, (S, B): any numbers, many of them 0, very uneven."""
     num_shards, num_buckets = draw(st.integers(1, 9)), draw(st.integers(1, 5))
     number = st.sampled_from([0, 0, 1, 2, 3, 5, 8, 20, 33])
     rows = draw(st.lists(number, min_size=num_shards * num_buckets, max_size=num_shards * num_buckets))
@@ -42,7 +42,7 @@ def order(rows_SB: np.ndarray, batch: int, seed: int, epoch: int) -> list[list[t
 GEOMETRY = geometries()
 BATCH = st.sampled_from([1, 2, 3, 4, 7, 32, 1000])
 CHAPTERS = st.sampled_from([1, 1, 2, 3, 10])
-# Eight shards of one bucket, give or take one, as data_prep deals them.
+# Eight shards whose buckets differ by at most one sentence, as data_prep deals them.
 EVEN = np.array([[26, 3, 0], [26, 3, 0], [26, 2, 0], [26, 2, 0], [25, 2, 0], [25, 2, 0], [25, 2, 0], [25, 2, 1]])
 
 
@@ -51,7 +51,7 @@ EVEN = np.array([[26, 3, 0], [26, 3, 0], [26, 2, 0], [26, 2, 0], [25, 2, 0], [25
 @example(EVEN, 32, 1)
 @example(np.zeros((3, 2), np.int64), 4, 2)
 def test_all_ranks_make_the_same_steps(rows_SB: np.ndarray, batch: int, chapters: int) -> None:
-    parts = [chapter_rows(rows_SB, chapters, chapter) for chapter in range(chapters)]
+    parts = [num_chapter_rows(rows_SB, chapters, chapter) for chapter in range(chapters)]
     expected = steps_per_epoch(rows_SB, batch, chapters)
     assert expected == sum(-(-total // batch) for part_SB in parts for total in part_SB.sum(axis=0).tolist())
     alone = plan(rows_SB, batch, 1, chapters)[0]
@@ -70,7 +70,7 @@ def test_each_sentence_comes_once_an_epoch_and_on_the_rank_that_owns_it(
     every = {
         (chapter, shard, bucket, row)
         for chapter in range(chapters)
-        for (shard, bucket), rows in np.ndenumerate(chapter_rows(rows_SB, chapters, chapter))
+        for (shard, bucket), rows in np.ndenumerate(num_chapter_rows(rows_SB, chapters, chapter))
         for row in range(rows)
     }
     assert len(every) == rows_SB.sum()
@@ -108,7 +108,7 @@ def test_a_step_is_a_whole_batch_but_for_the_last_of_a_bucket_in_a_chapter(
         assert step.num_sentences == len(sentences(step)) > 0
         sizes.setdefault((step.chapter, step.bucket_id), []).append(step.num_sentences)
     for chapter in range(chapters):
-        for bucket, total in enumerate(chapter_rows(rows_SB, chapters, chapter).sum(axis=0).tolist()):
+        for bucket, total in enumerate(num_chapter_rows(rows_SB, chapters, chapter).sum(axis=0).tolist()):
             whole, rest = divmod(total, batch)
             assert sorted(sizes.get((chapter, bucket), [])) == sorted([batch] * whole + [rest] * (rest > 0))
 

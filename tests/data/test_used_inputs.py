@@ -1,4 +1,4 @@
-"""What of a shard set a model uses: features by name, and words with or without their vectors."""
+"""The inputs of a shard set that a model uses: features by name, words with or without their vectors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ner_dist.config import ConfigError, Model
 from ner_dist.contract.shard_format import Feature, VectorsFile
 from ner_dist.data import used_inputs
 
-SIZES = Model(word_units=5)
+KNOBS = Model(word_units=5)
 
 
 def test_features_are_chosen_by_name_and_lexicon_stands_for_all_its_types() -> None:
@@ -20,13 +20,13 @@ def test_features_are_chosen_by_name_and_lexicon_stands_for_all_its_types() -> N
 
     def chosen(*names: str) -> list[tuple[int, str]]:
         return [
-            (i, f.name) for i, f in used_inputs.used_features(dataclasses.replace(SIZES, features=list(names)), index)
+            (i, f.name) for i, f in used_inputs.used_features(dataclasses.replace(KNOBS, features=list(names)), index)
         ]
 
     assert chosen("lexicon", "caps") == [(0, "caps"), (1, "lexicon_PER"), (3, "lexicon_LOC")]
     assert chosen("pos", "lexicon_LOC") == [(2, "pos"), (3, "lexicon_LOC")]
     assert chosen() == []
-    assert [f for _, f in used_inputs.used_features(SIZES, index)] == features
+    assert [f for _, f in used_inputs.used_features(KNOBS, index)] == features
     with pytest.raises(
         ConfigError, match="names 'shape', which the shards do not have, only caps, lexicon, lexicon_LO"
     ):
@@ -41,7 +41,7 @@ def test_vectors_set_the_size_of_words_and_without_them_unseen_words_are_unknown
         (with_vectors, "require", 50, NUM_WORDS),
         (with_vectors, "ignore", 5, 4),
     ):
-        sizes = dataclasses.replace(SIZES, vectors=choice)
-        assert (used_inputs.word_units(sizes, index), used_inputs.num_words(sizes, index)) == (units, words)
+        knobs = dataclasses.replace(KNOBS, vectors=choice)
+        assert (used_inputs.word_units(knobs, index), used_inputs.num_words(knobs, index)) == (units, words)
     with pytest.raises(ConfigError, match=r"--model.vectors require, but the shards were built without any"):
-        used_inputs.word_units(dataclasses.replace(SIZES, vectors="require"), small_index())
+        used_inputs.word_units(dataclasses.replace(KNOBS, vectors="require"), small_index())

@@ -1,4 +1,4 @@
-"""The doctor's command: what it prints, its exit code, its needing no package, and a test of every failure."""
+"""The doctor's command: its output and exit code, that it needs no package, and that every failure is tested."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doctor import ask, follow, provokes
+from ask_doctor import ask, follow, provokes
 from processes import ROOT, Job, alone, run
 
-from launch.doctor import Options, examine
-from launch.doctor.examination import CHECKS, HOST_CHECKS, made
-from launch.doctor.finding import Finding, fail, ok, skip, warn
+from launch.doctor import DoctorOptions, examine
+from launch.doctor.examination import CHECKS, HOST_CHECKS, run_check
+from launch.doctor.finding import Finding, fail, finding_lines, ok, skip, total_line, warn
 from launch.doctor.machine import Machine
-from launch.doctor.report import finding_lines, total_line
 
-FILES = sorted(path.stem for path in (ROOT / "tests").glob("test_doctor*.py"))
+FILES = sorted(path.stem for path in (ROOT / "tests" / "doctor").glob("test_*.py"))
 
 
 def complaints(check: Any) -> set[str]:
@@ -36,7 +35,7 @@ def complaints(check: Any) -> set[str]:
 def test_every_check_that_complains_is_provoked_and_its_advice_followed() -> None:
     provoked: set[str] = set()
     for name in FILES:
-        for test in vars(importlib.import_module(name)).values():
+        for test in vars(importlib.import_module(f"tests.doctor.{name}")).values():
             provoked |= set(getattr(test, "provokes", ()))
     complaining = {name for name, check in {**CHECKS, **HOST_CHECKS}.items() if complaints(check)}
     assert complaining == {*CHECKS, *HOST_CHECKS}
@@ -51,15 +50,15 @@ def test_a_check_that_is_added_is_asked_for_its_tests(monkeypatch: pytest.Monkey
 
 @provokes("itself")
 def test_a_check_that_fails_itself_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(machine: Machine, options: Options) -> Finding:
+    def broken(machine: Machine, options: DoctorOptions) -> Finding:
         raise RuntimeError("no\nway")
 
-    found = made("limits", broken, Machine(), Options())
+    found = run_check("limits", lambda: broken(Machine(), DoctorOptions()))
     assert (found.status, found.found) == ("FAIL", "the check itself failed: RuntimeError: no")
     said = follow(found._replace(fix=f"cd {ROOT}\n{found.fix.replace('python', sys.executable, 1)}"), ROOT)
     assert json.loads(said)["totals"]["FAIL"] == 0
     monkeypatch.setitem(CHECKS, "limits", broken)
-    others = examine(Options(only=("limits", "platform")))
+    others = examine(DoctorOptions(only=("limits", "platform")))
     assert [each.status for each in others] == ["ok", "FAIL"]
 
 
@@ -109,10 +108,10 @@ def test_json_tells_the_same(tmp_path: Path) -> None:
 
 def test_the_layout_is_this() -> None:
     found = [
-        ok("one", "good"),
-        warn("another", "word " * 12, "first command", "second command"),
-        fail("x", "bad", "# nothing to type"),
-        skip("y", "not here"),
+        run_check("one", lambda: ok("good")),
+        run_check("another", lambda: warn("word " * 12, "first command", "second command")),
+        run_check("x", lambda: fail("bad", "# nothing to type")),
+        run_check("y", lambda: skip("not here")),
     ]
     lines = [line for each in found for line in finding_lines(each, 8, False, 70)]
     assert lines == [
@@ -130,7 +129,7 @@ def test_the_layout_is_this() -> None:
 
 
 def test_no_package_is_needed(tmp_path: Path) -> None:
-    # -S: without site-packages; what would be imported from there cannot be.
+    # -S: without site-packages, so that no package can be imported.
     words = ["--json", "--shards", str(tmp_path), "--run", str(tmp_path)]
     command = [sys.executable, "-S", "-m", "launch", "doctor", *words]
     done = subprocess.run(command, cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
@@ -143,16 +142,18 @@ def test_no_package_is_needed(tmp_path: Path) -> None:
 
 
 def test_python_38_comes_so_far_as_to_be_told_what_it_lacks() -> None:
-    # It cannot subscript these; in annotations, which are not evaluated, they may be.
+    # It cannot subscript these, except in annotations that are not evaluated.
     generic = r"(?:Callable|Iterator|Iterable|Mapping|Sequence|dict|list|set|tuple|type)"
     look = (
         "import sys, launch.doctor; print(*(m.__file__ for n, m in sys.modules.items() if n[:4] in ('laun', 'ner_')))"
     )
     loaded = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True)
     paths = [Path(path) for path in loaded.stdout.split()]
-    assert ROOT / "launch" / "cgroup.py" in paths
+    assert ROOT / "ner_dist" / "ranks" / "cgroup.py" in paths
     for path in paths:
-        assert not re.findall(rf"^\w+ = {generic}\[.*", path.read_text(encoding="utf-8"), re.M), path
+        text = path.read_text(encoding="utf-8")
+        assert not re.findall(rf"^\w+ = {generic}\[.*|functools\.cache\b.*", text, re.M), path
+        assert "from __future__ import annotations" in text or "def " not in text, path
 
 
 @pytest.mark.ranks
@@ -167,7 +168,7 @@ def test_a_signal_ends_what_the_checks_have_started(number: signal.Signals) -> N
 
 @pytest.mark.ranks
 def test_this_machine_is_fit_for_tests(synth_shards: Path, tmp_path: Path) -> None:
-    # What tests of failures find good afterwards costs seconds; that of horovod needs root.
+    # Checks that take seconds and are ok at the end of other tests; with root, also horovod's.
     costly = {"mxnet", *(["horovod"] if os.geteuid() == 0 else [])}
     names = [name for name in CHECKS if name not in costly]
     found = ask("--shards", str(synth_shards), "--run", str(tmp_path), "--only", *names)

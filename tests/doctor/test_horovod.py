@@ -1,4 +1,4 @@
-"""The doctor's checks of Horovod and NCCL, with a horovodrun of the tests: each failure, and its advice followed."""
+"""The doctor's checks of Horovod and NCCL, with a fake horovodrun: each fails, and its advice is followed."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doctor import debian, distribution, follow, program, provokes, write
+from ask_doctor import debian, distribution, follow, program, provokes, write
 
-from launch.doctor import ranks, software
-from launch.doctor.machine import Machine, Options
+from launch.doctor.checks import mxnet_and_horovod, software
+from launch.doctor.machine import DoctorOptions, Machine
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with an environment of its own."""
+    """A folder with its own environment."""
     monkeypatch.setattr(software, "PROJECT", tmp_path)
     write(tmp_path, ".venv/ready", "")
     return tmp_path
 
 
 def with_launcher(folder: Path, script: str, **variables: str) -> Machine:
-    """A machine with a horovodrun of its own."""
+    """A machine with its own horovodrun."""
     python = folder / ".venv" / "bin" / "python"
     python.parent.mkdir(exist_ok=True)
     if not python.exists():
@@ -40,48 +40,48 @@ def with_launcher(folder: Path, script: str, **variables: str) -> Machine:
 def test_variables_of_another_job_are_unset(project: Path) -> None:
     script = 'if [ "$HOROVOD_CONTROLLER" = mpi ]; then echo "RuntimeError: no MPI here" >&2; exit 1; fi'
     machine = with_launcher(project, script, HOROVOD_CONTROLLER="mpi")
-    found = ranks.horovod(machine, Options())
+    found = mxnet_and_horovod.horovod(machine, DoctorOptions())
     assert (found.found, found.fix) == (
         "2 ranks do not work together: RuntimeError: no MPI here",
         "unset HOROVOD_CONTROLLER",
     )
     unset = follow(found._replace(fix=f"{found.fix}\nenv"), project, HOROVOD_CONTROLLER="mpi")
     left = dict(line.split("=", 1) for line in unset.splitlines() if line.startswith("HOROVOD_"))
-    assert ranks.horovod(with_launcher(project, script, **left), Options()).status == "ok"
+    assert mxnet_and_horovod.horovod(with_launcher(project, script, **left), DoctorOptions()).status == "ok"
 
 
 @provokes("horovod")
 @pytest.mark.parametrize(
     ("script", "told"),
     [
-        ("sleep 60", "2 ranks did not add up anything within 0.5 s, -np 2 hangs"),
+        ("sleep 60", "2 ranks did not sum anything within 0.5 s: -np 2 hangs"),
         (
             "echo '[1]<stderr>:verify: the sum of counts is 3' >&2; exit 1",
             "2 ranks do not work together: the sum of counts is 3",
         ),
         ("exit 7", "2 ranks do not work together: horovodrun ended with code 7"),
-        ("rm", "there is no horovodrun beside Python"),
+        ("rm", "there is no horovodrun next to Python"),
     ],
 )
-def test_a_horovod_that_does_not_work_is_built_anew(
+def test_a_horovod_that_does_not_work_is_built_again(
     project: Path, monkeypatch: pytest.MonkeyPatch, script: str, told: str
 ) -> None:
-    monkeypatch.setattr(ranks, "TIMEOUT_S", 0.5 if "sleep" in script else 60)
+    monkeypatch.setattr(mxnet_and_horovod, "TIMEOUT_S", 0.5 if "sleep" in script else 60)
     machine = with_launcher(project, script)
     launcher = project / ".venv" / "bin" / "horovodrun"
     if script == "rm":
         launcher.unlink()
         machine = debian(project, python=machine.python, environment={"PATH": "/none"})
-    found = ranks.horovod(machine, Options())
+    found = mxnet_and_horovod.horovod(machine, DoctorOptions())
     assert (found.status, found.found) == ("FAIL", told)
-    monkeypatch.setattr(ranks, "TIMEOUT_S", 60)
-    # make setup, or pip where only the launcher is lacking, puts another one there.
-    mended = f"printf '#!/bin/bash\\n' > {launcher}; chmod +x {launcher}"
+    monkeypatch.setattr(mxnet_and_horovod, "TIMEOUT_S", 60)
+    # make setup installs another one, or pip if only horovodrun is missing.
+    repaired = f"printf '#!/bin/bash\\n' > {launcher}; chmod +x {launcher}"
     (project / ".venv" / "bin" / "python").unlink()
-    program(project, "python", f'[ "$1 $2" = "-m pip" ]; [ $3 = uninstall ] || {{ {mended}; }}')
+    program(project, "python", f'[ "$1 $2" = "-m pip" ]; [ $3 = uninstall ] || {{ {repaired}; }}')
     (project / ".venv" / "bin" / "python").symlink_to(project / "stand-ins" / "python")
-    follow(found, project, program(project, "make", f"[ $1 = setup ]; [ ! -e .venv/ready ]; {mended}"))
-    assert ranks.horovod(machine, Options()).status == "ok"
+    follow(found, project, program(project, "make", f"[ $1 = setup ]; [ ! -e .venv/ready ]; {repaired}"))
+    assert mxnet_and_horovod.horovod(machine, DoctorOptions()).status == "ok"
 
 
 @provokes("nccl")
@@ -95,9 +95,9 @@ def test_horovod_is_built_with_nccl(project: Path) -> None:
     python.symlink_to(sys.executable)
     machine = debian(project, python=str(python), places=(str(site),), environment=environment)
     write(project, ".venv-gpu/ready", "")
-    # First it cannot be imported at all, then it has no NCCL, then it has.
+    # At first it cannot be imported, then it has no NCCL, then it has.
     for expected, next_version in (("FAIL", 0), ("warn", 21403)):
-        found = ranks.nccl(machine, Options())
+        found = mxnet_and_horovod.nccl(machine, DoctorOptions())
         assert found.status == expected
         code = f"def nccl_built(): return {next_version}"
         built = f"echo '{code}' > {site}/horovod/mxnet.py; rm -rf {site}/horovod/__pycache__"
@@ -106,15 +106,15 @@ def test_horovod_is_built_with_nccl(project: Path) -> None:
             project, "make", f"[ $1 = setup-gpu ]; [ ! -e .venv-gpu/ready ]; {built}; touch .venv-gpu/ready"
         )
         follow(found, project, programs)
-    assert ranks.nccl(machine, Options()).found == "Horovod is built with NCCL 2.14.3"
+    assert mxnet_and_horovod.nccl(machine, DoctorOptions()).found == "Horovod is built with NCCL 2.14.3"
 
 
 def test_nccl_is_nothing_for_the_cpu(tmp_path: Path) -> None:
-    assert ranks.nccl(Machine(places=()), Options()).status == "skip"
+    assert mxnet_and_horovod.nccl(Machine(places=()), DoctorOptions()).status == "skip"
 
 
-@pytest.mark.parametrize("check", [ranks.horovod, ranks.nccl])
+@pytest.mark.parametrize("check", [mxnet_and_horovod.horovod, mxnet_and_horovod.nccl])
 def test_what_needs_mxnet_waits_for_the_driver(monkeypatch: pytest.MonkeyPatch, check: Any) -> None:
-    monkeypatch.setattr(ranks, "version_of", lambda *_: "1.9.1")
+    monkeypatch.setattr(mxnet_and_horovod, "version_of", lambda *_: "1.9.1")
     monkeypatch.setattr(Machine, "ask", lambda *_: "there is no driver")
-    assert check(Machine(), Options()).status == "skip"
+    assert check(Machine(), DoctorOptions()).status == "skip"

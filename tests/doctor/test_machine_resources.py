@@ -1,4 +1,4 @@
-"""The doctor's checks of cores, memory and limits: each made to fail, and its advice followed."""
+"""The doctor's checks of cores, memory and limits: each fails, and its advice is followed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import resource
 from pathlib import Path
 
 import pytest
-from doctor import advised_np, ask, follow, provokes, write
+from ask_doctor import advised_np, ask, follow, provokes, write
 
-from launch.doctor import resources
-from launch.doctor.machine import Machine, Options
+from launch.doctor.checks import machine_resources
+from launch.doctor.machine import DoctorOptions, Machine
 
 GB = 1 << 30
 
@@ -30,7 +30,7 @@ def test_threads_are_set_to_a_ranks_share(threads: str, status: str) -> None:
 @pytest.mark.parametrize(
     ("file", "text"),
     [
-        # Version 2 in a group of its own; version 1 as seen from inside of a container.
+        # Version 2 in its own group; version 1 as seen in a container.
         ("sys/fs/cgroup/job/cpu.max", "200000 100000\n"),
         ("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "200000\n"),
     ],
@@ -40,21 +40,31 @@ def test_threads_keep_to_a_quota_of_time(tmp_path: Path, file: str, text: str) -
     write(tmp_path, "proc/self/cgroup", "4:cpu,cpuacct:/docker/1\n" if version_1 else "0::/job/step\n")
     write(tmp_path, file, text)
     write(tmp_path, "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n")
-    assert resources.threads(Machine(root=tmp_path, cores=8, environment={}), Options(np=2)).status == "ok"
+    assert (
+        machine_resources.threads(Machine(root=tmp_path, cores=8, environment={}), DoctorOptions(np=2)).status == "ok"
+    )
     machine = Machine(root=tmp_path, cores=8, environment={"OMP_NUM_THREADS": "4"})
-    found = resources.threads(machine, Options(np=2))
+    found = machine_resources.threads(machine, DoctorOptions(np=2))
     assert (found.status, "on 2 cores of 8 (a quota)" in found.found) == ("warn", True), found
     name, value = found.fix.removeprefix("export ").split("=")
-    assert resources.threads(Machine(root=tmp_path, cores=8, environment={name: value}), Options(np=2)).status == "ok"
+    assert (
+        machine_resources.threads(
+            Machine(root=tmp_path, cores=8, environment={name: value}), DoctorOptions(np=2)
+        ).status
+        == "ok"
+    )
 
 
 @provokes("threads")
 def test_fewer_ranks_are_advised_than_cores_cannot_hold(tmp_path: Path) -> None:
-    found = resources.threads(Machine(root=tmp_path, cores=4, environment={}), Options(np=6))
+    found = machine_resources.threads(Machine(root=tmp_path, cores=4, environment={}), DoctorOptions(np=6))
     assert found.status == "warn"
-    assert "more ranks than cores" in found.found
+    assert "several ranks share a core" in found.found
     assert (
-        resources.threads(Machine(root=tmp_path, cores=4, environment={}), Options(np=advised_np(found))).status == "ok"
+        machine_resources.threads(
+            Machine(root=tmp_path, cores=4, environment={}), DoctorOptions(np=advised_np(found))
+        ).status
+        == "ok"
     )
 
 
@@ -66,10 +76,10 @@ def with_memory(root: Path, free_bytes: int) -> Machine:
 @provokes("memory")
 def test_fewer_ranks_are_advised_where_memory_is_short(tmp_path: Path) -> None:
     machine = with_memory(tmp_path, 3 * GB)
-    found = resources.memory(machine, Options(np=8, shards=str(tmp_path)))
+    found = machine_resources.memory(machine, DoctorOptions(np=8, shards=str(tmp_path)))
     assert found.status == "FAIL"
-    assert "3.0 GB free, 8 ranks need some 4.7 GB" in found.found
-    assert resources.memory(machine, Options(np=advised_np(found), shards=str(tmp_path))).status == "ok"
+    assert "3.0 GB free, 8 ranks need about 4.7 GB" in found.found
+    assert machine_resources.memory(machine, DoctorOptions(np=advised_np(found), shards=str(tmp_path))).status == "ok"
 
 
 def add_index(folder: Path, tokens: int) -> str:
@@ -87,15 +97,15 @@ def add_index(folder: Path, tokens: int) -> str:
 @provokes("memory")
 def test_chapters_are_advised_where_the_corpus_is_large(tmp_path: Path) -> None:
     machine = with_memory(tmp_path, 3 * GB)
-    found = resources.memory(machine, Options(np=2, shards=add_index(tmp_path, 200_000_000)))
+    found = machine_resources.memory(machine, DoctorOptions(np=2, shards=add_index(tmp_path, 200_000_000)))
     assert found.status == "FAIL"
     knob = re.fullmatch(r"python -m launch local --np 1 -- --data.memory_mb (\d+)", found.fix)
     assert knob, found
-    # With it, a rank holds so much at once, not the whole; twice while it is made.
+    # With it, a rank holds this much at once instead of everything; twice as much while it is made.
     held = int(knob[1]) << 20
     tokens = held // 16
-    smaller = Options(np=1, shards=add_index(tmp_path, tokens))
-    assert resources.memory(machine, smaller).status == "ok"
+    smaller = DoctorOptions(np=1, shards=add_index(tmp_path, tokens))
+    assert machine_resources.memory(machine, smaller).status == "ok"
 
 
 @provokes("memory")
@@ -117,22 +127,22 @@ def test_the_limit_of_a_container_is_raised(tmp_path: Path, groups: str, limit: 
     write(tmp_path, f"sys/fs/cgroup/{limit}", str(GB // 2))
     write(tmp_path, f"sys/fs/cgroup/{usage}", str(GB // 4))
     write(tmp_path, f"sys/fs/cgroup/{cached}", f"inactive_file {GB // 4}\ntotal_inactive_file {GB // 4}\n")
-    options = Options(np=1, shards=str(tmp_path))
-    found = resources.memory(machine, options)
+    options = DoctorOptions(np=1, shards=str(tmp_path))
+    found = machine_resources.memory(machine, options)
     assert found.status == "FAIL"
     assert "0.5 GB free within the limit of this container or job" in found.found
     follow(found, tmp_path)
-    assert resources.memory(machine, options).status == "ok"
+    assert machine_resources.memory(machine, options).status == "ok"
 
 
 @provokes("memory")
 def test_a_machine_too_small_for_one_rank_is_said_to_be(tmp_path: Path) -> None:
-    found = resources.memory(with_memory(tmp_path, GB // 4), Options(np=1, shards=str(tmp_path)))
+    found = machine_resources.memory(with_memory(tmp_path, GB // 4), DoctorOptions(np=1, shards=str(tmp_path)))
     assert found.status == "FAIL"
     size = re.search(r"a machine with ([\d.]+) GB free", found.fix)
     assert size
     there = with_memory(tmp_path, int(float(size[1]) * GB))
-    assert resources.memory(there, Options(np=1, shards=str(tmp_path))).status == "ok"
+    assert machine_resources.memory(there, DoctorOptions(np=1, shards=str(tmp_path))).status == "ok"
 
 
 @provokes("limits")
@@ -146,7 +156,7 @@ def test_limits_of_the_shell_are_raised(limit: str, status: str) -> None:
 
 
 def test_what_only_root_can_raise_is_said() -> None:
-    found = resources.limits(
-        Machine(), Options(), lambda which: (40, 50) if which == resource.RLIMIT_NOFILE else (-1, -1)
+    found = machine_resources.limits(
+        Machine(), DoctorOptions(), lambda which: (40, 50) if which == resource.RLIMIT_NOFILE else (-1, -1)
     )
     assert found.fix.startswith("# as root")

@@ -1,4 +1,4 @@
-"""The doctor's check of MXNet, with packages of the tests in its place: each failure, its advice followed by pip."""
+"""The doctor's check of MXNet, with fake packages: each fails, and pip follows its advice."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from doctor import Environment, add_wheel, debian, distribution, follow, made_environment, program, provokes, write
+from ask_doctor import Environment, add_wheel, debian, distribution, follow, made_environment, program, provokes, write
 
-from launch.doctor import ranks
-from launch.doctor.machine import Machine, Options
+from launch.doctor.checks import mxnet_and_horovod
+from launch.doctor.machine import DoctorOptions, Machine
 
-NOTHING = Options()
+NOTHING = DoctorOptions()
 MXNET = """
 __version__ = "1.9.1"
 class nd:
@@ -35,12 +35,12 @@ def test_an_mxnet_that_computes_wrong_is_installed_anew(environment: Environment
     write(environment.site, "mxnet/__init__.py", MXNET.format(product=[17.0, 38.0]))
     add_wheel(environment.wheels, "mxnet", "1.9.1", MXNET.format(product=[17.0, 39.0]))
     machine = Machine(python=environment.python, places=(str(environment.site),))
-    found = ranks.mxnet(machine, NOTHING)
+    found = mxnet_and_horovod.mxnet(machine, NOTHING)
     assert (found.status, found.found) == ("FAIL", "MXNet 1.9.1 computes [17.0, 38.0] instead of [17.0, 39.0]")
-    # Its RECORD is empty, and pip leaves what it does not name.
+    # Its RECORD is empty, and pip keeps files that are not listed.
     shutil.rmtree(environment.site / "mxnet")
     follow(found, tmp_path, **environment.variables)
-    assert ranks.mxnet(machine, NOTHING).status == "ok"
+    assert mxnet_and_horovod.mxnet(machine, NOTHING).status == "ok"
 
 
 @provokes("mxnet")
@@ -51,10 +51,10 @@ def test_a_numpy_that_mxnet_cannot_import_is_replaced(environment: Environment, 
     write(environment.site, "numpy/__init__.py", "")
     add_wheel(environment.wheels, "numpy", "1.23.5", "bool = bool")
     machine = Machine(python=environment.python, places=(str(environment.site),))
-    found = ranks.mxnet(machine, NOTHING)
+    found = mxnet_and_horovod.mxnet(machine, NOTHING)
     assert "module 'numpy' has no attribute 'bool'" in found.found
     follow(found, tmp_path, **environment.variables)
-    assert ranks.mxnet(machine, NOTHING).status == "ok"
+    assert mxnet_and_horovod.mxnet(machine, NOTHING).status == "ok"
 
 
 @provokes("mxnet")
@@ -65,11 +65,11 @@ def test_a_library_that_mxnet_lacks_is_installed(environment: Environment, tmp_p
     (tmp_path / "lib").mkdir()
     variables = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path / "lib")}
     machine = debian(tmp_path, python=environment.python, places=(str(environment.site),), environment=variables)
-    found = ranks.mxnet(machine, NOTHING)
+    found = mxnet_and_horovod.mxnet(machine, NOTHING)
     assert "libnosuch.so.3: cannot open shared object file" in found.found
     library = next(Path("/lib/x86_64-linux-gnu").glob("libm.so.6"), None) or next(Path("/lib64").glob("libm.so.6"))
     programs = program(
         tmp_path, "apt-get", f'[ "$*" = "install -y libnosuch" ]; cp {library} {tmp_path}/lib/libnosuch.so.3'
     )
     follow(found, tmp_path, programs)
-    assert ranks.mxnet(machine, NOTHING).status == "ok"
+    assert mxnet_and_horovod.mxnet(machine, NOTHING).status == "ok"

@@ -1,4 +1,4 @@
-"""The doctor on hosts with real sshds, network namespaces of this machine: each failure, and its advice followed."""
+"""The doctor on hosts with real sshds, network namespaces of this machine: it fails, and its advice is followed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import namespace_hosts
 import pytest
-from doctor import Finding, provokes
+from ask_doctor import Finding, provokes
 from processes import ROOT
 
 pytestmark = pytest.mark.hosts
@@ -26,7 +26,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[namespace_hosts.
 
 
 def ask(hosts: namespace_hosts.Hosts, *names: str, **variables: str) -> dict[str, Finding]:
-    """What the doctor on node1 says of node2, and of its own name."""
+    """What the doctor on node1 finds about node2, and about its own name."""
     listed = hosts.hosts_file("node1").parents[1] / "list"
     words = ["--hosts", str(listed), "--shards", "/nowhere", "--json", "--only", *names]
     done = hosts.run("node1", [sys.executable, "-m", "launch", "doctor", *words], folder=ROOT)
@@ -52,7 +52,7 @@ def test_a_key_that_has_changed_is_met_anew(hosts: namespace_hosts.Hosts) -> Non
     key = (hosts.hosts_file("node1").parent / "host_key.pub").read_text().split()[:2]
     type_on(hosts, "node1", f"ssh-keygen -q -f {known} -R node2; echo 'node2 {' '.join(key)}' >> {known}")
     found = ask(hosts, *FAR)
-    assert "its host key is another than before" in found["ssh"].found
+    assert "its host key has changed" in found["ssh"].found
     assert {each.found for name, each in found.items() if name != "ssh"} == {"not reached"}
     type_on(hosts, "node1", found["ssh"].fix)
     assert ask(hosts, "ssh")["ssh"].status == "ok"
@@ -66,7 +66,7 @@ def test_a_user_who_is_not_let_in_copies_the_key(hosts: namespace_hosts.Hosts) -
     found = ask(hosts, "ssh")["ssh"]
     assert "does not let this user in without a password" in found.found
     assert found.fix.splitlines()[-1] == "ssh-copy-id node2"
-    # Which asks for a password; it puts the public key where sshd looks for it.
+    # Instead of ssh-copy-id, which asks for a password.
     keys.write_text(public)
     assert ask(hosts, "ssh")["ssh"].status == "ok"
 
@@ -78,7 +78,7 @@ def test_an_sshd_that_does_not_listen_is_started(hosts: namespace_hosts.Hosts) -
     config.write_text(f"Host node2\n  Port 2222\n{before}")
     found = ask(hosts, "ssh")["ssh"]
     assert "no sshd listens at the port" in found.found
-    # The other way that it names: the port in the configuration.
+    # The other advice: the port in the configuration.
     assert "name another port in ~/.ssh/config" in found.fix
     config.write_text(before)
     assert ask(hosts, "ssh")["ssh"].status == "ok"
@@ -118,7 +118,7 @@ def test_an_own_name_of_loopback_is_given_the_address(hosts: namespace_hosts.Hos
 
 @provokes("clock")
 def test_a_clock_that_differs_is_set(hosts: namespace_hosts.Hosts, tmp_path: Path) -> None:
-    # Clocks are one for all namespaces: node2 has a `date` of its own instead.
+    # Namespaces share one clock, so node2 has its own `date`.
     (tmp_path / "date").write_text(f'#!/bin/sh\nexec {tmp_path}/real -d "+1 hour" "$@"\n')
     type_on(hosts, "node1", f'cp "$(command -v date)" {tmp_path}/real; chmod +x {tmp_path}/date')
     type_on(hosts, "node2", f'mount --bind {tmp_path}/date "$(readlink -f "$(command -v date)")"')
@@ -138,7 +138,7 @@ def test_other_code_is_replaced(hosts: namespace_hosts.Hosts, tmp_path: Path) ->
     (tmp_path / "ner_dist" / "errors.py").write_text("# older\n")
     found = ask(hosts, "copy")["copy"]
     assert (found.status, "the code of ner_dist or launch differs" in found.found) == ("FAIL", True), found
-    # Only what differs lies there for itself: the rest is the same file on both, which must not be written.
+    # Only what differs is private: the other files are shared and must not be written.
     send = found.fix.replace(" . |", " ner_dist |")
     assert send != found.fix
     type_on(hosts, "node1", send)

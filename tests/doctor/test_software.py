@@ -1,4 +1,4 @@
-"""The doctor's checks of Python, system, compiler and packages: each made to fail, and its advice followed."""
+"""The doctor's checks of Python, system, compiler and packages: each fails, and its advice is followed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,24 @@ import sys
 from pathlib import Path
 
 import pytest
-from doctor import Environment, add_wheel, ask, debian, distribution, follow, made_environment, program, provokes, write
+from ask_doctor import (
+    Environment,
+    add_wheel,
+    ask,
+    debian,
+    distribution,
+    follow,
+    made_environment,
+    program,
+    provokes,
+    write,
+)
 from processes import ROOT
 
-from launch.doctor import software
-from launch.doctor.machine import Machine, Options
+from launch.doctor.checks import software
+from launch.doctor.machine import DoctorOptions, Machine
 
-NOTHING = Options()
+NOTHING = DoctorOptions()
 # An interpreter without this project's packages, but the same Python.
 BARE = getattr(sys, "_base_executable", sys.executable)
 
@@ -45,7 +56,7 @@ def test_another_python_is_installed_and_named(
     found = software.python(debian(tmp_path, **parts), NOTHING)
     assert found.status == "FAIL"
     assert told in found.found
-    # apt-get puts the interpreter there, and make hands over to the one that it is given.
+    # apt-get installs the interpreter, and make runs the one that it is given.
     program(
         tmp_path,
         "apt-get",
@@ -78,7 +89,7 @@ def test_on_another_system_there_is_the_container(tmp_path: Path, parts: dict[st
     recipe = (ROOT / words[words.index("-f") + 1]).read_text(encoding="utf-8")
     assert re.search(r"^FROM .*debian:bookworm", recipe, re.M)
     system, processor = words[words.index("--platform") + 1].split("/")
-    # What Debian 12 has.
+    # As in Debian 12.
     inside = Machine(kernel=system.title(), processor={"amd64": "x86_64"}[processor], libc=("glibc", "2.36"))
     assert software.platform(inside, NOTHING).status == "ok"
 
@@ -102,7 +113,7 @@ def test_a_compiler_is_installed_where_horovod_is_still_to_be_built(tmp_path: Pa
     (tmp_path / "bin").mkdir()
     machine = debian(tmp_path, environment={"PATH": str(tmp_path / "bin")}, places=())
     found = software.compiler(machine, NOTHING)
-    assert found == ("compiler", "FAIL", "Horovod is built from source, and there is no g++ and no make", found.fix)
+    assert found == ("", "FAIL", "Horovod is built from source, and there is no g++ and no make", found.fix)
     script = f'[ "$1 $2" = "install -y" ]; for name in "${{@:3}}"; do ln -s /bin/true {tmp_path}/bin/$name; done'
     follow(found, tmp_path, program(tmp_path, "apt-get", script))
     assert software.compiler(machine, NOTHING).status == "ok"
@@ -131,13 +142,13 @@ def test_a_python_without_packages_is_sent_to_the_environment(environment: Envir
         python, *words = command.split()
         assert words == ["-m", "launch", "doctor"]
         assert Path(python) == ROOT / ".venv" / "bin" / "python"
-    # Where the tests run is what make setup makes, by whatever name.
+    # The tests run in an environment of make setup, whatever its name.
     again = ask("--only", "packages", "mxnet")
     assert [each.status for each in again.values()] == ["ok"] * 2, again
 
 
 @provokes("packages")
-def test_a_half_made_environment_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_half_made_environment_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site = tmp_path / "site"
     monkeypatch.setattr(software, "PROJECT", tmp_path)
     shutil.copy(ROOT / "constraints.txt", tmp_path)
@@ -147,7 +158,7 @@ def test_a_half_made_environment_is_made_anew(tmp_path: Path, monkeypatch: pytes
     distribution(site, "numpy", "1.23.5")
     found = software.packages(machine, NOTHING)
     assert "lacks mxnet, horovod, pyarrow, jsonargparse" in found.found
-    # As make setup does: nothing as long as it is ready.
+    # Like make setup, which does nothing if the environment is ready.
     programs = program(tmp_path, "make", f"[ $1 = setup ] && [ ! -e .venv/ready ]; touch {tmp_path}/made")
     follow(found, tmp_path, programs)
     assert (tmp_path / "made").exists()
@@ -157,7 +168,7 @@ def test_a_half_made_environment_is_made_anew(tmp_path: Path, monkeypatch: pytes
 
 
 def pinned(name: str) -> str:
-    """The version that this Python gets."""
+    """The pinned version for this Python."""
     from packaging.requirements import Requirement
 
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -184,7 +195,7 @@ def test_a_version_that_was_not_tested_is_replaced(
 
 
 @provokes("shadowing")
-def test_packages_of_another_project_are_shut_out(tmp_path: Path) -> None:
+def test_packages_of_another_project_are_excluded(tmp_path: Path) -> None:
     write(tmp_path, "numpy/__init__.py", "")
     found = ask("--only", "shadowing", PYTHONPATH=str(tmp_path))["shadowing"]
     assert (found.status, found.found) == ("FAIL", f"PYTHONPATH={tmp_path}, which brings another numpy")
@@ -200,7 +211,7 @@ def test_a_pythonpath_that_shadows_nothing_is_only_told(tmp_path: Path) -> None:
 
 
 @provokes("shadowing")
-def test_packages_of_the_users_own_folder_are_shut_out(tmp_path: Path) -> None:
+def test_packages_of_the_users_own_folder_are_excluded(tmp_path: Path) -> None:
     if sys.executable == BARE:
         pytest.skip("the tests do not run in a virtual environment")
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"

@@ -1,4 +1,4 @@
-"""The doctor's checks of shards and disks: each made to fail, and its advice followed."""
+"""The doctor's checks of shards and disks: each fails, and its advice is followed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from doctor import advised_np, debian, follow, program, provokes
+from ask_doctor import advised_np, debian, follow, program, provokes
 from processes import ROOT
 
-from launch.doctor import storage
+from launch.doctor.checks import storage
 from launch.doctor.finding import Finding
-from launch.doctor.machine import Machine, Options
+from launch.doctor.machine import DoctorOptions, Machine
 
 
 def make_like_the_makefile(folder: Path, corpus: Path) -> Path:
@@ -35,11 +35,11 @@ launch/shards.sh {corpus} "$OUT" --num-shards "$NUM_SHARDS"
 
 @provokes("shards")
 @pytest.mark.parametrize("damage", ["none there", "no index", "not JSON", "version", "absent", "size", "too few"])
-def test_shards_are_built_anew(tmp_path: Path, synth_shards: Path, synth_corpus: dict[str, Path], damage: str) -> None:
+def test_shards_are_built_again(tmp_path: Path, synth_shards: Path, synth_corpus: dict[str, Path], damage: str) -> None:
     shards = tmp_path / "my shards"
     if damage != "none there":
         shutil.copytree(synth_shards, shards)
-    options, index, shard = Options(shards=str(shards)), shards / "index.json", shards / "train-00003.parquet"
+    options, index, shard = DoctorOptions(shards=str(shards)), shards / "index.json", shards / "train-00003.parquet"
     told = f"{shards} "
     if damage == "none there":
         told += "does not exist"
@@ -54,17 +54,17 @@ def test_shards_are_built_anew(tmp_path: Path, synth_shards: Path, synth_corpus:
         told += "is of format ner-shards, version 1, and this code reads ner-shards, version 2"
     elif damage == "absent":
         shard.unlink()
-        told = f"{shard} is absent"
+        told = f"{shard} is missing"
     elif damage == "size":
         os.truncate(shard, 100)
-        told = f"{shard} has 100 bytes, index.json says"
+        told = f"{shard} has 100 bytes, index.json has"
     else:
-        options = Options(shards=str(shards), np=9)
+        options = DoctorOptions(shards=str(shards), np=9)
         told = f"{shards} has 8 shards for train, and 9 ranks need one each"
     found = storage.shards(Machine(), options)
     assert (found.status, found.found[: len(told)]) == ("FAIL", told)
     if damage == "too few":
-        fewer = Options(shards=str(shards), np=advised_np(found))
+        fewer = DoctorOptions(shards=str(shards), np=advised_np(found))
         assert storage.shards(Machine(), fewer).status == "ok"
         found = found._replace(fix=found.fix.partition("\n")[2])
     programs = make_like_the_makefile(tmp_path, synth_corpus["train"].parent)
@@ -74,12 +74,12 @@ def test_shards_are_built_anew(tmp_path: Path, synth_shards: Path, synth_corpus:
 
 def test_the_default_shards_have_a_target_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert storage.shards(Machine(), Options(np=12)).fix == "make shards NUM_SHARDS=12"
+    assert storage.shards(Machine(), DoctorOptions(np=12)).fix == "make shards NUM_SHARDS=12"
 
 
 @pytest.fixture
 def as_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """In tmp_path as a user whom permissions bind, which they do not root."""
+    """In tmp_path as a user for whom permissions count, unlike root."""
     monkeypatch.chdir(tmp_path)
     if os.geteuid() == 0:
         os.seteuid(65534)
@@ -101,15 +101,15 @@ def test_shards_of_another_user_are_opened_to_all(tmp_path: Path, synth_shards: 
             path.chmod(0)
         (tmp_path / "shards").chmod(0o755)
         tmp_path.chmod(0o755)
-    found = storage.shards_disk(Machine(), Options(shards="shards"))
+    found = storage.shards_disk(Machine(), DoctorOptions(shards="shards"))
     assert (found.status, "cannot be read: Permission denied" in found.found) == ("FAIL", True), found
     with becoming_root():
         follow(found, tmp_path, sudo(tmp_path))
-    assert storage.shards_disk(Machine(), Options(shards="shards")).status == "ok"
+    assert storage.shards_disk(Machine(), DoctorOptions(shards="shards")).status == "ok"
 
 
 class becoming_root:
-    """What sudo would do."""
+    """Does what sudo would do."""
 
     def __enter__(self) -> None:
         self.user = os.geteuid()
@@ -124,7 +124,7 @@ class becoming_root:
 @provokes("shards-disk")
 def test_shards_on_a_slow_disk_are_copied_to_another(tmp_path: Path, synth_shards: Path) -> None:
     slow = itertools.count()
-    found = storage.shards_disk(Machine(), Options(shards=str(synth_shards)), lambda: float(next(slow)))
+    found = storage.shards_disk(Machine(), DoctorOptions(shards=str(synth_shards)), lambda: float(next(slow)))
     assert (found.status, "MB/s read, below 20" in found.found) == ("warn", True), found
     python = program(tmp_path, "python", f'cd {ROOT}; exec {sys.executable} "$@" --only shards-disk shards')
     assert "ok    shards-disk" in follow(found, tmp_path, python, TMPDIR=str(tmp_path))
@@ -133,7 +133,7 @@ def test_shards_on_a_slow_disk_are_copied_to_another(tmp_path: Path, synth_shard
 @provokes("run-disk")
 def test_a_file_in_the_way_of_runs_is_moved(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("")
-    options = Options(run=str(tmp_path / "runs" / "deep"))
+    options = DoctorOptions(run=str(tmp_path / "runs" / "deep"))
     found = storage.run_disk(Machine(), options)
     assert (found.status, found.found) == ("FAIL", f"{tmp_path / 'runs'} is in the way: not a directory")
     follow(found, tmp_path)
@@ -146,27 +146,27 @@ def test_a_directory_that_is_not_ours_is_made_ours(tmp_path: Path, as_nobody: No
         (tmp_path / "runs").mkdir()
         (tmp_path / "runs").chmod(0o500)
         tmp_path.chmod(0o755)
-    found = storage.run_disk(Machine(), Options(run="runs"))
+    found = storage.run_disk(Machine(), DoctorOptions(run="runs"))
     assert (found.status, found.found) == ("FAIL", "runs cannot be written: Permission denied")
-    # sudo gives root, and id -un is asked before as the user; here both are played.
+    # The stand-in sudo changes to root, and id -un has been run as the user before.
     me = os.geteuid()
     with becoming_root():
         program(tmp_path, "id", f"echo {me}")
         follow(found, tmp_path, sudo(tmp_path))
-    assert storage.run_disk(Machine(), Options(run="runs")).status == "ok"
+    assert storage.run_disk(Machine(), DoctorOptions(run="runs")).status == "ok"
 
 
 @provokes("run-disk")
 def test_runs_on_a_slow_disk_are_moved_to_another(tmp_path: Path) -> None:
     slow = itertools.count(step=10)
-    found = storage.run_disk(Machine(), Options(run=str(tmp_path)), lambda: float(next(slow)))
-    assert (found.status, "below 20, checkpoints hold up training" in found.found) == ("warn", True), found
+    found = storage.run_disk(Machine(), DoctorOptions(run=str(tmp_path)), lambda: float(next(slow)))
+    assert (found.status, "below 20, checkpoints delay training" in found.found) == ("warn", True), found
     elsewhere = follow_elsewhere(found, tmp_path)
     assert elsewhere.startswith("ok    run-disk")
 
 
 def follow_elsewhere(found: Finding, folder: Path) -> str:
-    """Name another directory, as the fix says."""
+    """Use another directory, as the fix advises."""
     look, name = found.fix.splitlines()
     assert look.startswith("df -h ")
     python = program(folder, "python", f'cd {ROOT}; exec {sys.executable} "$@" --only run-disk')
@@ -175,7 +175,7 @@ def follow_elsewhere(found: Finding, folder: Path) -> str:
 
 
 def in_own_mounts(script: str, folder: Path) -> str:
-    """Run a script where what it mounts nobody else sees; skips where only root may."""
+    """Run a script in a mount namespace of its own; skips the test if that needs root."""
     command = ["unshare", "--mount", "--propagation", "private"]
     if os.geteuid() != 0 or subprocess.run([*command, "true"], capture_output=True).returncode:
         pytest.skip("mounting needs root")
@@ -196,11 +196,11 @@ def test_a_full_disk_is_left_for_another(tmp_path: Path) -> None:
 
 
 @provokes("run-disk")
-def test_room_for_checkpoints_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_space_for_checkpoints_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda place: free._replace(free=1 << 20))
-    found = storage.run_disk(Machine(), Options(run=str(tmp_path), shards=str(tmp_path)))
-    assert (found.status, "0.00 GB free, checkpoints need some 0.10" in found.found) == ("FAIL", True), found
+    found = storage.run_disk(Machine(), DoctorOptions(run=str(tmp_path), shards=str(tmp_path)))
+    assert (found.status, "0.00 GB free, checkpoints need about 0.10" in found.found) == ("FAIL", True), found
     assert follow_elsewhere(found, tmp_path)
 
 
@@ -222,15 +222,13 @@ bash -ec "$(sed -n 's/^ *fix: //p' said)"
 
 
 def test_no_trace_is_left_where_was_written(tmp_path: Path) -> None:
-    assert storage.run_disk(Machine(), Options(run=str(tmp_path / "not" / "there"))).status == "ok"
+    assert storage.run_disk(Machine(), DoctorOptions(run=str(tmp_path / "not" / "there"))).status == "ok"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_estimate_knows_vectors(rich_shards: Path) -> None:
-    from launch.doctor.shard_set import ShardSet, read_shard_set
-
-    found = read_shard_set(str(rich_shards))
-    assert isinstance(found, ShardSet)
+    found = storage.read_shard_set(str(rich_shards))
+    assert found.problem == ""
     assert found.vector_bytes > found.learnt_bytes > 0
     assert "vectors.npy" in found.files
     assert debian(rich_shards.parent / "root").install("x")

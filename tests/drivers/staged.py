@@ -19,21 +19,23 @@ def main(comm: Any) -> None:
     import numpy as np
 
     from ner_dist import config
-    from ner_dist.ranks import comm as exchange
+    from ner_dist.ranks import horovod_comm
+    from ner_dist.ranks.device_agreement import agree_on_device
     from ner_dist.training import startup
+    from tests.exchanged_steps import exchanged_steps
 
     settings, _ = config.parse(sys.argv[1:])
 
     def train(way: str, context: mx.Context, staged: bool) -> None:
         startup.choose_device = lambda wanted: context
-        exchange.must_be_staged = lambda context, with_nccl: staged
+        horovod_comm.must_be_staged = lambda context, with_nccl: staged
         index, splits = startup.open_shards(settings, comm)
         learner, word_dropout = (
             startup.new_learner(settings, index, comm),
             startup.new_word_dropout(settings, index, comm),
         )
-        exchange.agree_on_device(comm, context)
-        steps = startup.train_steps(settings, index, splits["train"], word_dropout, learner, comm, 0, 0)
+        agree_on_device(comm, context)
+        steps = exchanged_steps(settings, index, splits["train"], word_dropout, comm, 0)
         norms = [
             learner.step(batch, shared, 0, step.step_id, settings.optimizer.learning_rate).gradient_norm
             for _, (step, batch, shared) in zip(range(NUM_STEPS), steps)

@@ -87,11 +87,11 @@ def result(settings: config.Config) -> dict[str, Any]:
 
 if __name__ == "__main__":
     if sys.argv[1] == "-m":
-        from bench import training
+        from bench import child_trainings
 
-        training.TRAINER = [sys.executable, __file__]
+        child_trainings.TRAINER = [sys.executable, __file__]
         if Path("deaf").exists():
-            training.GRACE_S = 0.3
+            child_trainings.GRACE_S = 0.3
         importlib.import_module(sys.argv[2]).main(sys.argv[3:])
     else:
         main()

@@ -1,4 +1,4 @@
-"""Token features: the classes they give, and that one more declaration is all it takes to add one."""
+"""Token features: their ids, and that one more row is all it takes to add one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_prep.encoders import features
-from data_prep.encoders.features import Corpus, Fitted, Tokens, fit_features
+from data_prep.encoders.features import EncodeInput, FitInput, FittedFeature, fit_features
 from data_prep.encoders.vocab import PAD, UNK, Vocab
 from data_prep.passes.build import build
 from data_prep.problems import Problems
@@ -18,22 +18,22 @@ from ner_dist.contract.shard_format import UNK_ID
 from ner_dist.contract.spelling import CAPS
 
 
-def corpus(pos: list[str]) -> Corpus:
-    return Corpus(["Paris", "is"], np.array([3, 1]), pos, np.array([2, 0][: len(pos)]))
+def corpus(pos: list[str]) -> FitInput:
+    return FitInput(["Paris", "is"], np.array([3, 1]), pos, np.array([2, 0][: len(pos)]))
 
 
 def test_capitalisation_has_the_same_ids_in_every_corpus() -> None:
     fitted = fit_features(corpus([]), Settings())["caps"]
     assert fitted.vocab.values == [PAD, UNK, *CAPS]
     assert fitted.vocab.counts == [0, 0, 0, 3, 1, 0, 0]
-    assert fitted.encode(Tokens(np.array([1, 0, 0]), np.array([]), np.array([3]))).tolist() == [4, 3, 3]
+    assert fitted.encode(EncodeInput(np.array([1, 0, 0]), np.array([]), np.array([3]))).tolist() == [4, 3, 3]
 
 
 def test_part_of_speech_comes_from_train_and_only_if_there_is_one() -> None:
     assert list(fit_features(corpus([]), Settings())) == ["caps"]
     fitted = fit_features(corpus(["NNP", "VBZ"]), Settings())["pos"]
     assert fitted.vocab.values == [PAD, UNK, "NNP"]
-    assert fitted.encode(Tokens(np.array([0, 1]), np.array([1, 0]), np.array([2]))).tolist() == [UNK_ID, 2]
+    assert fitted.encode(EncodeInput(np.array([0, 1]), np.array([1, 0]), np.array([2]))).tolist() == [UNK_ID, 2]
 
 
 def test_lists_of_a_lexicon_are_features_after_the_declared_ones(tmp_path: Path) -> None:
@@ -44,21 +44,20 @@ def test_lists_of_a_lexicon_are_features_after_the_declared_ones(tmp_path: Path)
     assert fitted["lexicon_LOC"].vocab == Vocab(
         [PAD, UNK, "O", "B", "I", "L", "U"], [0] * 7, entries=["paris"], parts=[2, 512]
     )
-    assert fitted["lexicon_LOC"].encode(Tokens(np.array([0, 1]), np.array([]), np.array([2]))).tolist() == [6, 2]
+    assert fitted["lexicon_LOC"].encode(EncodeInput(np.array([0, 1]), np.array([]), np.array([2]))).tolist() == [6, 2]
 
 
-def test_a_feature_is_added_by_one_declaration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fit(corpus: Corpus) -> Fitted:
-        def encode(tokens: Tokens) -> np.ndarray:
+def test_a_feature_is_added_by_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit(corpus: FitInput) -> FittedFeature:
+        def encode(tokens: EncodeInput) -> np.ndarray:
             """2 for the first token of each sentence, 3 for the others: a feature may look at whole sentences."""
             first = np.full(len(tokens.token_M), 3)
             first[np.cumsum(tokens.length_N) - tokens.length_N] = 2
             return first
 
-        return Fitted(Vocab([PAD, UNK, "first", "other"], [0, 0, 0, 0]), encode)
+        return FittedFeature(Vocab([PAD, UNK, "first", "other"], [0, 0, 0, 0]), encode)
 
-    declared = (*features.FEATURES, features.FeatureSpec("place", "where the token stands", fit))
-    monkeypatch.setattr(features, "FEATURES", declared)
+    monkeypatch.setitem(features.FEATURES, "place", fit)
     (tmp_path / "c").write_text("Paris B-LOC\nis O\n\nLondon B-LOC\n")
     settings = Settings(num_shards=1)
     sources = {"train": tmp_path / "c", "dev": tmp_path / "c"}

@@ -1,4 +1,4 @@
-"""Vectors as text: every oddity of such files is read, or named with its line."""
+"""Vectors as text: every variant of such files is read, or reported with its line."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_usual_ways_to_write_vectors_mean_the_same(tmp_path: Path, content: 
     assert not problems.warnings
 
 
-def test_empty_lines_are_passed_over_and_counted_and_lines_keep_their_numbers(tmp_path: Path) -> None:
+def test_empty_lines_are_skipped_and_counted_and_lines_keep_their_numbers(tmp_path: Path) -> None:
     words, _, problems = read("\n\na 1 2\n\r\nb 3 4\n \n", tmp_path / "rows")
     assert words == ["a", "b"]
     assert problems.warnings == {"empty_lines_among_vectors": 4}
@@ -63,7 +63,7 @@ def test_empty_lines_are_passed_over_and_counted_and_lines_keep_their_numbers(tm
         read("\na 1 2\n\nb 3 x\n", tmp_path / "rows")
 
 
-def test_a_word_may_hold_spaces_and_the_last_columns_are_its_vector(tmp_path: Path) -> None:
+def test_a_word_may_contain_spaces_and_the_last_columns_are_its_vector(tmp_path: Path) -> None:
     content = ". . . 1 2\nat name@domain.com 3 4\nb 5 6\nc 7 8\n"
     words, vectors, _ = read(content, tmp_path / "rows")
     assert words == [". . .", "at name@domain.com", "b", "c"]
@@ -97,7 +97,7 @@ def test_only_newlines_end_a_word_or_a_line(tmp_path: Path) -> None:
 def test_vectors_of_one_value_are_vectors(tmp_path: Path, content: str) -> None:
     if content.startswith("7"):
         # Taken for a header: seven words of one value.
-        with pytest.raises(CorpusError, match="the header says 7 words, the file holds 1"):
+        with pytest.raises(CorpusError, match="the header states 7 words, the file holds 1"):
             read(content, tmp_path / "rows")
     else:
         assert read(content, tmp_path / "rows")[:2] == (["a", "b"], [[0.5], [1]])
@@ -114,10 +114,10 @@ GOOD = "a 1 2\nb 3 4\nc 5 6\n"
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (GOOD + "d 1\n", r"v.txt:4: error: 1 values, expected 2, as most of the first lines have; mend or remove"),
+        (GOOD + "d 1\n", r"v.txt:4: error: 1 values, expected 2, as most of the first lines have; correct or remove"),
         (GOOD + "d\n", "v.txt:4: error: 0 values, expected 2"),
         (GOOD + "d 1 2 3\n", "v.txt:4: error: 3 values, expected 2"),
-        ("3 2\n" + GOOD.replace("b 3", "b 3 3"), "v.txt:3: error: 3 values, expected 2, as the header says"),
+        ("3 2\n" + GOOD.replace("b 3", "b 3 3"), "v.txt:3: error: 3 values, expected 2, as the header states"),
         (GOOD + "d 1 x\n", "v.txt:4: error: value 2 is 'x', expected a number"),
         (GOOD + "d 1,5 2\n", "v.txt:4: error: value 1 is '1,5', expected a number"),
         (GOOD + "d 1_0 2\n", "v.txt:4: error: value 1 is '1_0', expected a number"),
@@ -129,12 +129,12 @@ GOOD = "a 1 2\nb 3 4\nc 5 6\n"
         (GOOD + "d 1 1e999\n", "v.txt:4: error: value 2 is 1e999, too large for a number of 32 bits"),
         (b"a 1 2\nZo\xeb 3 4\n", "v.txt:2: error: byte 0xeb is not UTF-8 text; convert the file to UTF-8"),
         (b"a 1 2\nb \xeb 4\n", "v.txt:2: error: value 1 is '\ufffd', expected a number"),
-        ("4 2\n" + GOOD, "v.txt:1: error: the header says 4 words, the file holds 3"),
-        ("2 2\n" + GOOD, "v.txt:1: error: the header says 2 words, the file holds 3"),
-        ("3 5\n" + GOOD, "v.txt:1: error: the header says vectors of 5 values, the lines below have 2"),
-        ("3 2\n", "v.txt:1: error: the header says 3 words, the file holds 0"),
-        ("0 2\n", "v.txt:1: error: the header says 0 words, the file holds 0"),
-        ("a\nb\n", "v.txt:1: error: b'a' has no numbers, expected a word and its vector a line"),
+        ("4 2\n" + GOOD, "v.txt:1: error: the header states 4 words, the file holds 3"),
+        ("2 2\n" + GOOD, "v.txt:1: error: the header states 2 words, the file holds 3"),
+        ("3 5\n" + GOOD, "v.txt:1: error: the header states 5 values per vector, the lines below have 2"),
+        ("3 2\n", "v.txt:1: error: the header states 3 words, the file holds 0"),
+        ("0 2\n", "v.txt:1: error: the header states 0 words, the file holds 0"),
+        ("a\nb\n", "v.txt:1: error: 'a' has no numbers, expected a word and its vector on each line"),
         ("\n \n", "v.txt: the file holds only empty lines"),
         (b"\0" * (5 << 20), "v.txt:1: a line of more than 4,194,304 bytes; is this text?"),
     ],
@@ -159,7 +159,7 @@ NUMBERS = st.one_of(
     st.floats(-1e3, 1e3).map("{:.5g}".format),
     st.integers(-999, 999).map("{:+d}".format),
 )
-# No space, tab or line end, which part columns and lines.
+# No space, tab or line end, which separate columns and lines.
 WORDS = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters=" \t\r\n"), min_size=1)
 
 

@@ -16,14 +16,14 @@ def counts(*values: int) -> np.ndarray:
     return np.array(values, np.int64)
 
 
-def test_forms_of_a_word_share_an_id_and_their_counts() -> None:
+def test_spellings_of_a_word_share_an_id_and_their_counts_add_up() -> None:
     words = fit_words(TOKENS, counts(2, 3, 1, 1, 1, 0), Settings(min_count=2))
     assert words.vocab.values == ["<pad>", "<unk>", "the", "0"]
     assert words.vocab.counts == [0, 1, 5, 2]
     assert words.id_V.tolist() == [2, 2, 3, 3, UNK_ID, UNK_ID]
 
 
-def test_values_are_ordered_by_falling_count_then_text_whatever_their_first_order() -> None:
+def test_values_are_ordered_by_descending_count_then_text() -> None:
     vocab, ids = fit_values(["b", "a", "c", "d"], counts(2, 2, 3, 0), min_count=1)
     assert vocab.values == ["<pad>", "<unk>", "c", "a", "b"]
     assert fit_values(["d", "c", "b", "a"], counts(0, 3, 2, 2), min_count=1)[0] == vocab
@@ -43,33 +43,33 @@ def test_words_of_train_come_first_and_one_with_a_vector_needs_to_occur_only_onc
     assert words.vocab.values == ["<pad>", "<unk>", *of_train, *unseen]
     assert words.vocab.counts == [0, 1, 3, 2, 2, 1, 1, 1, 0, 0, 0]
     assert words.vocab.without_vector == [0, 1, of_train.index("bare") + 2]
-    assert words.found is not None
-    assert words.found.first_unseen == 2 + len(of_train)
-    assert words.found.row_I.tolist() == [-1, -1, 0, 6, -1, 3, 4, 5, 1, 2, 7]
+    assert words.lookup is not None
+    assert words.lookup.first_unseen == 2 + len(of_train)
+    assert words.lookup.row_I.tolist() == [-1, -1, 0, 6, -1, 3, 4, 5, 1, 2, 7]
     found = [words.vocab.values[word_id] for word_id in words.id_V]
     assert found == ["the", "The", "1996", "0", "rare", "bare", "bare", "dev", "0", "<unk>"]
     assert words.id_V[-1] == UNK_ID
     steps = ["lower", "exact", "exact", "digits", "exact", None, None, "exact", "digits", None]
-    assert words.found.steps == steps
+    assert words.lookup.steps == steps
 
 
-def test_of_words_that_train_lacks_those_of_the_corpus_are_enough_if_asked_for() -> None:
+def test_words_that_train_lacks_can_be_limited_to_those_of_the_corpus() -> None:
     words = fit_words(WITH_ROWS, counts(*COUNTS), Settings(min_count=2, vector_words="corpus"), ROWS)
     assert words.vocab.values == ["<pad>", "<unk>", "the", "1996", "bare", "0", "The", "rare", "dev"]
-    assert words.found is not None
-    assert words.found.first_unseen == 8
+    assert words.lookup is not None
+    assert words.lookup.first_unseen == 8
 
 
-def test_without_vectors_the_vocabulary_says_nothing_of_them() -> None:
+def test_without_vectors_the_vocabulary_does_not_mention_them() -> None:
     words = fit_words(TOKENS, counts(2, 3, 1, 1, 1, 0), Settings(min_count=2))
-    assert words.found is None
+    assert words.lookup is None
     assert list(words.vocab.record()) == ["values", "counts"]
     with_vectors = fit_words(TOKENS, counts(2, 3, 1, 1, 1, 0), Settings(min_count=2), {"the": 0})
     assert with_vectors.vocab.values == words.vocab.values, "the same forms, as no other has a vector"
     assert list(with_vectors.vocab.record()) == ["values", "counts", "without_vector"]
 
 
-def test_characters_are_the_same_however_many_tokens_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_characters_do_not_depend_on_how_many_tokens_are_processed_together(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens, count_V = [*TOKENS, "😀", "Ωmega"], np.arange(8)
     whole = fit_chars(tokens, count_V, Settings(min_char_count=3))
     monkeypatch.setattr("data_prep.encoders.vocab.TOKENS_AT_ONCE", 1)
@@ -95,13 +95,13 @@ def test_unseen_characters_keep_their_type() -> None:
     assert token_chars.tolist() == [4, 2]
 
 
-def test_rare_characters_are_counted_under_their_unknown() -> None:
+def test_rare_characters_are_counted_under_the_unknown_of_their_type() -> None:
     chars = fit_chars(["aab", "C"], counts(2, 1), Settings(min_char_count=3))
     assert chars.vocab.values[NUM_CHAR_SPECIALS:] == ["a"]
     assert chars.vocab.counts == [0, 1, 2, 0, 0, 4]
 
 
-def test_of_a_long_word_both_ends_are_encoded() -> None:
+def test_both_ends_of_a_long_word_are_encoded() -> None:
     chars = fit_chars(["abcdefgh"], counts(1), Settings(max_chars=4))
     assert "".join(chars.vocab.values[i] for i in chars.id_C) == "abgh"
 

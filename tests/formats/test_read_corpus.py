@@ -1,4 +1,4 @@
-"""Readers: every input format gives the same sentences, and names file and line of what is wrong."""
+"""Readers: every format gives the same sentences and reports errors with file and line."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.formats.numbering import no_strings
 from data_prep.formats.read_corpus import read_corpus
+from data_prep.formats.string_ids import CorpusStrings, StringIds
+from data_prep.formats.table import NAMES
 from data_prep.formats.text_source import split_lines, text_blocks
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings
@@ -33,14 +34,16 @@ JSONL = "\n".join(
     )
     for tokens, tags, pos in zip(TOKENS, TAGS, POS)
 )
+# The same sentences in every format.
+SAMPLES = {"conll": CONLL, "kaggle": KAGGLE, "jsonl": JSONL}
 
 
 def read(path: Path, **knobs: object) -> tuple[list[list[str]], list[list[str]], list[list[str]], list[int], Problems]:
     """Sentences of a file: tokens, tags, parts of speech; the line of each token; the problems."""
-    problems, strings = Problems(), no_strings()
+    problems, strings = Problems(), CorpusStrings(StringIds(), StringIds(), StringIds())
     columns: tuple[list[list[str]], ...] = ([], [], [])
     lines: list[int] = []
-    for block in read_corpus(path, Settings(**knobs), problems, strings):  # type: ignore[arg-type]
+    for block in read_corpus(path, Settings(**knobs).read_options, problems, strings):  # type: ignore[arg-type]
         assert sum(block.length_N) == len(block.token_M) == len(block.tag_M) == len(block.line_M)
         texts = [
             [texts_V[number] for number in number_M]
@@ -60,6 +63,10 @@ def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
+def test_every_format_has_a_sample() -> None:
+    assert sorted(SAMPLES) == sorted(NAMES)
+
+
 @pytest.mark.parametrize(
     ("text", "encoding"), [(CONLL, "utf-8"), (CONLL.replace(" ", "\t"), "utf-8"), (KAGGLE, "cp1252"), (JSONL, "utf-8")]
 )
@@ -68,7 +75,7 @@ def test_every_format_is_recognised_and_gives_the_same_sentences(tmp_path: Path,
     assert (tokens, tags, pos, problems.errors) == (TOKENS, TAGS, POS, [])
 
 
-@pytest.mark.parametrize("text", [CONLL, KAGGLE, JSONL])
+@pytest.mark.parametrize("text", SAMPLES.values(), ids=SAMPLES)
 @pytest.mark.parametrize("ending", ["\n", "\r\n", ""])
 def test_line_ends_do_not_matter(tmp_path: Path, text: str, ending: str) -> None:
     newline = "\r\n" if ending == "\r\n" else "\n"
@@ -77,7 +84,7 @@ def test_line_ends_do_not_matter(tmp_path: Path, text: str, ending: str) -> None
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-@pytest.mark.parametrize("text", [CONLL, KAGGLE, JSONL])
+@pytest.mark.parametrize("text", SAMPLES.values(), ids=SAMPLES)
 def test_a_byte_order_mark_decides_the_encoding(tmp_path: Path, text: str, encoding: str) -> None:
     assert read(write(tmp_path / "corpus", text, encoding))[:3] == (TOKENS, TAGS, POS)
 
@@ -119,8 +126,8 @@ def test_lines_keep_their_numbers_across_blocks(tmp_path: Path, monkeypatch: pyt
             assert columns[:4] == (TOKENS, TAGS, POS, lines)
 
 
-def test_only_newlines_part_lines(tmp_path: Path) -> None:
-    # NEL, form feed and the line separator part lines for str.splitlines.
+def test_only_newlines_separate_lines(tmp_path: Path) -> None:
+    # str.splitlines would also split at NEL, form feed and the line separator.
     path = write(tmp_path / "corpus", "a\x85b O\nc\x0cd O\ne\u2028f O\n")
     assert split_lines(next(text_blocks(path, "utf-8"))[1]) == ["a\x85b O", "c\x0cd O", "e\u2028f O"]
 
@@ -266,7 +273,7 @@ SPAN = '{{"text": "in Paris, today", "entities": {}}}'
         ("[1]", "not a JSON object"),
     ],
 )
-def test_unsound_json_lines_are_named_and_the_others_read(tmp_path: Path, line: str, message: str) -> None:
+def test_invalid_json_lines_are_reported_and_the_others_read(tmp_path: Path, line: str, message: str) -> None:
     good = '{"tokens": ["a"], "tags": ["O"]}'
     tokens, _, _, lines, problems = read(write(tmp_path / "corpus", f"{good}\n\n{line}\n{good}\n"))
     assert (tokens, lines, problems.num_errors) == ([["a"], ["a"]], [1, 4], 1)
@@ -293,8 +300,8 @@ def test_repair_widens_misaligned_spans_and_counts_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["just some prose\nwithout any tags\n", "word\nword\n", "a NN\nb VB\n", "\n\n", "{}}\n"]
 )
-def test_an_undecidable_format_is_an_error(tmp_path: Path, content: str) -> None:
-    with pytest.raises(CorpusError, match="format cannot be told"):
+def test_an_unrecognisable_format_is_an_error(tmp_path: Path, content: str) -> None:
+    with pytest.raises(CorpusError, match="format cannot be recognised"):
         read(write(tmp_path / "corpus", content))
 
 

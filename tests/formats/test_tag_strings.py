@@ -1,4 +1,4 @@
-"""Telling the tag scheme of a corpus by how its entities begin."""
+"""The tag scheme of a corpus is inferred from how its entities begin."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def detect(*sentences: str) -> Scheme:
         (("S-X O B-X I-X E-X",), "bioes"),
         (("U-X O B-X I-X L-X",), "bilou"),
         (("B-X L-X",), "bilou"),
-        # A few broken tags do not change what the others say.
+        # A few broken tags do not change the result.
         (("B-X I-X O B-Y", "B-X B-X", "O B-X", "B-Y I-Y", "O I-X"), "bio"),
     ],
 )
-def test_scheme_is_told_by_how_entities_begin(sentences: tuple[str, ...], expected: str) -> None:
+def test_scheme_is_inferred_from_how_entities_begin(sentences: tuple[str, ...], expected: str) -> None:
     scheme = detect(*sentences)
     assert (scheme.name, scheme.clear) == (expected, True)
 

@@ -1,4 +1,4 @@
-"""The environment of make setup-gpu, in earnest but for a GPU: MXNet's GPU build, Horovod with NCCL, and training.
+"""The environment of make setup-gpu, for real, except for a GPU: MXNet's GPU build, Horovod with NCCL, and training.
 
 A made-up driver without GPUs takes the place of the machine's own, if it has one.
 """
@@ -30,14 +30,14 @@ def made() -> None:
 
 @pytest.fixture(scope="module")
 def driver(made: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a driver, under both of the names that it is looked for by."""
+    """The folder of a driver, with both names under which it is opened."""
     folder = make_driver(tmp_path_factory.mktemp("driver"))
     (folder / "libcuda.so").symlink_to("libcuda.so.1")
     return folder
 
 
 def variables(driver: Path | None, **others: str) -> dict[str, str]:
-    """Of a process of this environment, as ner_dist.ranks.python_environment says, with a stand-in driver."""
+    """Variables for a process of this environment, as in ner_dist.ranks.python_environment, with a fake driver."""
     code = "import json; from ner_dist.ranks.python_environment import variables; print(json.dumps(variables()))"
     clean = {"PATH": os.defpath, "PYTHONPATH": str(ROOT)}
     printed = subprocess.run([PYTHON, "-c", code], env=clean, capture_output=True, text=True, check=True).stdout
@@ -69,7 +69,7 @@ def test_every_library_of_cuda_s_packages_is_linked_and_can_be_loaded(driver: Pa
     names = {link.name for link in LIBRARIES.iterdir()}
     assert names >= {"libcudnn.so.8", "libcublas.so.11", "libnvrtc.so", "libnccl.so", "libcuda.so"}
     assert [link.name for link in LIBRARIES.iterdir() if not link.exists() and link.name != "libcuda.so"] == []
-    # Among them cuDNN's, which look for libcuda.so without a version.
+    # Among them cuDNN's, which open libcuda.so without a version.
     code = f"import ctypes\nfor name in {sorted(names)}:\n    ctypes.CDLL(name)"
     finished = python(code, tmp_path, **variables(driver))
     assert finished.code == 0, finished.err
@@ -95,7 +95,7 @@ else:
 def test_horovod_has_nccl_if_there_was_a_compiler_for_it(driver: Path, tmp_path: Path) -> None:
     finished = python("import horovod.mxnet as hvd\nprint(hvd.nccl_built())", tmp_path, **variables(driver))
     assert finished.code == 0, finished.err
-    # What the environment was made from ends with the toolkit, if there was one.
+    # The list of what the environment was made from ends with the toolkit, if there was one.
     toolkit = (VENV / "ready").read_text().rpartition(f"{VENV} ")[2].strip()
     assert (int(finished.out) >= 21000) == bool(toolkit)
 
@@ -134,15 +134,15 @@ def test_without_a_driver_a_command_says_to_use_the_other_environment(tmp_path: 
     finished = run([PYTHON, "-m", "ner_dist.train", "--run", "run"], tmp_path, **variables(None))
     assert finished.code not in (0, 124)
     (error,) = finished.errors
-    assert error.startswith("error: the MXNet of .venv-gpu cannot be loaded where there is no NVIDIA driver")
+    assert error.startswith("error: the MXNet of .venv-gpu cannot be loaded without an NVIDIA driver")
 
 
 @pytest.mark.parametrize(
     ("gpus", "reason"),
     [
-        ("", "CUDA_VISIBLE_DEVICES=0 leaves no GPU to be seen"),
+        ("", "CUDA_VISIBLE_DEVICES=0 hides all GPUs"),
         ("9.0 NVIDIA H100", "GPU 0 (NVIDIA H100, compute capability 9.0) is newer than the GPUs MXNet 1.9.1"),
-        # A driver that names a GPU and can do nothing with it.
+        # A driver that lists a GPU but cannot use it.
         ("8.6 Broken", "MXNet cannot use the NVIDIA driver"),
     ],
 )
@@ -151,7 +151,7 @@ def test_gpu_refuses_and_auto_computes_on_the_cpu_and_says_why(
 ) -> None:
     code = """
 import sys
-from launch import environment
+from ner_dist.ranks import environment
 environment.prepare()
 try:
     print(environment.choose_device(sys.argv[1]))
@@ -170,7 +170,7 @@ except environment.DeviceError as error:
 @pytest.mark.parametrize("before", [None, "/mine"])
 def test_activate_sets_the_way_to_cuda_and_deactivate_takes_it_back(before: str | None) -> None:
     show = 'echo "${LD_LIBRARY_PATH-unset}"'
-    # Twice, as some do.
+    # Twice, as users may.
     source = f"source {VENV}/bin/activate"
     script = f"set -eu; {show}; {source}; {source}; {show}; which python; deactivate; {show}"
     environment = {"PATH": os.defpath, **({} if before is None else {"LD_LIBRARY_PATH": before})}

@@ -1,4 +1,4 @@
-"""The list of hosts: what it may say, and the line that is named when it says something else."""
+"""The list of hosts: what is allowed, and the line that is named when something else is found."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from processes import ROOT
 
-from launch.errors import LaunchError
-from launch.hostfile import Host, HostfileError, allot, read_hosts
+from launch.launch_errors import LaunchError
+from launch.remote_hosts.hostfile import Host, allot, read_hosts
 
 
 def written(folder: Path, text: str) -> Path:
@@ -38,23 +38,23 @@ def test_the_example_is_a_list_of_hosts() -> None:
     ("line", "complaint"),
     [
         ("node2", "node2 has no slots, expected a line such as `node1 slots=2`"),
-        ("node2 slots=0", "slots of node2 is '0', expected how many ranks it takes, 1 or more"),
+        ("node2 slots=0", "slots of node2 is '0', expected the ranks it can take, 1 or more"),
         ("node2 slots=-1", "slots of node2 is '-1'"),
         ("node2 slots=two", "slots of node2 is 'two'"),
         ("node2 slots=", "slots of node2 is ''"),
-        ("node2 slots = 2", "found 'slots' behind node2"),
-        ("node2 slot=2", "found 'slot=2' behind node2, expected a line such as `node1 slots=2`; did you mean slots?"),
-        ("node2 slots=2 max_slots=4", "found 'max_slots=4' behind node2"),
+        ("node2 slots = 2", "found 'slots' after node2"),
+        ("node2 slot=2", "found 'slot=2' after node2, expected a line such as `node1 slots=2`; did you mean slots?"),
+        ("node2 slots=2 max_slots=4", "found 'max_slots=4' after node2"),
         ("node2 slots=2 slots=2", "node2 has slots twice"),
-        ("node2:2", "'node2:2' is no name of a host"),
-        ("-oProxyCommand=x slots=1", "'-oProxyCommand=x' is no name of a host"),
-        ("user@node2 slots=1", "'user@node2' is no name of a host"),
-        ("node1 slots=3", "node1 is in line 1 already; give it one line with all of its slots"),
+        ("node2:2", "'node2:2' is neither a host name nor an IPv4 address"),
+        ("-oProxyCommand=x slots=1", "'-oProxyCommand=x' is neither a host name nor an IPv4 address"),
+        ("user@node2 slots=1", "'user@node2' is neither a host name nor an IPv4 address"),
+        ("node1 slots=3", "node1 is already in line 1; give it one line with all of its slots"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, line: str, complaint: str) -> None:
     path = written(tmp_path, f"node1 slots=2\n\n{line}\n")
-    with pytest.raises(HostfileError) as refused:
+    with pytest.raises(LaunchError) as refused:
         read_hosts(path)
     assert str(refused.value).startswith(f"{path}:3: {complaint}")
 
@@ -62,16 +62,16 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str, complaint: str) -> Non
 @pytest.mark.parametrize("text", ["", "\n# node1 slots=2\n"])
 def test_a_list_without_hosts_is_refused(tmp_path: Path, text: str) -> None:
     path = written(tmp_path, text)
-    with pytest.raises(HostfileError, match="names no host, expected a line such as") as refused:
+    with pytest.raises(LaunchError, match="names no host, expected a line such as") as refused:
         read_hosts(path)
     assert str(refused.value).startswith(f"{path}: ")
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(HostfileError, match=r"absent: cannot be read \(No such file or directory\)"):
+    with pytest.raises(LaunchError, match=r"absent: cannot be read \(No such file or directory\)"):
         read_hosts(tmp_path / "absent")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    with pytest.raises(HostfileError, match=r"binary: cannot be read \(not UTF-8\)"):
+    with pytest.raises(LaunchError, match=r"binary: cannot be read \(not UTF-8\)"):
         read_hosts(tmp_path / "binary")
 
 

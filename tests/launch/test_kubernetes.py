@@ -1,4 +1,4 @@
-"""What python -m launch kubernetes writes: valid, whole, and refused where a cluster would only fail late."""
+"""What python -m launch kubernetes writes: valid and complete, and refused if a cluster would fail later."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import yaml
 from kubernetes_schemas import VERSIONS, mistakes
 from processes import ROOT, alone, run
 
-from launch import kubernetes
-from launch.errors import LaunchError
-from launch.kubernetes import Kubernetes, check
-from launch.training import check_training
+from launch.job.training_command import check_training
+from launch.launch_errors import LaunchError
+from launch.launchers.kubernetes import manifest as kubernetes
+from launch.launchers.kubernetes.manifest import KubernetesOptions, check
 from ner_dist import config
 
-GPU = Kubernetes(
+GPU = KubernetesOptions(
     image="registry:5000/ner-dist:gpu",
     namespace="ner",
     gpus=2,
@@ -32,12 +32,16 @@ GPU = Kubernetes(
     tolerations=[{"key": "nvidia.com/gpu", "operator": "Exists", "tolerationSeconds": 30}],
     storage_class="shared",
 )
-SETTINGS = {"default": Kubernetes(), "gpu": GPU, "no claim": Kubernetes(claim_size="", workers=1, ranks_per_worker=1)}
+SETTINGS = {
+    "default": KubernetesOptions(),
+    "gpu": GPU,
+    "no claim": KubernetesOptions(claim_size="", workers=1, ranks_per_worker=1),
+}
 RUN = ["--run", "runs/mine"]
 
 
-def manifest(settings: Kubernetes, training: list[str]) -> str:
-    """The text that training with these arguments comes to."""
+def manifest(settings: KubernetesOptions, training: list[str]) -> str:
+    """The text for training with these arguments."""
     return kubernetes.manifest(settings, check_training(training))
 
 
@@ -69,7 +73,7 @@ def test_every_object_is_valid_for_the_oldest_and_the_newest_kubernetes(settings
 
 
 def change(*path: Any, value: Any = None) -> Callable[[dict[str, Any]], None]:
-    """Sets what lies at a path, or removes it if there is no value."""
+    """Sets the value at a path, or removes it if there is none."""
 
     def act(document: Any) -> None:
         for step in path[:-1]:
@@ -123,7 +127,7 @@ def test_the_validation_refuses(mutation: str) -> None:
 
 
 def test_the_ranks_read_the_job_with_every_knob_and_go_on_after_a_restart() -> None:
-    text = manifest(Kubernetes(), ["--config", str(ROOT / "job" / "gmb.yaml"), "--train.epochs", "3", *RUN])
+    text = manifest(KubernetesOptions(), ["--config", str(ROOT / "job" / "gmb.yaml"), "--train.epochs", "3", *RUN])
     job_file = next(document for document in documents(text) if document["kind"] == "ConfigMap")["data"]["job.yaml"]
     expected, _ = config.parse(["--config", str(ROOT / "job" / "gmb.yaml"), "--train.epochs", "3", *RUN])
     expected.train.resume = True
@@ -145,15 +149,15 @@ def test_the_job_file_is_what_training_takes(tmp_path: Any) -> None:
 
 
 def test_there_are_as_many_ranks_as_slots_and_none_shares_a_gpu_or_a_core() -> None:
-    settings = Kubernetes(workers=3, ranks_per_worker=4, cpus=8, gpus=4)
+    settings = KubernetesOptions(workers=3, ranks_per_worker=4, cpus=8, gpus=4)
     job = mpi_job(manifest(settings, RUN))
     assert job["spec"]["slotsPerWorker"] == 4
     assert job["spec"]["mpiReplicaSpecs"]["Worker"]["replicas"] == 3
     launcher, worker = container(job, "Launcher"), container(job, "Worker")
-    # Where there is no GPU, MXNet's GPU build cannot be loaded.
+    # Without a GPU, MXNet's GPU build cannot be loaded.
     ranks = ["-np", "12", "--hostfile", "/etc/mpi/hostfile"]
-    assert launcher["command"][:7] == ["python", "-m", "launch.without_mxnet", *ranks]
-    assert container(mpi_job(manifest(Kubernetes(), RUN)), "Launcher")["command"][:2] == ["horovodrun", "-np"]
+    assert launcher["command"][:7] == ["python", "-m", "launch.job.horovodrun_without_mxnet", *ranks]
+    assert container(mpi_job(manifest(KubernetesOptions(), RUN)), "Launcher")["command"][:2] == ["horovodrun", "-np"]
     assert {"name": "OMP_NUM_THREADS", "value": "2"} in launcher["env"]
     assert worker["resources"]["limits"] == worker["resources"]["requests"]
     assert worker["resources"]["limits"]["nvidia.com/gpu"] == 4
@@ -203,16 +207,18 @@ def test_user_ports_and_paths_are_those_of_the_image() -> None:
     ],
 )
 def test_the_name_comes_from_the_run_and_is_allowed(run: str, name: str) -> None:
-    job = mpi_job(manifest(Kubernetes(), ["--run", run]))
+    job = mpi_job(manifest(KubernetesOptions(), ["--run", run]))
     assert re.fullmatch(name, job["metadata"]["name"])
-    # Host names that the operator makes of it, and a Service's name, which starts with a letter.
+    # It becomes part of host names, and a Service's name, which starts with a letter.
     for host in (f"{job['metadata']['name']}-worker-1", f"{job['metadata']['name']}-launcher"):
         assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", host)
         assert len(host) <= 63
 
 
 def test_runs_that_only_differ_in_what_a_name_cannot_say_get_different_jobs() -> None:
-    names = {mpi_job(manifest(Kubernetes(), ["--run", run]))["metadata"]["name"] for run in ("runs/A.b", "runs/a.b")}
+    names = {
+        mpi_job(manifest(KubernetesOptions(), ["--run", run]))["metadata"]["name"] for run in ("runs/A.b", "runs/a.b")
+    }
     assert len(names) == 2
 
 
@@ -237,7 +243,7 @@ def test_runs_that_only_differ_in_what_a_name_cannot_say_get_different_jobs() ->
 )
 def test_settings_that_cannot_work_are_refused_in_one_sentence(change: dict[str, Any], said: str) -> None:
     with pytest.raises(LaunchError, match=re.escape(said)) as raised:
-        check(dataclasses.replace(Kubernetes(), **change))
+        check(dataclasses.replace(KubernetesOptions(), **change))
     assert "\n" not in str(raised.value)
 
 
@@ -247,24 +253,24 @@ def test_settings_that_cannot_work_are_refused_in_one_sentence(change: dict[str,
         (["--data.shards", "/data/shards"], "data.shards is /data/shards, expected a relative path"),
         (["--data.shards", "../shards"], "data.shards is ../shards"),
         (["--run", "/runs/mine"], "run is /runs/mine"),
-        (["--run", "runs/a\nkind: Pod"], "in one line"),
-        (["--train.device", "gpu"], "train.device is gpu, but the workers have none"),
+        (["--run", "runs/a\nkind: Pod"], "on one line"),
+        (["--train.device", "gpu"], "train.device is gpu, but the workers have no GPUs"),
     ],
 )
 def test_what_the_pods_would_not_find_is_refused(training: list[str], said: str) -> None:
     with pytest.raises(LaunchError, match=re.escape(said)):
-        manifest(Kubernetes(), training)
+        manifest(KubernetesOptions(), training)
 
 
 def test_text_stays_text_whatever_yaml_reads_it() -> None:
     job = mpi_job(text_of("gpu"))
     assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "1e3"
-    # Numbers to Kubernetes' reader, though not to PyYAML's.
+    # A number for Kubernetes, but not for PyYAML.
     assert ': "1e3"' in text_of("gpu")
-    # Names of fields and values that are words are not quoted, for the reader's sake.
+    # Field names and plain words are not quoted, for readability.
     assert "kind: MPIJob" in text_of("gpu")
     hostile = 'runs/a\' && rm -rf $HOME; "b": {c} # d'
-    text = manifest(Kubernetes(), ["--run", hostile])
+    text = manifest(KubernetesOptions(), ["--run", hostile])
     job_file = next(document for document in documents(text) if document["kind"] == "ConfigMap")["data"]["job.yaml"]
     assert yaml.safe_load(job_file)["run"] == hostile
     assert all(mistakes(document, VERSIONS[-1]) == [] for document in documents(text))
@@ -277,12 +283,12 @@ def test_the_head_names_the_objects_of_the_file() -> None:
     named = {f"{document['kind'].lower()}/{document['metadata']['name']}" for document in documents(text)}
     mentioned = set(re.findall(r"(?:mpijob|configmap|pod)/[-\w]+", head))
     assert mentioned == {each for each in named if not each.startswith("persistentvolumeclaim/")}
-    # The operator calls its Job so.
+    # The name of the operator's Job.
     assert "logs -f job/mine-launcher" in head
     # Nothing there deletes the volume, or everything in the file.
     assert "delete -f" not in head
     assert "persistentvolumeclaim" not in head
-    # What its first command selects is the volume and the pod that shows it.
+    # Its first command selects the volume and the files pod.
     selected = [d["kind"] for d in documents(text) if d["metadata"]["labels"]["app.kubernetes.io/component"] == "files"]
     assert selected == ["PersistentVolumeClaim", "Pod"]
     assert "-l app.kubernetes.io/component=files" in head

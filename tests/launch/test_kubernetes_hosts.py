@@ -16,8 +16,8 @@ import yaml
 from namespace_hosts import Hosts
 from processes import ROOT, Job, alone, run
 
-from launch.kubernetes import Kubernetes, manifest
-from launch.training import check_training
+from launch.job.training_command import check_training
+from launch.launchers.kubernetes.manifest import KubernetesOptions, manifest
 
 pytestmark = pytest.mark.hosts
 
@@ -25,14 +25,14 @@ WORKERS = ["mine-worker-0", "mine-worker-1"]
 
 
 class Cluster:
-    """A namespace host for each pod, the last one for the launcher, and what the operator would mount there."""
+    """A namespace host for each pod, the last for the launcher, with what the operator would mount."""
 
     def __init__(self, hosts: Hosts, folder: Path, text: str) -> None:
         self.hosts, self.folder = hosts, folder
         objects = {document["kind"]: document for document in yaml.safe_load_all(text)}
         self.spec = objects["MPIJob"]["spec"]
         self.launcher = hosts.names[-1]
-        # What the pods are called by the operator's Service.
+        # The pods' names in the operator's Service.
         names = dict(zip(hosts.names, [f"{name}.mine-worker.ner.svc" for name in [*WORKERS, "mine-launcher"]]))
         lines = "".join(f"{hosts.addresses[host]} {name}\n" for host, name in names.items())
         for host in hosts.names:
@@ -72,7 +72,7 @@ class Cluster:
         """What the container of a role runs, on a host."""
         container = self.spec["mpiReplicaSpecs"][role]["template"]["spec"]["containers"][0]
         variables = {each["name"]: each["value"] for each in container.get("env", [])}
-        # As in the image, the environment's programs come first.
+        # The environment's programs come first, as in the image.
         variables["PATH"] = f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin"
         command = [self.here(word) for word in container["command"]]
         return self.hosts.command(host, command, self.folder / "volume", **variables)
@@ -87,10 +87,10 @@ def knobs(tiny_knobs: list[str]) -> list[str]:
 @pytest.fixture(scope="module")
 def cluster(knobs: list[str], synth_shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("pods")
-    # The volume: ranks run in it.
+    # The volume, in which ranks run.
     (folder / "volume" / "data").mkdir(parents=True)
     (folder / "volume" / "data" / "shards").symlink_to(synth_shards)
-    text = manifest(Kubernetes(namespace="ner"), check_training(knobs))
+    text = manifest(KubernetesOptions(namespace="ner"), check_training(knobs))
     with namespace_hosts.started(folder / "hosts", num_hosts=3) as hosts:
         cluster = Cluster(hosts, folder, text)
         with contextlib.ExitStack() as workers:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from processes import ROOT, alone, run
 
-from launch import commands, local
+from launch import launch_command
 from launch.__main__ import main
-from launch.training import check_training
+from launch.job.training_command import check_training
+from launch.launchers import LAUNCHERS, local
 from ner_dist.ranks import python_environment
 from ner_dist.ranks.gpu import Gpu, NoDriver
 from tests.cli.test_shell_completion import offered
@@ -49,21 +50,25 @@ def dry_run(capsys: pytest.CaptureFixture[str], *words: object) -> list[str]:
 def test_help_names_every_command_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = outcome(capsys, "--help")
     assert code == 0
-    for name, command in commands.COMMANDS.items():
+    assert out.startswith("usage: python -m launch COMMAND [options] [-- TRAIN ARGUMENTS]\n\n")
+    for name in (*LAUNCHERS, "doctor"):
         assert f"    {name}" in out
-        assert command.examples in out
+        assert f"\n  python -m launch {name} " in out
+    assert all(launcher.example in out for launcher in LAUNCHERS.values())
 
 
-@pytest.mark.parametrize("name", ["local", "ssh"])
+@pytest.mark.parametrize("name", LAUNCHERS)
 def test_help_of_a_command_explains_every_option(capsys: pytest.CaptureFixture[str], name: str) -> None:
     code, out, _ = outcome(capsys, name, "--help")
     assert code == 0
-    assert commands.COMMANDS[name].examples in out
-    command = commands.COMMANDS[name]
-    parser = commands._parser(name, getattr(importlib.import_module(command.module), command.options))
-    assert [action.dest for action in parser._actions if not action.help] == []
-    assert "--dry-run" in out
-    assert "dry_run" not in out
+    usage, _, rest = out.partition("\n\n")
+    assert usage == f"usage: python -m launch {name} [options] [-- TRAIN ARGUMENTS]"
+    assert f"Example:\n  {LAUNCHERS[name].example}\n\nmost used:\n" in rest
+    options = [action for action in launch_command._parser(name)._actions if action.option_strings]
+    assert [action.dest for action in options if not action.help] == []
+    assert [action.dest for action in options if action.option_strings[0] not in out] == []
+    # Spelled with dashes.
+    assert not re.search(r"--\w+_", rest)
 
 
 def test_training_has_its_own_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,7 +78,8 @@ def test_training_has_its_own_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_command_line_does_without_mxnet_and_horovod(tmp_path: Path) -> None:
-    look = "import sys, launch.start, launch.local, launch.ssh_job\nprint({'mxnet', 'horovod'} & set(sys.modules))"
+    look = "import sys, launch.launch_command, launch.launchers.local, launch.launchers.ssh\n"
+    look += "print({'mxnet', 'horovod'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
 
@@ -84,6 +90,7 @@ def test_the_command_line_does_without_mxnet_and_horovod(tmp_path: Path) -> None
         ("k", ["kubernetes"]),
         ("local --re", ["--restarts"]),
         ("ssh --int", ["--interface"]),
+        ("slurm --gpu-option g", ["gres", "gpus-per-node"]),
         ("local --np 2 -- --train.ep", ["--train.epochs"]),
         ("doctor --sh", ["--shards"]),
         ("doctor --only pla", ["platform"]),
@@ -115,7 +122,7 @@ def test_a_run_gets_its_name_before_it_starts(capsys: pytest.CaptureFixture[str]
     command = dry_run(capsys, "local", "--np", "1", "--dry-run", "--", *knobs)
     assert command[-2] == "--run"
     assert command[-1].startswith("runs/default-2")
-    # Nor is an empty name one.
+    # An empty name counts as none.
     command = dry_run(capsys, "local", "--np", "1", "--dry-run", "--", *knobs, "--run", "")
     assert command[-1].startswith("runs/default-2")
 
@@ -132,7 +139,7 @@ def test_an_ssh_job_names_as_many_slots_as_ranks(
 
 
 def test_other_hosts_are_not_told_the_whole_environment() -> None:
-    from launch.ssh_job import _is_passed
+    from launch.launchers.ssh import _is_passed
 
     passed = ("PATH", "OMP_NUM_THREADS", "NER_BIND_CORES", "LC_ALL", "LD_LIBRARY_PATH", "HOROVOD_LOG_LEVEL")
     assert all(map(_is_passed, passed))
@@ -169,21 +176,21 @@ def test_ranks_default_to_usable_gpus_then_cores_never_above_shards(
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ([], "no command was named, expected one of local, ssh, slurm, kubernetes, doctor"),
+        ([], "no command was given, expected one of local, ssh, slurm, kubernetes, doctor"),
         (["lcal"], "there is no command 'lcal' (did you mean local?)"),
         (["local", "--restart", "1"], "local has no option --restart; did you mean --restarts?"),
-        (["local", "--train.epochs", "1"], "local has no option --train.epochs; what is for training follows --"),
+        (["local", "--train.epochs", "1"], "local has no option --train.epochs; options of training follow --"),
         (["local", "--np", "x"], "--np is 'x', expected a whole number; see python -m launch local --help"),
         (["local", "--", "--train.epoch", "1"], "unknown knob 'train.epoch'; did you mean --train.epochs?"),
         (["ssh"], "ssh needs the list of hosts: --hosts FILE"),
         (["local", "--np"], "argument --np: expected one argument; see python -m launch local --help"),
         (["slurm", "--gpu-option", "x"], "--gpu-option is 'x', expected one of gres, gpus-per-node; see"),
-        (["slurm", "--sbatch", "x"], "--sbatch is 'x', expected a list such as '[a, b]'; see"),
+        (["slurm", "--sbatch", "x"], "--sbatch is 'x', expected a list, for example '[a, b]'; see"),
         (["slurm", "--out", ""], "slurm: --out is empty, expected the file to write"),
         (["slurm", "--settings", "absent.yaml"], "--settings: File does not exist: "),
         (["doctor", "--", "--run", "x"], "unrecognized arguments: -- --run x; see python -m launch doctor --help"),
         (["doctor", "--np"], "argument --np: expected one argument; see python -m launch doctor --help"),
-        (["doctor", "--only", "ssh"], "--only ssh is a check of other hosts; list them: --hosts FILE"),
+        (["doctor", "--only", "ssh"], "--only ssh is a check of other hosts; list them with --hosts FILE"),
         (["doctor", "--shards", ""], "--shards is empty, expected a directory"),
     ],
 )
@@ -200,7 +207,7 @@ def test_a_wrong_command_line_ends_with_2(capsys: pytest.CaptureFixture[str], wo
         (
             ["--np", "9"],
             [],
-            "9 ranks are more than the 8 shards of {shards}, and each needs one of its own; say --np 8",
+            "9 ranks are more than the 8 shards of {shards}, and each needs one of its own; use --np 8",
         ),
         (["--np", "-1"], [], "--np is -1, expected 1 rank or more"),
         (["--restarts", "-1"], [], "--restarts is -1, expected 0 or more"),
@@ -229,7 +236,7 @@ def test_hosts_are_not_sent_to_a_directory_that_horovodrun_cannot_name(
     monkeypatch.chdir(tmp_path / "a b")
     code, _, err = outcome(capsys, "ssh", "--hosts", "hosts", "--", *knobs)
     assert (code, err.count("\n")) == (1, 1)
-    assert "a b', which horovodrun cannot take to other hosts for its spaces or quotes" in err
+    assert "a b', whose spaces or quotes horovodrun cannot pass to other hosts" in err
 
 
 # --- In a hostile place
@@ -252,10 +259,10 @@ def test_hosts_are_not_sent_to_a_directory_that_horovodrun_cannot_name(
         ('PYTHONPATH=$INTERRUPTING:$PYTHONPATH exec "$@"', "local", 130, "interrupted"),
     ],
 )
-def test_a_hostile_place_is_told_in_a_sentence(
+def test_a_hostile_place_is_reported_in_a_sentence(
     synth_shards: Path, tmp_path: Path, before: str, words: str, code: int, complaint: str
 ) -> None:
-    # A package that takes so long to import that the user gives up.
+    # A package that is interrupted during its import.
     (tmp_path / "jsonargparse.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
     (tmp_path / "place" / "data").mkdir(parents=True)
     (tmp_path / "place" / "data" / "shards").symlink_to(synth_shards)
@@ -272,7 +279,7 @@ def test_a_hostile_place_is_told_in_a_sentence(
 
 @pytest.fixture
 def sbatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stand-in that keeps what it was given, and refuses it."""
+    """A stand-in that stores what it gets, and refuses it."""
     script = tmp_path / "bin" / "sbatch"
     script.parent.mkdir()
     script.write_text(f'#!/bin/sh\ncat "$@" > {tmp_path}/given; echo no such partition >&2; exit 3\n')
@@ -296,9 +303,9 @@ def test_a_file_is_written_whole_or_not_at_all(
     code, out, err = outcome(capsys, name, "--out", "absent/job", *words)
     assert (code, out) == (1, "")
     assert err == "error: absent/job could not be written (No such file or directory)\n"
-    # Nor where a knob of training is wrong.
+    # Nothing is written if a knob of training is wrong.
     assert outcome(capsys, name, "--out", "other", *words, "--train.epochs", "0")[0] == 2
-    # SLURM does not make the directory that a job's output goes to.
+    # Because SLURM does not make the directory of a job's output.
     assert (tmp_path / "runs" / "mine").is_dir() == (name == "slurm")
     assert {path.name for path in tmp_path.iterdir()} - {"runs"} == {"job", "ner_dist"}
 
@@ -318,12 +325,12 @@ def test_options_come_from_a_file_and_the_command_line_wins(capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"", "--settings holds no lines `name: value` but ''; see"),
-        (b"- a", "--settings holds no lines `name: value` but ' - a'; see"),
+        (b"", "--settings has no lines `name: value` but ''; see"),
+        (b"- a", "--settings has no lines `name: value` but ' - a'; see"),
         (b"nodes: [1", "--settings is no YAML: while parsing a flow sequence, line 1"),
-        (b"caf\xe9: 1", "slurm: the file of --settings is not UTF-8; save it as such"),
+        (b"caf\xe9: 1", "slurm: the file of --settings is not UTF-8; save it as UTF-8"),
         (b"nodes: two", "--nodes is 'two', expected a whole number; see"),
-        (b"nodes: null", "slurm: nodes is null, expected a value; leave its line out to keep the default"),
+        (b"nodes: null", "slurm: nodes is null, expected a value; remove its line to keep the default"),
         (b"exclusive: maybe", "--exclusive is 'maybe', expected true or false; see"),
         (b"1: 2", "Key must be a string, got: 1; see"),
     ],
@@ -338,11 +345,11 @@ def test_settings_that_are_none_are_refused_in_a_sentence(
 
 
 def test_what_is_no_file_is_not_replaced_by_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    # As /dev/null and /dev/stdout are.
+    # Like /dev/null and /dev/stdout.
     os.mkfifo(tmp_path / "pipe")
     code, _, err = outcome(capsys, "kubernetes", "--out", tmp_path / "pipe", "--", "--run", "runs/mine")
     assert (code, err.count("\n")) == (1, 1)
-    assert "pipe is no file, so none can take its place; name another" in err
+    assert "pipe is not a regular file, so it cannot be replaced; choose another name" in err
     assert (tmp_path / "pipe").is_fifo()
 
 
@@ -353,7 +360,7 @@ def test_a_script_for_a_directory_that_is_not_the_project_is_refused(
     code, out, err = outcome(capsys, "slurm")
     assert (code, out) == (1, "")
     assert err.startswith(
-        f"error: project is {tmp_path}, which holds no ner_dist; call this in the project's directory"
+        f"error: project is {tmp_path}, which has no folder ner_dist; call this in the project's directory"
     )
 
 
@@ -367,7 +374,7 @@ def test_sbatch_gets_the_script_and_its_refusal_is_passed_on(
     assert main(["slurm", "--submit", *(["--out", out] if out else []), *training]) == 3
     assert capfd.readouterr() == ("", "no such partition\n")
     assert sbatch.read_text().startswith("#!/bin/bash\n")
-    # SLURM does not make the directory of the job's output.
+    # Because SLURM does not make the directory of a job's output.
     assert (tmp_path / "runs" / "mine").is_dir()
 
 
@@ -382,7 +389,7 @@ def test_a_machine_without_sbatch_is_told_what_to_do(
     assert code == 1
     assert list(tmp_path.iterdir()) == [tmp_path / "ner_dist"]
     assert err.startswith(
-        "error: sbatch was not found, so this is no host of a SLURM cluster; write the script with --out"
+        "error: sbatch was not found, so this machine does not belong to a SLURM cluster; write the script with --out"
     )
 
 
@@ -395,7 +402,7 @@ def test_a_job_on_this_machine_ends_with_a_result_or_a_sentence(knobs: list[str]
     finished = run(alone("launch", *words), ROOT)
     assert finished.code == 0, finished.err
     assert json.loads((tmp_path / "run" / "result.json").read_text())["num_ranks"] == 2
-    # And once more: the run is there already.
+    # Again: the run exists already.
     again = run(alone("launch", *words), ROOT)
     assert again.code == 1
     assert again.left == []
@@ -412,15 +419,16 @@ def test_a_machine_that_cannot_load_mxnet_starts_ranks_elsewhere_but_none_of_its
     assert outcome(capsys, "local", "--np", "1", *words) == (1, "", "error: there is no driver\n")
     (tmp_path / "hosts").write_text("node1 slots=2\n")
     command = dry_run(capsys, "ssh", "--dry-run", "--hosts", tmp_path / "hosts", *words)
-    at = command.index("launch.without_mxnet")
-    assert command[at - 2 : at + 3] == [sys.executable, "-m", "launch.without_mxnet", "-np", "2"]
+    at = command.index("launch.job.horovodrun_without_mxnet")
+    assert command[at - 2 : at + 3] == [sys.executable, "-m", "launch.job.horovodrun_without_mxnet", "-np", "2"]
 
 
 @pytest.mark.ranks
 def test_ranks_are_started_without_loading_mxnet() -> None:
-    # Whoever loads Horovod's part for MXNet loads MXNet.
-    look = "import sys, launch.without_mxnet as w; assert w.launcher.gloo_built(); assert 'mxnet' not in sys.modules"
+    # Loading Horovod's part for MXNet loads MXNet.
+    look = "import sys, launch.job.horovodrun_without_mxnet as w; assert w.launcher.gloo_built()\n"
+    look += "assert 'mxnet' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", look], cwd=ROOT).returncode == 0
-    done = run(alone("launch.without_mxnet", "-np", "2", sys.executable, "-m", "launch.verify"), ROOT)
+    done = run(alone("launch.job.horovodrun_without_mxnet", "-np", "2", sys.executable, "-m", "launch.verify"), ROOT)
     assert done.code == 0, done.err
     assert "2 ranks add up exactly" in done.out

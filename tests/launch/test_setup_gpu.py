@@ -1,4 +1,4 @@
-"""Which compilers launch/setup-gpu.sh takes to build Horovod with NCCL; make test-gpu tests what comes of it."""
+"""Which compilers launch/setup-gpu.sh chooses to build Horovod with NCCL; make test-gpu tests the result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCRIPT = ROOT / "launch" / "setup-gpu.sh"
 
 
 def made(program: Path, prints: str, code: int = 0) -> Path:
-    """A program that prints this, whatever it is asked."""
+    """A program that always prints this."""
     program.parent.mkdir(parents=True, exist_ok=True)
     program.write_text(f"#!/bin/sh\necho '{prints}'\nexit {code}\n")
     program.chmod(0o755)
@@ -26,7 +26,7 @@ def toolkit(folder: Path, release: str) -> Path:
 
 
 def after(commands: str, **variables: str) -> list[str]:
-    """What these commands print once the script's functions are there."""
+    """What these commands print after sourcing the script."""
     clean = {name: value for name, value in os.environ.items() if name not in ("CUDA_HOME", "HOROVOD_CUDA_HOME")}
     command = ["bash", "-c", f"source {SCRIPT}; {commands}"]
     finished = subprocess.run(command, env={**clean, **variables}, capture_output=True, text=True, check=True)
@@ -41,20 +41,20 @@ def test_a_toolkit_of_cuda_11_that_is_named_is_taken(tmp_path: Path, variable: s
 
 
 @pytest.mark.parametrize("release", ["11.0", "10.2", "12.4", "13.0"])
-def test_a_toolkit_of_another_cuda_is_passed_over_with_the_reason(tmp_path: Path, release: str) -> None:
+def test_a_toolkit_of_another_cuda_is_skipped_with_the_reason(tmp_path: Path, release: str) -> None:
     other, fit = toolkit(tmp_path / "other", release), toolkit(tmp_path / "fit", "11.8")
     found, *notes = after(
         'find_cuda; printf "%s\\n" "$cuda" "${notes[@]}"', CUDA_HOME=str(other), HOROVOD_CUDA_HOME=str(fit)
     )
     assert found == str(fit)
-    assert notes == [f"passing over {other}/bin/nvcc of CUDA {release}: MXNet's GPU build takes one of 11.1 to 11.8"]
+    assert notes == [f"skipping {other}/bin/nvcc of CUDA {release}: MXNet's GPU build needs 11.1 to 11.8"]
 
 
-def test_a_toolkit_that_does_not_run_is_passed_over(tmp_path: Path) -> None:
+def test_a_toolkit_that_does_not_run_is_skipped(tmp_path: Path) -> None:
     broken, fit = tmp_path / "broken", toolkit(tmp_path / "fit", "11.8")
     made(broken / "bin" / "nvcc", "no such library", code=127)
     shown = after('find_cuda; printf "%s\\n" "$cuda" "${notes[@]}"', CUDA_HOME=str(broken), HOROVOD_CUDA_HOME=str(fit))
-    assert shown == [str(fit), f"passing over {broken}/bin/nvcc, which does not run"]
+    assert shown == [str(fit), f"skipping {broken}/bin/nvcc, which does not run"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The batch script for SLURM: what it asks for, what is refused, and what it does, run with stand-ins for a cluster."""
+"""The batch script for SLURM: its directives, what is refused, and what it does, run with stand-ins for a cluster."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from processes import ROOT, Finished, Job, alone, run
 
-from launch import slurm
-from launch.errors import LaunchError
-from launch.slurm_settings import Slurm, check, seconds
-from launch.training import check_training
+from launch.job.training_command import check_training
+from launch.launch_errors import LaunchError
+from launch.launchers.slurm import batch_script
+from launch.launchers.slurm.slurm_options import SlurmOptions, check, seconds
 from ner_dist.config import ConfigError
 
 GOLDEN = ROOT / "tests" / "golden" / "slurm.sbatch"
 EXAMPLE = ROOT / "launch" / "slurm.example.yaml"
 
-# What it was called with, each word ended by a zero byte; then it does as the file `behaviour` says.
+# Appends its arguments, each ended by a zero byte, to `calls`; then it does what the file `behaviour` demands.
 HOROVODRUN = r"""#!/bin/bash
 printf '%s\0' "$@" >>calls
 printf '\0' >>calls
@@ -37,7 +37,7 @@ case $behaviour in
     finish) mkdir -p run && echo done >run/result.new && mv run/result.new run/result.json ;;
     fail) exit 7 ;;
     nothing) ;;
-    # As horovodrun, which may end with 0.
+    # Like horovodrun, which may exit with 0.
     wait | save)
         trap 'sleep 0.3; echo gone >>"$CLUSTER/scontrol"; exit 0' TERM
         [ "$behaviour" = wait ] || save
@@ -57,14 +57,14 @@ exit "${SSH_STATUS:-0}"
 """
 
 
-def script(settings: Slurm, training: list[str]) -> str:
-    """The text that training with these arguments comes to."""
-    return slurm.script(settings, check_training(training))
+def script(settings: SlurmOptions, training: list[str]) -> str:
+    """The script for training with these arguments."""
+    return batch_script.script(settings, check_training(training))
 
 
 @dataclasses.dataclass
 class Cluster:
-    """A node of a cluster as the script sees it: a project with an environment, and SLURM's commands on the PATH."""
+    """A node of a cluster: a project with an environment, and SLURM's commands on the PATH."""
 
     folder: Path
 
@@ -72,8 +72,8 @@ class Cluster:
     def project(self) -> Path:
         return self.folder / "project"
 
-    def settings(self, **knobs: Any) -> Slurm:
-        return Slurm(project=str(self.project), **{"time": "10", **knobs})
+    def settings(self, **knobs: Any) -> SlurmOptions:
+        return SlurmOptions(project=str(self.project), **{"time": "10", **knobs})
 
     def start(self, text: str, behaviour: str, **variables: str) -> Job:
         path = self.folder / "job.sbatch"
@@ -140,7 +140,7 @@ def cluster(tmp_path: Path) -> Cluster:
 RUN = ["--data.shards", "absent", "--run", "run"]
 
 
-# --- What it says
+# --- Its text
 
 
 def generated(*arguments: str) -> str:
@@ -155,13 +155,13 @@ def test_the_example_gives_the_script_that_is_kept_to_be_read() -> None:
     assert text == GOLDEN.read_text(encoding="utf-8")
 
 
-def directives(settings: Slurm, training: list[str]) -> list[str]:
+def directives(settings: SlurmOptions, training: list[str]) -> list[str]:
     lines = script(settings, training).splitlines()
     return [line[len("#SBATCH ") :] for line in lines if line.startswith("#SBATCH ")]
 
 
 def test_everything_asked_for_is_a_directive() -> None:
-    asked = Slurm(
+    asked = SlurmOptions(
         *(
             3,
             2,
@@ -207,17 +207,17 @@ def test_everything_asked_for_is_a_directive() -> None:
 
 def test_gpus_are_asked_for_as_the_site_has_it() -> None:
     def of(**knobs: Any) -> list[str]:
-        asked = Slurm(ranks_per_node=4, gpus_per_node=4, project="/project", **knobs)
+        asked = SlurmOptions(ranks_per_node=4, gpus_per_node=4, project="/project", **knobs)
         return [line for line in directives(asked, RUN) if "gpu" in line]
 
     assert of() == ["--gres=gpu:4"]
     assert of(gpu_type="a100") == ["--gres=gpu:a100:4"]
     assert of(gpu_option="gpus-per-node") == ["--gpus-per-node=4"]
-    assert [line for line in directives(Slurm(project="/project"), RUN) if "gpu" in line] == []
+    assert [line for line in directives(SlurmOptions(project="/project"), RUN) if "gpu" in line] == []
 
 
 def test_nothing_is_asked_for_that_the_site_decides() -> None:
-    names = [line.split("=")[0] for line in directives(Slurm(project="/project"), RUN)]
+    names = [line.split("=")[0] for line in directives(SlurmOptions(project="/project"), RUN)]
     assert not {"--mem", "--partition", "--account", "--qos", "--reservation", "--constraint", "--exclusive"} & {*names}
 
 
@@ -226,7 +226,9 @@ def test_the_script_is_a_bash_without_a_remark_of_shellcheck(tmp_path: Path) -> 
     gpus = {"ranks_per_node": 2, "gpus_per_node": 2, "exclusive": True, "requeues": 0}
     for knobs in ({}, gpus, {"horovodrun": ["--network-interface", "it's $x `y`"], "prologue": ["module load gcc"]}):
         path = tmp_path / "job.sbatch"
-        path.write_text(script(Slurm(project="/project", **knobs), ["--data.shards", "it's $HOME", "--run", "r'`$"]))
+        path.write_text(
+            script(SlurmOptions(project="/project", **knobs), ["--data.shards", "it's $HOME", "--run", "r'`$"])
+        )
         for command in (["bash", "-n"], *([[checker]] if checker else [])):
             finished = run([*command, str(path)], tmp_path)
             assert (finished.code, finished.out, finished.err) == (0, "", "")
@@ -243,8 +245,8 @@ def test_the_script_is_a_bash_without_a_remark_of_shellcheck(tmp_path: Path) -> 
         ({"nodes": 0}, "nodes is 0, expected 1 or more"),
         ({"ranks_per_node": -1}, "ranks_per_node is -1, expected 1 or more"),
         ({"cpus_per_rank": 0}, "cpus_per_rank is 0, expected 1 or more"),
-        ({"gpus_per_node": 3}, "ranks_per_node is 4 with gpus_per_node 3, expected as many of one as of the other"),
-        ({"gpu_type": "a100"}, "gpu_type is 'a100' with gpus_per_node 0"),
+        ({"gpus_per_node": 3}, "ranks_per_node is 4 with gpus_per_node 3, expected the same number"),
+        ({"gpu_type": "a100"}, "gpu_type is 'a100' but gpus_per_node is 0"),
         ({"memory": "-16G"}, "memory is '-16G', expected a number with K, M, G, T or nothing"),
         ({"memory": "16GB"}, "memory is '16GB'"),
         ({"time": "four hours"}, "time is 'four hours', expected a limit above 0"),
@@ -254,33 +256,41 @@ def test_the_script_is_a_bash_without_a_remark_of_shellcheck(tmp_path: Path) -> 
         ({"time": "2", "signal_seconds": 90}, "signal_seconds is 90 with a time of 2, expected 15 or more"),
         ({"signal_seconds": 3}, "signal_seconds is 3"),
         ({"requeues": -1}, "requeues is -1"),
-        ({"partition": "a b"}, "partition is 'a b', expected a name"),
+        ({"partition": "a b"}, "partition is 'a b', expected a SLURM name"),
         ({"constraint": "a\n#SBATCH --uid=0"}, "constraint is "),
-        ({"job_name": "a\nb"}, "job_name is 'a\\nb', expected text in one line"),
+        ({"job_name": "a\nb"}, "job_name is 'a\\nb', expected text on one line"),
         ({"project": "/my project"}, "project is '/my project', expected an absolute path without spaces"),
         ({"project": "here"}, "project is 'here', expected an absolute path"),
         ({"venv": "my venv"}, "venv is 'my venv'"),
-        ({"sbatch": ["-p long"]}, "sbatch: '-p long' is no option"),
-        ({"sbatch": ["--output=x"]}, "sbatch: --output is what the script decides itself"),
-        ({"prologue": ["#SBATCH --time=1"]}, "prologue: '#SBATCH --time=1' is no line of shell"),
+        ({"sbatch": ["-p long"]}, "sbatch: '-p long' is not an option"),
+        ({"sbatch": ["--output=x"]}, "sbatch: --output is set by the script itself"),
+        ({"prologue": ["#SBATCH --time=1"]}, "prologue: '#SBATCH --time=1' is not a line of shell"),
     ],
     ids=str,
 )
 def test_a_wrong_setting_is_refused_in_one_sentence(knobs: dict[str, Any], sentence: str) -> None:
     with pytest.raises(LaunchError) as refusal:
-        check(Slurm(**{"project": "/project", **knobs}))
+        check(SlurmOptions(**{"project": "/project", **knobs}))
     assert str(refusal.value).startswith(sentence)
     assert "\n" not in str(refusal.value)
 
 
 def test_training_that_does_not_go_with_the_settings_is_refused(synth_shards: Path) -> None:
-    asked = Slurm(project="/project")
+    asked = SlurmOptions(project="/project")
     script(asked, ["--data.shards", str(synth_shards), "--run", "r"])
     for wrong, training, sentence in (
-        (Slurm(3, project="/project"), ["--data.shards", str(synth_shards)], "are 12 ranks, but .* has 8 shards"),
-        (asked, [*RUN, "--train.device", "gpu"], "--train.device is gpu with gpus_per_node 0"),
-        (asked, ["--data.shards", "absent", "--run", "a\nb"], "--run is 'a.nb', expected a path that SLURM can write"),
-        (asked, [*RUN, "--data.shards", "\udcff"], "is no UTF-8 text"),
+        (
+            SlurmOptions(3, project="/project"),
+            ["--data.shards", str(synth_shards)],
+            "are 12 ranks, but .* has 8 shards",
+        ),
+        (asked, [*RUN, "--train.device", "gpu"], "--train.device is gpu but gpus_per_node is 0"),
+        (
+            asked,
+            ["--data.shards", "absent", "--run", "a\nb"],
+            "--run is 'a.nb', expected a path on one line",
+        ),
+        (asked, [*RUN, "--data.shards", "\udcff"], "is not UTF-8"),
     ):
         with pytest.raises(LaunchError, match=sentence):
             script(wrong, training)
@@ -297,14 +307,16 @@ def test_times_are_read_as_slurm_reads_them(time: str, expected_s: int) -> None:
 
 
 def test_the_runs_directory_is_made_before_slurm_writes_into_it(tmp_path: Path) -> None:
-    slurm.prepare(Slurm(project=str(tmp_path)), check_training(["--run", "runs/mine"]))
+    batch_script.make_run_directory(SlurmOptions(project=str(tmp_path)), check_training(["--run", "runs/mine"]))
     assert (tmp_path / "runs" / "mine").is_dir()
-    # A cluster's directory is not on every machine that a script is made on.
-    slurm.prepare(Slurm(project=str(tmp_path / "absent")), check_training(["--run", "runs/mine"]))
+    # The project's directory may be on the cluster only.
+    batch_script.make_run_directory(
+        SlurmOptions(project=str(tmp_path / "absent")), check_training(["--run", "runs/mine"])
+    )
     assert not (tmp_path / "absent").exists()
     (tmp_path / "file").touch()
     with pytest.raises(LaunchError, match="cannot be made"):
-        slurm.prepare(Slurm(project=str(tmp_path)), check_training(["--run", "file/mine"]))
+        batch_script.make_run_directory(SlurmOptions(project=str(tmp_path)), check_training(["--run", "file/mine"]))
 
 
 # --- What it does
@@ -318,11 +330,11 @@ def test_horovodrun_gets_every_host_of_the_allocation_with_its_slots(cluster: Cl
     assert call[call.index("--network-interface") + 1] == "ib 0"
     assert call[call.index("python") :] == ["python", "-m", "ner_dist.train", *RUN, "--train.resume", "true"]
     assert cluster.asked("scontrol") == ["show hostnames node[1-2]"]
-    # The node that the script runs on need not be reached.
+    # The script's own node need not be reached.
     assert [line.split()[-4] for line in cluster.asked("ssh")] == ["node2"]
 
 
-# Zero bytes cannot stand in a command line, lone surrogates not in UTF-8.
+# A command line cannot contain zero bytes, nor UTF-8 lone surrogates.
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
 HOSTILE = st.text(st.sampled_from(list("'\"\\$`!*?~#;&|<>(){}[] \t\r\n%=-ä€\u2028\x07")), min_size=1)
 
@@ -362,11 +374,11 @@ def test_with_gpus_ranks_find_cudas_libraries_and_must_take_a_gpu(cluster: Clust
     assert cluster.calls()[1][-4:] == ["--train.device", "cpu", "--train.resume", "true"]
 
 
-def test_the_warning_of_the_time_limit_ends_the_ranks_and_queues_the_job_again(cluster: Cluster) -> None:
+def test_the_warning_of_the_time_limit_ends_the_ranks_and_requeues_the_job(cluster: Cluster) -> None:
     text = script(cluster.settings(requeues=2), RUN)
     finished = cluster.run_until(signal.SIGUSR1, text, "wait")
     assert (finished.code, finished.left, cluster.requeues()) == (0, [], 1)
-    assert "queued again" in finished.out
+    assert "requeued" in finished.out
     assert cluster.asked("scontrol")[-2:] == ["gone", "requeue 42"]
     finished = cluster.run_until(signal.SIGUSR1, text, "wait", SLURM_RESTART_COUNT="1")
     assert (finished.code, cluster.requeues()) == (0, 2)
@@ -376,15 +388,15 @@ def test_the_warning_of_the_time_limit_ends_the_ranks_and_queues_the_job_again(c
     assert all(call[-2:] == ["--train.resume", "true"] for call in cluster.calls())
 
 
-def test_a_job_comes_back_only_so_often(cluster: Cluster) -> None:
+def test_a_job_is_requeued_only_so_often(cluster: Cluster) -> None:
     text = script(cluster.settings(requeues=2), RUN)
     finished = cluster.run_until(signal.SIGUSR1, text, "wait", SLURM_RESTART_COUNT="2")
     assert (finished.code, finished.left, cluster.requeues()) == (1, [], 0)
-    assert "may come back 2 times at most" in finished.err
+    assert "was requeued 2 times already" in finished.err
 
 
-def test_a_whole_stay_without_a_checkpoint_is_not_repeated(cluster: Cluster) -> None:
-    # The least there is: after no second at all the stay counts as whole.
+def test_a_full_start_without_a_checkpoint_is_not_repeated(cluster: Cluster) -> None:
+    # The smallest time limit: even 0 seconds count as a full start.
     text = script(cluster.settings(time="2", signal_seconds=60), RUN)
     finished = cluster.run_until(signal.SIGUSR1, text, "save")
     assert (finished.code, cluster.requeues()) == (0, 1)
@@ -393,7 +405,7 @@ def test_a_whole_stay_without_a_checkpoint_is_not_repeated(cluster: Cluster) -> 
     assert "no checkpoint was saved within the time limit" in finished.err
 
 
-def test_a_job_that_is_cancelled_does_not_come_back(cluster: Cluster) -> None:
+def test_a_job_that_is_cancelled_is_not_requeued(cluster: Cluster) -> None:
     finished = cluster.run_until(signal.SIGTERM, script(cluster.settings(), RUN), "save")
     assert (finished.code, finished.left, cluster.requeues()) == (143, [], 0)
 
@@ -408,14 +420,14 @@ def test_only_a_new_result_is_a_success(cluster: Cluster) -> None:
     text = script(cluster.settings(), RUN)
     assert cluster.run(text, "nothing").code == 1
     assert cluster.run(text, "finish").code == 0
-    # That of the run before is still there.
+    # The earlier result still exists.
     assert cluster.run(text, "nothing").code == 1
 
 
 def test_a_requeue_that_slurm_refuses_is_a_failure(cluster: Cluster) -> None:
     finished = cluster.run_until(signal.SIGUSR1, script(cluster.settings(), RUN), "save", REQUEUE_STATUS="1")
     assert (finished.code, cluster.requeues()) == (1, 1)
-    assert "could not be queued again" in finished.err
+    assert "could not be requeued" in finished.err
 
 
 def test_what_is_missing_is_said_before_ranks_start(cluster: Cluster) -> None:
@@ -427,7 +439,7 @@ def test_what_is_missing_is_said_before_ranks_start(cluster: Cluster) -> None:
         (line,) = finished.err.splitlines()
         return line
 
-    assert "this is no job of SLURM's" in complaint(SLURM_JOB_ID="")
+    assert "this is not a SLURM job" in complaint(SLURM_JOB_ID="")
     assert "node2 cannot be reached" in complaint(SSH_STATUS="255")
     assert "node2 does not see" in complaint(SSH_STATUS="1")
     (cluster.folder / "bin" / "scontrol").unlink()
@@ -453,5 +465,5 @@ def test_sbatch_that_is_there_is_given_the_script(cluster: Cluster) -> None:
     path = f"{cluster.folder / 'bin'}:{os.environ.get('PATH', os.defpath)}"
     finished = run(command, ROOT, CLUSTER=str(cluster.folder), PATH=path)
     assert (finished.code, finished.out) == (0, "Submitted batch job 7\n")
-    assert (cluster.folder / "submitted").read_text() == script(Slurm(project=str(cluster.project)), RUN)
+    assert (cluster.folder / "submitted").read_text() == script(SlurmOptions(project=str(cluster.project)), RUN)
     assert subprocess.run(["bash", "-n", str(cluster.folder / "submitted")], check=False).returncode == 0

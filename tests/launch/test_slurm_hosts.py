@@ -1,4 +1,4 @@
-"""The batch script for SLURM on real hosts: horovodrun over ssh, ended before its time, queued again, gone on with."""
+"""The batch script for SLURM on real hosts: horovodrun over ssh, ended early, requeued and resumed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import pytest
 from namespace_hosts import Hosts
 from processes import ROOT, Finished, Job, on_ranks, run
 
-from launch.slurm import script
-from launch.slurm_settings import Slurm
-from launch.training import check_training
+from launch.job.training_command import check_training
+from launch.launchers.slurm.batch_script import script
+from launch.launchers.slurm.slurm_options import SlurmOptions
 
 pytestmark = pytest.mark.hosts
 
@@ -56,7 +56,7 @@ def steps(path: Path) -> list[dict[str, Any]]:
 
 
 def start(hosts: Hosts, folder: Path, restarts: int) -> Job:
-    """The script on the first node of the allocation, as SLURM starts it there."""
+    """The script on the first node of the allocation, started like SLURM does."""
     variables = {
         "CLUSTER": str(folder),
         "PATH": f"{folder / 'bin'}:{os.environ.get('PATH', os.defpath)}",
@@ -78,10 +78,10 @@ def test_a_job_that_was_queued_again_ends_as_one_that_was_not(hosts: Hosts, knob
     (tmp_path / "bin" / "scontrol").write_text(SCONTROL)
     (tmp_path / "bin" / "scontrol").chmod(0o755)
     job, whole = tmp_path / "job", tmp_path / "whole"
-    asked = Slurm(ranks_per_node=2, time="10", project=str(ROOT), venv=os.path.relpath(sys.prefix, ROOT))
+    asked = SlurmOptions(ranks_per_node=2, time="10", project=str(ROOT), venv=os.path.relpath(sys.prefix, ROOT))
     (tmp_path / "job.sbatch").write_text(script(asked, check_training([*knobs, "--run", str(job)])))
 
-    # SLURM, for a job of one stay and a half.
+    # SLURM's part, for a job that needs one and a half time limits.
     with start(hosts, tmp_path, 0) as first:
         first.wait_until(lambda: len(steps(job)) >= 30)
         shell(hosts, tmp_path).send_signal(signal.SIGUSR1)
@@ -89,7 +89,7 @@ def test_a_job_that_was_queued_again_ends_as_one_that_was_not(hosts: Hosts, knob
     assert (ended.code, ended.left) == (0, []), ended
     assert (tmp_path / "requeues").read_text() == "42\n"
     assert not (job / "result.json").exists()
-    # On the other host they end once they notice that the others are gone.
+    # On the other host they end when they notice that the others have ended.
     psutil.wait_procs([p for name in hosts.names for p in hosts.processes(name)], timeout=30)
     assert [process.cmdline() for name in hosts.names for process in hosts.processes(name)] == []
     with start(hosts, tmp_path, 1) as second:

@@ -1,4 +1,4 @@
-"""Several hosts for real: training over ssh between network namespaces, what is refused there, and how it ends."""
+"""Training over ssh between network namespaces: its result, how it ends, and what is refused."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def assert_same_scores(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 
 def launcher(job: Job) -> psutil.Process:
-    """The process of `python -m launch`, which nsenter passes no signals on to."""
+    """The process of `python -m launch`, to which nsenter passes no signals."""
     return next(p for p in job.processes() if p.cmdline()[:3] == [sys.executable, "-m", "launch"])
 
 
@@ -106,7 +106,7 @@ def test_four_ranks_on_two_hosts_score_as_four_on_one(
 def test_fewer_ranks_than_slots_are_that_many_ranks(
     hosts: Hosts, list_of_hosts: Path, knobs: list[str], tmp_path: Path
 ) -> None:
-    # Which horovodrun alone would not see to.
+    # Which horovodrun alone would not do.
     words = [
         "ssh",
         "--hosts",
@@ -142,12 +142,12 @@ def test_hosts_without_a_shared_file_system_train_and_resume(
         assert not (second / "result.json").exists()
 
 
-def test_a_rank_killed_on_the_other_host_ends_the_job_which_is_started_again(
+def test_a_rank_killed_on_the_other_host_ends_the_job_which_is_restarted(
     hosts: Hosts, list_of_hosts: Path, knobs: list[str], on_one_host: dict[str, Any], tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     words = ["ssh", "--hosts", list_of_hosts, "--restarts", "1", "--", *knobs, "--run", run]
-    # Started on node2, so that the marks of progress of rank 0 are looked at on node1.
+    # Started on node2, so that the checkpoints of rank 0 are checked on node1 by ssh.
     with Job(hosts.command("node2", launch(*words)), ROOT) as job:
         job.wait_until(lambda: steps(run) > 20)
         rank = job.rank(3)
@@ -158,7 +158,7 @@ def test_a_rank_killed_on_the_other_host_ends_the_job_which_is_started_again(
     own = [line for line in finished.err.splitlines() if line.startswith("launch: ")]
     assert len(own) == 2, finished.err
     assert "the job ended without a result: rank " in own[0]
-    assert own[1] == "launch: starting again from the last checkpoint, 1 of 1"
+    assert own[1] == "launch: restarting from the last checkpoint, 1 of 1"
     assert "Traceback" not in finished.err
     assert "continuing after" in (run / "rank-3.log").read_text()
     assert_same_scores(on_one_host, result(run))
@@ -177,7 +177,7 @@ def test_ending_the_launcher_ends_all_ranks(
         job.wait_until(lambda: steps(run) > 20)
         launcher(job).send_signal(number)
         finished = job.wait()
-    # The command timeout may end as its child does, or say 128 + 9.
+    # The command timeout may end like its child, or with 128 + 9.
     assert finished.code in (128 + number, -signal.SIGKILL)
     assert finished.left == []
     assert [hosts.processes(name) for name in hosts.names] == [[], []]
@@ -191,7 +191,7 @@ def test_ranks_that_are_all_elsewhere_notice_that_their_launcher_is_gone(
 ) -> None:
     (tmp_path / "hosts").write_text("node2 slots=2\n")
     run = tmp_path / "run"
-    # Epochs so long that nothing is printed meanwhile, which would fail and so tell them.
+    # Epochs so long that nothing is printed meanwhile; writing would fail and so end the ranks.
     slow = ["--train.batch_sentences", "1", "--train.epochs", "100", "--run", run]
     words = ["ssh", "--hosts", tmp_path / "hosts", "--", *knobs, *slow]
     with Job(hosts.command("node1", launch(*words)), ROOT) as job:
@@ -223,7 +223,7 @@ def test_whatever_is_wrong_with_hosts_is_listed_before_anything_starts(
                 shutil.copytree(ROOT / room, own / room, ignore=shutil.ignore_patterns("__pycache__"))
             shutil.copytree(synth_shards, own / "shards")
         other = hosts.private("node3", disk) / "project"
-        with (other / "ner_dist" / "loop.py").open("a") as file:
+        with (other / "ner_dist" / "config.py").open("a") as file:
             file.write("# Another.\n")
         shutil.rmtree(other / "shards")
         hosts.stop("node4")
@@ -233,11 +233,11 @@ def test_whatever_is_wrong_with_hosts_is_listed_before_anything_starts(
     first, *problems = finished.err.splitlines()
     assert first == "error: the job was not started:"
     assert [line.strip().split(" (")[0] for line in problems] == [
-        f"node2: it has no directory {project}; put this one at the same path there, or on a shared file system",
-        "node3: the code of ner_dist or launch differs from that here; bring both to the same commit",
-        "node3: there are no shards in shards; copy them there, or name a directory that all hosts see",
-        "node4: ssh cannot reach it without a question",
-        "node9: its name does not resolve on this machine; mend the list of hosts, or add the name to /etc/hosts",
+        f"node2: it has no directory {project}; copy this one to the same path there, or use a shared file system",
+        "node3: its code of ner_dist or launch differs from that here; bring both to the same commit",
+        "node3: it has no shards in shards; copy them there, or use a directory that all hosts share",
+        "node4: ssh cannot reach it without asking a question",
+        "node9: its name does not resolve on this machine; correct the list of hosts, or add the name to /etc/hosts",
     ]
     assert not run.exists()
 

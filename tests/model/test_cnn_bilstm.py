@@ -1,4 +1,4 @@
-"""The model: against the network written in plain loops, blind to padding and mates, with the right gradients."""
+"""The tagger: against the network in plain loops, independent of padding and batch mates, with the right gradients."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 import pytest
-from made_batches import NUM_WORDS, Sentence, batch_of, char_type, random_sentence, small_index
+from made_batches import NUM_WORDS, IdSentence, batch_of, char_type, random_sentence, small_index
 
 from ner_dist.config import Config, Loss, Model
+from ner_dist.contract.mixing_hash import hash_numbers
 from ner_dist.data.batch import Batch
 from ner_dist.model import cnn_bilstm
 from ner_dist.model.cnn_bilstm import CnnBiLstm
-from ner_dist.model.initial_parameters import initial_parameters
-from ner_dist.training.dropout import keys, mask, masks
+from ner_dist.model.initial_values import initial_parameters
+from ner_dist.training.dropout import mask, masks
 from ner_dist.training.objective import Objective
 
 SIZES = Model(
@@ -35,7 +36,7 @@ WORDS_VD = np.random.default_rng(5).normal(0, 1, (NUM_WORDS, SIZES.word_units))
 
 def tagger_of(sizes: Model = SIZES, seed: int = 3, dtype: str = "float32") -> CnnBiLstm:
     """A tagger with random parameters everywhere, biases too."""
-    tagger = cnn_bilstm.build(Config(model=sizes), small_index(), mx.cpu())
+    tagger = cnn_bilstm.build_tagger(Config(model=sizes), small_index(), mx.cpu())
     tagger.cast(dtype)
     values = initial_parameters(tagger, sizes, seed)
     rng = np.random.default_rng(seed)
@@ -55,12 +56,12 @@ def masks_of(
 def inputs_of(tagger: CnnBiLstm, batch: Batch, rows: np.ndarray | None = None) -> list[mx.nd.NDArray]:
     dtype = tagger.emission.weight.dtype
     rows = WORDS_VD[batch.word_ids_W] if rows is None else rows
-    convolved = None if tagger.char_cnn is None else tagger.char_cnn.forward_numpy(batch)
-    return cnn_bilstm.tagger_inputs(batch, mx.nd.array(rows, dtype=dtype), batch.word_TB, convolved)
+    char_features = None if tagger.char_cnn is None else tagger.char_cnn.forward_numpy(batch)
+    return cnn_bilstm.tagger_inputs(batch, mx.nd.array(rows, dtype=dtype), batch.word_TB, char_features)
 
 
 def emissions(
-    tagger: CnnBiLstm, sentences: list[Sentence], sizes: Model = SIZES, epoch: int | None = None
+    tagger: CnnBiLstm, sentences: list[IdSentence], sizes: Model = SIZES, epoch: int | None = None
 ) -> list[np.ndarray]:
     """(T, K) of each sentence, of one batch of all; with dropout if an epoch is given."""
     batch = batch_of(sentences, sizes.char_width // 2)
@@ -71,7 +72,7 @@ def emissions(
     return [found[: len(s.words), column] for column, s in enumerate(sentences)]
 
 
-def random_sentences(lengths: list[int], longest_word: int = 6, seed: int = 0) -> list[Sentence]:
+def random_sentences(lengths: list[int], longest_word: int = 6, seed: int = 0) -> list[IdSentence]:
     rng = np.random.default_rng(seed)
     return [random_sentence(rng, 10 + i, length, longest_word) for i, length in enumerate(lengths)]
 
@@ -114,7 +115,7 @@ def plain_char_cnn(chars: list[int], p: dict[str, np.ndarray], width: int) -> np
     return np.max(windows, axis=0) + p["char_cnn.bias"]
 
 
-def plain_emissions(s: Sentence, p: dict[str, np.ndarray], sizes: Model) -> np.ndarray:
+def plain_emissions(s: IdSentence, p: dict[str, np.ndarray], sizes: Model) -> np.ndarray:
     x = []
     for t, word in enumerate(s.words):
         features = [p[f"feature_{name}.weight"][s.features[f][t]] for f, name in enumerate(("caps", "pos"))]
@@ -240,42 +241,6 @@ def test_gradients_of_every_parameter_are_central_differences_of_the_loss() -> N
             assert gradient[place] == pytest.approx(difference(name, place), rel=1e-6, abs=1e-7), (name, place)
 
 
-def test_initial_parameters_depend_on_the_seed_alone() -> None:
-    index = small_index()
-    first = cnn_bilstm.build(Config(model=SIZES), index, mx.cpu())
-    values = initial_parameters(first, SIZES, 7)
-    # MXNet numbers its blocks by what the process has built, and has a generator of its own.
-    mx.random.seed(99)
-    mx.gluon.nn.Dense(3)
-    again = cnn_bilstm.build(Config(model=SIZES), index, mx.cpu())
-    assert first.prefix != again.prefix
-    for name, value in initial_parameters(again, SIZES, 7).items():
-        np.testing.assert_array_equal(value, values[name])
-    other = initial_parameters(again, SIZES, 8)
-    assert set(other) == set(values) == set(cnn_bilstm.trained_parameters(first))
-    for name, value in other.items():
-        assert name.endswith("bias") or not np.array_equal(value, values[name])
-
-
-def test_initial_parameters_are_what_the_docstring_says() -> None:
-    sizes = Model(lstm_units=50)
-    values = initial_parameters(cnn_bilstm.build(Config(model=sizes), small_index(), mx.cpu()), sizes, 1)
-    for direction in ("forward", "backward"):
-        biases = values[f"lstm.0.{direction}_lstm"][-8 * 50 :].reshape(2, 4, 50)
-        expected = np.zeros((2, 4, 50))
-        expected[0, 1] = 1
-        np.testing.assert_array_equal(biases, expected)
-        recurrent = values[f"lstm.0.{direction}_lstm"][-8 * 50 - 4 * 50 * 50 : -8 * 50]
-        assert abs(recurrent).max() == pytest.approx(np.sqrt(6 / 100), rel=0.01)
-    assert not values["emission.bias"].any()
-    assert not values["char_cnn.bias"].any()
-    assert 0.45 < abs(values["char_cnn.char.weight"]).max() <= 0.5
-    assert abs(values["emission.weight"]).max() == pytest.approx(np.sqrt(6 / (100 + 9)), rel=0.05)
-    # A filter of 3 characters of 29 units each; 53 filters.
-    assert abs(values["char_cnn.weight"]).max() == pytest.approx(np.sqrt(6 / (3 * 29 + 3 * 53)), rel=0.05)
-    assert all(value.dtype == np.float32 for value in values.values())
-
-
 @pytest.mark.filterwarnings("error::UserWarning")
 @pytest.mark.parametrize(
     ("knob", "nothing", "absent"),
@@ -304,7 +269,7 @@ def test_a_part_of_size_0_is_left_out(knob: str, nothing: Any, absent: str) -> N
 
 @pytest.mark.filterwarnings("error::UserWarning")
 def test_shards_without_token_features_are_tagged() -> None:
-    tagger = cnn_bilstm.build(Config(model=SIZES), small_index(features=[]), mx.cpu())
+    tagger = cnn_bilstm.build_tagger(Config(model=SIZES), small_index(features=[]), mx.cpu())
     cnn_bilstm.set_parameters(tagger, initial_parameters(tagger, SIZES, 1))
     batch = batch_of(random_sentences([2, 3]), num_features=0)
     assert tagger(*inputs_of(tagger, batch)).shape == (3, 2, 9)
@@ -337,7 +302,7 @@ def test_dropout_masks_are_those_of_the_sentences_one_for_each_place() -> None:
     found_masks = masks_of(batch, SIZES, 11, (4, 2, 0), like)
     assert [found.shape for found in found_masks] == [(5, 2, 11), (5, 2, 8), (5, 2, 8)]
     for layer, (found, rate) in enumerate(zip(found_masks, (0.25, 0.5, 0.5))):
-        key_B = keys(4, 2, layer, batch.sentence_id_B)
+        key_B = hash_numbers(4, 2, layer, batch.sentence_id_B)
         np.testing.assert_array_equal(found.asnumpy(), mask(key_B, 5, found.shape[2], rate))
     nothing = dataclasses.replace(SIZES, dropout_input=0.0, dropout_output=0.0)
     assert masks_of(batch, nothing, 11, (4, 2, 0), like) == []
@@ -345,8 +310,8 @@ def test_dropout_masks_are_those_of_the_sentences_one_for_each_place() -> None:
     assert (masks_of(batch, only_output, 11, (4, 2, 0), like)[0].asnumpy() == 1).all()
 
 
-def test_windows_beyond_a_form_never_win_its_maximum() -> None:
-    # Every window of a form far below 0, where one of padding alone would be.
+def test_windows_beyond_a_spelling_never_win_its_maximum() -> None:
+    # Every window of a spelling is far below 0; one of padding alone would be 0.
     tagger = tagger_of()
     parameters = cnn_bilstm.trained_parameters(tagger)
     parameters["char_cnn.weight"].set_data(mx.nd.full((4, 5, 3), -1e3))

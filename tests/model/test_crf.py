@@ -10,7 +10,7 @@ import pytest
 
 from ner_dist.contract.tag_schemes import broken_tokens, split_ids
 from ner_dist.model import crf
-from ner_dist.model.crf import TransitionScores, neutral
+from ner_dist.model.crf import TransitionScores, zero_transition_scores
 
 # Sentences of a batch, shortest and longest in no order.
 LENGTHS = [2, 5, 1, 4, 3, 5]
@@ -26,7 +26,7 @@ def made(num_tags: int, lengths: list[int], seed: int = 0, spread: float = 1.0) 
 
 
 def score(tags: tuple[int, ...], emission_TK: np.ndarray, scores: TransitionScores) -> float:
-    """What one sequence earns, added up in plain sight."""
+    """The score of one sequence, added up."""
     total = scores.start_K[tags[0]] + scores.end_K[tags[-1]]
     total += sum(emission_TK[t, tag] for t, tag in enumerate(tags))
     return total + sum(scores.transition_KK[a, b] for a, b in zip(tags, tags[1:]))
@@ -50,34 +50,36 @@ def enumerated_loss(
 @pytest.mark.parametrize("num_tags", [1, 2, 3, 4, 5])
 def test_the_loss_is_that_of_all_sequences_enumerated(num_tags: int) -> None:
     arguments = made(num_tags, LENGTHS)
-    assert crf.likelihood(*arguments).loss == pytest.approx(enumerated_loss(*arguments), rel=1e-12, abs=1e-12)
+    assert crf.loss_and_gradient(*arguments).loss == pytest.approx(enumerated_loss(*arguments), rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize("num_tags", [2, 5])
 def test_the_gradient_is_that_of_finite_differences(num_tags: int) -> None:
     emission_TBK, tag_TB, length_B, scores = made(num_tags, [3, 1, 4])
-    found = crf.likelihood(emission_TBK, tag_TB, length_B, scores)
-    for gradient, values in zip([found.emission_TBK, *found.transition_scores], [emission_TBK, *scores]):
+    found = crf.loss_and_gradient(emission_TBK, tag_TB, length_B, scores)
+    for gradient, values in zip([found.emission_gradient_TBK, *found.transition_gradient], [emission_TBK, *scores]):
         assert gradient.shape == values.shape
         for place in np.ndindex(values.shape):
             before, slopes = values[place], []
             for shift in (1e-5, -1e-5):
                 # The arrays are those of emission_TBK and scores, changed in place.
                 values[place] = before + shift
-                slopes.append(crf.likelihood(emission_TBK, tag_TB, length_B, scores).loss / (2 * shift))
+                slopes.append(crf.loss_and_gradient(emission_TBK, tag_TB, length_B, scores).loss / (2 * shift))
             values[place] = before
             assert gradient[place] == pytest.approx(sum(slopes), abs=1e-8)
 
 
 def test_padding_has_no_gradient_and_neither_padding_nor_mates_matter() -> None:
     emission_TBK, tag_TB, length_B, scores = made(4, LENGTHS)
-    together = crf.likelihood(emission_TBK, tag_TB, length_B, scores)
+    together = crf.loss_and_gradient(emission_TBK, tag_TB, length_B, scores)
     losses = []
     for column, length in enumerate(LENGTHS):
-        assert not together.emission_TBK[length:, column].any()
+        assert not together.emission_gradient_TBK[length:, column].any()
         one = slice(column, column + 1)
-        alone = crf.likelihood(emission_TBK[:length, one], tag_TB[:length, one], length_B[one], scores)
-        np.testing.assert_allclose(together.emission_TBK[:length, one], alone.emission_TBK, rtol=1e-10, atol=1e-14)
+        alone = crf.loss_and_gradient(emission_TBK[:length, one], tag_TB[:length, one], length_B[one], scores)
+        np.testing.assert_allclose(
+            together.emission_gradient_TBK[:length, one], alone.emission_gradient_TBK, rtol=1e-10, atol=1e-14
+        )
         losses.append(alone.loss)
     assert together.loss == pytest.approx(sum(losses), rel=1e-12)
 
@@ -131,14 +133,14 @@ def test_a_forbidden_gold_sequence_gives_an_infinite_loss_and_no_nan() -> None:
     emission_TBK, tag_TB, length_B, scores = made(5, [2])
     # I without a B before it.
     tag_TB[:] = [[2], [3]]
-    found = crf.likelihood(emission_TBK, tag_TB, length_B, scores.allowed())
+    found = crf.loss_and_gradient(emission_TBK, tag_TB, length_B, scores.allowed())
     assert found.loss == np.inf
-    assert np.isfinite(found.emission_TBK).all()
+    assert np.isfinite(found.emission_gradient_TBK).all()
 
 
 def test_long_and_steep_sentences_neither_overflow_nor_vanish() -> None:
     emission_TBK, tag_TB, length_B, scores = made(9, [2000, 7], spread=40.0)
-    found = crf.likelihood(emission_TBK, tag_TB, length_B, scores)
+    found = crf.loss_and_gradient(emission_TBK, tag_TB, length_B, scores)
     assert np.isfinite(found.loss)
     np.testing.assert_allclose(crf.marginals(emission_TBK, length_B, scores)[:7].sum(2), 1, rtol=1e-9)
     # The recursion in logarithms.
@@ -155,7 +157,7 @@ def test_long_and_steep_sentences_neither_overflow_nor_vanish() -> None:
 
 def test_neutral_scores_make_it_the_softmax_of_each_token() -> None:
     emission_TBK, tag_TB, length_B, _ = made(6, LENGTHS)
-    found = crf.likelihood(emission_TBK, tag_TB, length_B, neutral(6))
+    found = crf.loss_and_gradient(emission_TBK, tag_TB, length_B, zero_transition_scores(6))
     log_TBK = emission_TBK - np.logaddexp.reduce(emission_TBK, axis=2, keepdims=True)
     expected = -sum(log_TBK[t, b, tag_TB[t, b]] for b, length in enumerate(LENGTHS) for t in range(length))
     assert found.loss == pytest.approx(expected, rel=1e-12)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ner_dist.contract.tag_schemes import broken_tokens, spans_to_bilou, split_ids, strict_spans
-from ner_dist.model.crf import TransitionScores, neutral
+from ner_dist.model.crf import TransitionScores, zero_transition_scores
 from ner_dist.model.viterbi import decode, n_best
 
 
@@ -40,7 +40,7 @@ def test_decoding_finds_the_best_of_all_valid_sequences(num_types: int) -> None:
     lengths = [length for length in (1, 2, 3, 4) for _ in range(40)]
     # Few distinct numbers, so that ties occur, and steep ones, so that the best tag of a token is often forbidden.
     emissions = [rng.integers(-3, 4, (length, 1 + 4 * num_types)) * rng.choice([0.25, 8.0]) for length in lengths]
-    decoded_TB = decode(*pad(emissions), neutral(1 + 4 * num_types))
+    decoded_TB = decode(*pad(emissions), zero_transition_scores(1 + 4 * num_types))
     candidates = {length: valid_sequences(num_types, length) for length in set(lengths)}
     assert [len(candidates[length]) for length in (1, 2)] == [1 + num_types, (1 + num_types) ** 2 + num_types]
     for column, (length, emission) in enumerate(zip(lengths, emissions)):
@@ -55,7 +55,7 @@ def test_decoding_finds_the_best_of_all_valid_sequences(num_types: int) -> None:
 def test_every_output_is_valid_and_0_beyond_the_end(num_types: int, lengths: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
     emissions = [rng.normal(0, 5, (length, 1 + 4 * num_types)) for length in lengths]
-    decoded_TB = decode(*pad(emissions), neutral(1 + 4 * num_types))
+    decoded_TB = decode(*pad(emissions), zero_transition_scores(1 + 4 * num_types))
     assert decoded_TB.dtype == np.int64
     for column, length in enumerate(lengths):
         starts = np.arange(length) == 0
@@ -68,9 +68,9 @@ def test_every_output_is_valid_and_0_beyond_the_end(num_types: int, lengths: lis
 def test_neither_padding_nor_batch_mates_matter(lengths: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
     emissions = [rng.normal(0, 2, (length, 9)).astype(np.float32) for length in lengths]
-    together_TB = decode(*pad(emissions), neutral(9))
+    together_TB = decode(*pad(emissions), zero_transition_scores(9))
     for column, (length, emission) in enumerate(zip(lengths, emissions)):
-        alone_T1 = decode(emission[:, None], np.array([length]), neutral(9))
+        alone_T1 = decode(emission[:, None], np.array([length]), zero_transition_scores(9))
         np.testing.assert_array_equal(together_TB[:length, column], alone_T1[:, 0])
 
 
@@ -78,14 +78,14 @@ def test_a_forbidden_sequence_is_not_chosen_however_much_better_it_is() -> None:
     # One type: O B I L U. The best tags one by one would be I I I.
     emission_T1K = np.full((3, 1, 5), -1e6)
     emission_T1K[:, 0, 2] = 1e6
-    assert decode(emission_T1K, np.array([3]), neutral(5))[:, 0].tolist() == [1, 2, 3]
+    assert decode(emission_T1K, np.array([3]), zero_transition_scores(5))[:, 0].tolist() == [1, 2, 3]
 
 
 def test_the_best_tags_one_by_one_are_kept_if_they_are_valid() -> None:
     tags = [1, 2, 3, 0, 8, 5, 7]
     emission_T1K = np.random.default_rng(0).normal(0, 1, (7, 1, 9))
     emission_T1K[np.arange(7), 0, tags] += 10
-    assert decode(emission_T1K, np.array([7]), neutral(9))[:, 0].tolist() == tags
+    assert decode(emission_T1K, np.array([7]), zero_transition_scores(9))[:, 0].tolist() == tags
 
 
 def random_scores(num_tags: int, seed: int) -> TransitionScores:
@@ -111,7 +111,7 @@ def ranked(emission: np.ndarray, scores: TransitionScores, num_types: int) -> li
 
 
 @pytest.mark.parametrize("num_types", [1, 2])
-def test_decoding_adds_what_transitions_earn(num_types: int) -> None:
+def test_decoding_adds_transition_scores(num_types: int) -> None:
     rng = np.random.default_rng(num_types)
     emissions = [rng.normal(0, 2, (length, 1 + 4 * num_types)).astype(np.float32) for length in (1, 2, 3, 4) * 5]
     scores = random_scores(1 + 4 * num_types, 3)

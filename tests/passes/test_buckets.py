@@ -33,7 +33,7 @@ def test_edges_pad_as_little_as_the_best_of_all_choices(histogram: np.ndarray, n
 
 
 @given(histograms.filter(lambda histogram: histogram.any()))
-def test_a_bucket_a_length_pads_nothing(histogram: np.ndarray) -> None:
+def test_one_bucket_per_length_pads_nothing(histogram: np.ndarray) -> None:
     edges = optimal_edges(histogram, len(histogram))
     assert edges == np.flatnonzero(histogram).tolist()
     assert padding_share(histogram, edges) == 0

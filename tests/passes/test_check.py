@@ -29,7 +29,13 @@ def test_a_sound_corpus_has_no_errors_and_a_report(tmp_path: Path) -> None:
     assert problems.num_errors == 0
     assert "tag scheme: bio" in report[0]
     text = "\n".join(report)
-    for words in ("sentences", "unknown words", "tokens a sentence, train", "characters a token, dev", "longest token"):
+    for words in (
+        "sentences",
+        "unknown words",
+        "tokens per sentence, train",
+        "characters per token, dev",
+        "longest token",
+    ):
         assert words in text
     assert "longest sentence of test: " in text
     assert "padding to the edges of 32 buckets: " in text
@@ -46,13 +52,13 @@ def test_problems_of_all_kinds_are_listed_together(tmp_path: Path) -> None:
     where = str(tmp_path / "c")
     assert [error.replace(where, "c").split(";")[0][:60] for error in problems.errors] == [
         "c:8: error: the line has 1 column, the first one 2",
-        r"c:10: error: the token is '\xa0': empty or only white space",
+        r"c:10: error: token '\xa0' is empty or only white space",
         "c:11: error: tag 'X-PER' is neither O nor one of B I E L S U",
         "c:13: error: tag I-PER after the sentence's start breaks bio"[:60],
     ]
 
 
-def test_only_the_first_20_errors_are_worded(tmp_path: Path) -> None:
+def test_only_the_first_20_errors_are_shown(tmp_path: Path) -> None:
     problems, _ = run(tmp_path / "c", GOOD + "a X\n" * 500, dev=GOOD, format="conll")
     assert (len(problems.errors), problems.num_errors) == (20, 500)
     assert problems.summary() == "500 errors, the first 20 shown"

@@ -13,15 +13,13 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_prep.__main__ import main
-from data_prep.formats.block import Tagged
-from data_prep.formats.numbering import Recent
-from data_prep.formats.writers import conll_writer, jsonl_writer, kaggle_writer
+from data_prep.formats.string_ids import StringIds
+from data_prep.formats.table import WRITABLE
 from data_prep.inspecting.show_shards import verify
 from data_prep.passes.build import build
 from data_prep.passes.convert import Target, convert
@@ -30,7 +28,6 @@ from data_prep.settings import Settings
 from ner_dist.contract.tag_schemes import SCHEMES
 
 ROOT = Path(__file__).resolve().parents[2]
-FORMATS = ("conll", "jsonl", "kaggle")
 TEXT = "text"
 
 
@@ -118,8 +115,8 @@ def converted(folder: Path, content: bytes, form: tuple[str, str], to: tuple[str
     return (folder / "out").read_bytes()
 
 
-FORMS = [*itertools.product(FORMATS, SCHEMES), ("jsonl", TEXT)]
-# Not: what ends lines, what is cut by tabs, half surrogate pairs; and no token of white space alone.
+FORMS = [*itertools.product(WRITABLE, SCHEMES), ("jsonl", TEXT)]
+# Without line ends, tabs and half surrogate pairs; no token is only white space.
 WORDS = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\t\n\r\0") | st.sampled_from('#-" ,\u00a0\ufeff\x85'),
     min_size=1,
@@ -131,7 +128,7 @@ PIECES = st.lists(st.tuples(st.integers(1, 3), st.sampled_from([None, "X", "Y", 
 @st.composite
 def corpora(draw: st.DrawFn) -> Corpus:
     pieces = draw(st.lists(PIECES, min_size=1, max_size=3))
-    # Tokens outside one after another are one piece or several; as tags they are the same.
+    # Adjacent tokens outside entities may be one piece or several; their tags are the same.
     lengths = [sum(length for length, _ in sentence) for sentence in pieces]
     tokens = [draw(st.lists(WORDS, min_size=length, max_size=length)) for length in lengths]
     with_pos = draw(st.booleans())
@@ -200,14 +197,14 @@ def test_a_name_in_gz_is_packed_and_the_bytes_are_always_the_same(
     packed = (tmp_path / "a.jsonl.gz").read_bytes()
     assert gzip.decompress(packed) == written(EXAMPLE, "jsonl", "iob1")
     assert (tmp_path / "b.jsonl.gz").read_bytes() == packed
-    # And it is read, as the spans of --text are, without a word about format or scheme.
+    # It is read back, as the spans of --text are, without options for format or scheme.
     assert run(capsys, tmp_path / "a.jsonl.gz", tmp_path / "c.jsonl", "--text")[0] == 0
     assert (tmp_path / "c.jsonl").read_bytes() == written(EXAMPLE, "jsonl", TEXT)
     assert run(capsys, tmp_path / "c.jsonl", tmp_path / "d.conll", "--scheme", "iob1")[0] == 0
     assert (tmp_path / "d.conll").read_bytes() == corpus.read_bytes()
 
 
-def test_document_marks_and_comments_are_passed_over(
+def test_document_marks_and_comments_are_skipped(
     capsys: pytest.CaptureFixture[str], corpus: Path, tmp_path: Path
 ) -> None:
     text = corpus.read_text()
@@ -216,7 +213,7 @@ def test_document_marks_and_comments_are_passed_over(
     assert (tmp_path / "out").read_text() == text
 
 
-def test_document_marks_of_other_formats_are_written_with_a_warning_unless_they_would_part_a_sentence(
+def test_document_marks_of_other_formats_are_written_with_a_warning_unless_they_would_split_a_sentence(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "in.jsonl"
@@ -224,7 +221,7 @@ def test_document_marks_of_other_formats_are_written_with_a_warning_unless_they_
     path.write_text("\n".join(lines))
     code, _, err = run(capsys, path, tmp_path / "out")
     assert (code, (tmp_path / "out").read_text()) == (0, "-DOCSTART- O\n\na B-X\n\n")
-    assert err == f"{path}:1: warning: token '-DOCSTART-' begins with -DOCSTART-: readers pass over such a line\n"
+    assert err == f"{path}:1: warning: token '-DOCSTART-' begins with -DOCSTART-: readers skip such a line\n"
     path.write_text('{"tokens": ["a", "-DOCSTART-"], "tags": ["B-X", "O"]}')
     code, _, err = run(capsys, path, tmp_path / "out")
     assert (code, f"{path}:1: error: " in err, "jsonl instead" in err) == (1, True, True)
@@ -237,11 +234,15 @@ MISTAKES = [
     ("a O\nb B-X\n\nc I-X\n", [], "pass --from-scheme"),
     ("a B-X\nb\n", ["--from", "conll"], ":2: error: the line has 1 column, the first one 2"),
     ("# nothing\n\n", ["--from", "conll"], "error: the file holds no sentences"),
-    ('{"tokens": ["a", " "], "tags": ["O", "B-X"]}', [], ":1: error: the token is ' ': empty or only white space"),
-    ('{"tokens": ["a", "b\\tc"], "tags": ["O", "B-X"]}', [], ":1: error: token 'b\\tc' holds '\\t', which would part"),
-    ('{"tokens": ["a"], "tags": ["O"], "pos": ["N\\n"]}', [], ":1: error: part of speech 'N\\n' holds '\\n'"),
-    ('{"tokens": ["a"], "tags": ["B-x\\ty"]}', [], ":1: error: entity type 'x\\ty' cannot be written so"),
-    ("Once upon a time\n", [], "the format cannot be told"),
+    ('{"tokens": ["a", " "], "tags": ["O", "B-X"]}', [], ":1: error: token ' ' is empty or only white space"),
+    ('{"tokens": ["a", "b\\tc"], "tags": ["O", "B-X"]}', [], ":1: error: token 'b\\tc' contains the separator '\\t'"),
+    (
+        '{"tokens": ["a"], "tags": ["O"], "pos": ["N\\n"]}',
+        [],
+        ":1: error: part of speech 'N\\n' contains the separator '\\n'",
+    ),
+    ('{"tokens": ["a"], "tags": ["B-x\\ty"]}', [], ":1: error: entity type 'x\\ty' cannot be written in this format"),
+    ("Once upon a time\n", [], "the format cannot be recognised"),
     ("a B-X\n", ["--text", "--to", "conll"], "--text is for --to jsonl, not for conll"),
     ("a B-X\n", ["--split", "dev"], "--split is for shard sets"),
     ("a B-X\n", ["--encoding", "klingon"], "--encoding klingon is not an encoding"),
@@ -250,7 +251,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("content", "options", "message"), MISTAKES)
-def test_a_mistake_is_told_with_its_place_and_the_old_output_stays(
+def test_an_error_names_its_place_and_the_old_output_stays(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str, options: list[str], message: str
 ) -> None:
     (tmp_path / "in").write_text(content)
@@ -262,11 +263,11 @@ def test_a_mistake_is_told_with_its_place_and_the_old_output_stays(
     assert out == ""
     assert (tmp_path / "out").read_text() == "older"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
-    # Nor does stdout get a part of it.
+    # Nothing is written to stdout either.
     assert run(capsys, tmp_path / "in", "-", "--to", "conll", *options)[1] == ""
 
 
-def test_many_errors_are_all_told_of_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_each_of_many_errors_is_reported_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "in").write_text("a O\nb I-X\nc\nd Y\n\n" + "e B-X\n\n" * 8)
     code, _, err = run(capsys, tmp_path / "in", tmp_path / "out")
     assert code == 1
@@ -317,7 +318,7 @@ def test_a_split_of_shards_comes_back_in_the_order_of_the_corpus(
         assert (tmp_path / "found").read_bytes() == (tmp_path / "expected").read_bytes()
 
 
-def test_shards_need_a_split_and_a_misspelt_one_is_told_the_nearest(
+def test_shards_need_a_split_and_for_a_misspelt_one_the_nearest_is_suggested(
     capsys: pytest.CaptureFixture[str], synth_shards: Path, tmp_path: Path
 ) -> None:
     code, _, err = run(capsys, synth_shards, tmp_path / "out")
@@ -338,39 +339,23 @@ def test_tokens_with_spaces_come_out_of_shards_whole(tmp_path: Path) -> None:
 # --- Memory
 
 
-def test_a_numbering_forgets_what_is_long_past_and_spells_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("data_prep.formats.numbering.MAX_OPEN_TOKENS", 3)
-    recent = Recent()
-    number_M = recent.numbers(["a", "b", "a", "c", "d"])
-    assert recent.spelled(number_M) == ["a", "b", "a", "c", "d"]
-    assert recent.news() == ["a", "b", "c", "d"]
-    recent.forget()
-    later_M = recent.numbers(["e", "a"])
-    assert recent.news() == ["e", "a"]
-    assert recent.spelled(number_M) + recent.spelled(later_M) == ["a", "b", "a", "c", "d", "e", "a"]
-    recent.numbers(["f", "g", "h"])
-    recent.forget()
-    assert recent.texts == ["e", "a", "f", "g", "h"]
-    assert recent.spelled(later_M) == ["e", "a"]
-
-
 def test_few_strings_are_in_memory_at_once_and_nothing_else_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = 50
     monkeypatch.setattr("data_prep.formats.text_source.BLOCK_BYTES", 64)
     monkeypatch.setattr("data_prep.formats.block.MAX_OPEN_TOKENS", limit)
-    monkeypatch.setattr("data_prep.formats.numbering.MAX_OPEN_TOKENS", limit)
+    monkeypatch.setattr("data_prep.formats.string_ids.MAX_OPEN_TOKENS", limit)
     most = 0
 
-    class Watched(Recent):
-        def forget(self) -> None:
+    class WatchedIds(StringIds):
+        def evict(self) -> None:
             nonlocal most
             most = max(most, len(self.texts))
-            super().forget()
+            super().evict()
 
-    monkeypatch.setattr("data_prep.passes.tagged_stream.Recent", Watched)
-    # Sentences of up to 45 tokens that lie across many blocks; some words occur again much later.
+    monkeypatch.setattr("data_prep.passes.tagged_stream.StringIds", WatchedIds)
+    # Sentences of up to 45 tokens span many blocks; some words occur again much later.
     lengths = [1 + 7 * i % 45 for i in range(120)]
     words = (f"w{i % 991}" if i % 3 else f"v{i % 7}" for i in itertools.count())
     text = "".join("".join(f"{next(words)} N B-X\n" for _ in range(length)) + "\n" for length in lengths)
@@ -381,15 +366,15 @@ def test_few_strings_are_in_memory_at_once_and_nothing_else_is_lost(
 
 
 def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
-    """Of ever new words, so that all strings together would show."""
+    """With ever new words, so that keeping all strings would show."""
     peaks = []
     for num_sentences in (80_000, 240_000):
         path = tmp_path / "in.conll"
         path.write_text("".join(f"word{i} N{i % 9} B-X\nthe DT O\n\n" for i in range(num_sentences)))
-        # As it is started, but for a limit that this corpus reaches.
+        # Started as usual, except for a limit that this corpus reaches.
         code = (
-            "import runpy, data_prep.formats.numbering\n"
-            "data_prep.formats.numbering.MAX_OPEN_TOKENS = 5000\n"
+            "import runpy, data_prep.formats.string_ids\n"
+            "data_prep.formats.string_ids.MAX_OPEN_TOKENS = 5000\n"
             "try: runpy.run_module('data_prep', run_name='__main__')\n"
             "except SystemExit as stop: assert not stop.code\n"
             "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM:')))"
@@ -422,17 +407,3 @@ def test_conll2003_in_bilou_and_back_has_its_own_tags(tmp_path: Path) -> None:
     assert [line.split() for line in (tmp_path / "back").read_text().splitlines() if line] == [
         [row[0], row[1], row[-1]] for row in rows
     ]
-
-
-@pytest.mark.parametrize("form", ["kaggle", "conll", "jsonl"])
-def test_portions_without_a_sentence_leave_no_trace(form: str) -> None:
-    nothing = np.zeros(0, np.int64)
-    none = Tagged([], nothing, [], nothing, "file:", nothing)
-    some = Tagged(["a"], np.array([0]), ["N"], np.array([1]), "file:", np.array([1]))
-    writers = {
-        "kaggle": lambda: kaggle_writer([], "bio", Problems()),
-        "conll": lambda: conll_writer([], "bio", False, Problems()),
-        "jsonl": lambda: jsonl_writer([], "bio", False, Problems()),
-    }
-    parted, whole = writers[form](), writers[form]()
-    assert "".join(map(parted, (none, some, none))) == whole(some)

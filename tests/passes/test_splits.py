@@ -14,7 +14,7 @@ from data_prep.problems import Problems
 from data_prep.settings import Settings
 
 
-class FakeIntake:
+class FakeCorpus:
     def __init__(self, path: Path, hash_N: np.ndarray, sentences_by_source: list[int]):
         self.hash_path, self.sentences_by_source = path, sentences_by_source
         hash_N.tofile(path)
@@ -26,7 +26,7 @@ def hashes(num_distinct: int, num_sentences: int) -> np.ndarray:
 
 
 def choose(path: Path, hash_N: np.ndarray, sentences_by_source: list[int], **knobs: Any) -> SplitChooser:
-    return SplitChooser(FakeIntake(path, hash_N, sentences_by_source), Settings(**knobs))  # type: ignore[arg-type]
+    return SplitChooser(FakeCorpus(path, hash_N, sentences_by_source), Settings(**knobs))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("num_distinct", [1, 7, 900, 100_000])

@@ -1,7 +1,8 @@
-"""New text is encoded as preparation and the reader encode a corpus: the same ids in the same batches."""
+"""New text is encoded as preparation and the reader encode a corpus: to the same ids in the same batches."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -9,36 +10,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from encoded import encoded_batch, read_conll
 
 from ner_dist.contract.shard_format import CHAR_UNK_IDS, UNK_ID
-from ner_dist.data.batch import Batch
 from ner_dist.data.shard_reader import ShardReader
 from ner_dist.data.used_inputs import num_words
 from ner_dist.errors import UserError
 from ner_dist.prediction import encoder
-from ner_dist.prediction.documents import of_tokens
 from ner_dist.prediction.encoder import Encoder
-from ner_dist.prediction.vocabularies import Vocabularies, of_checkpoint
+from ner_dist.prediction.vocabularies import Vocabularies
 from ner_dist.run import checkpoint
-
-Read = "tuple[list[list[str]], list[list[str]]]"
-
-
-def read(path: Path) -> Read:
-    """Tokens and parts of speech of each sentence of a CoNLL file."""
-    blocks = path.read_text(encoding="utf-8").strip().split("\n\n")
-    rows = [[line.split() for line in block.split("\n")] for block in blocks]
-    return [[row[0] for row in block] for block in rows], [[row[1] for row in block] for block in rows]
 
 
 def vocabularies(run: Path) -> Vocabularies:
     place = run / "checkpoints" / "best"
     saved = checkpoint.load(place)
-    return of_checkpoint(place, saved.index, saved.config)
-
-
-def batch(encoder: Encoder, tokens: list[list[str]], pos: list[list[str]] | None = None) -> Batch:
-    return encoder.batches(of_tokens(tokens, pos).sentences).batch(np.arange(len(tokens)))
+    return Vocabularies.of_checkpoint(place, saved.index, saved.config)
 
 
 @pytest.mark.parametrize("name", ["tiny", "rich"])
@@ -52,62 +39,62 @@ def test_a_corpus_given_as_new_text_has_the_ids_of_its_shards(
     )
     saved = checkpoint.load(run / "checkpoints" / "best")
     known = num_words(saved.config.model, saved.index)
-    tokens, pos = read(synth_corpus[split])
+    tokens, pos = read_conll(synth_corpus[split])
     encoder = Encoder(vocabularies(run))
     assert encoder.needs_pos
     sentences = ShardReader(shards, saved.index, split, list(range(8)), 1, known)
     for expected in sentences.scoring_batches(64):
         chosen = expected.sentence_id_B.tolist()
-        found = batch(encoder, [tokens[i] for i in chosen], [pos[i] for i in chosen])
+        found = encoded_batch(encoder, [tokens[i] for i in chosen], [pos[i] for i in chosen])
         for field in ("word_ids_W", "word_TB", "feature_FTB", "mask_TB", "length_B"):
             assert np.array_equal(getattr(found, field), getattr(expected, field)), field
-        # Forms are numbered as they come.
+        # Spellings are numbered in the order of their first occurrence.
         for field in ("char_NC", "char_type_NC"):
             mine, theirs = getattr(found, field)[found.spelling_TB], getattr(expected, field)[expected.spelling_TB]
             real_TB = expected.mask_TB > 0
             assert np.array_equal(mine[real_TB], theirs[real_TB]), field
 
 
-def test_vocabularies_come_back_from_their_record(rich_run: Path) -> None:
+def test_vocabularies_survive_their_record(rich_run: Path) -> None:
     written = vocabularies(rich_run)
-    assert Vocabularies.from_record(json.loads(json.dumps(written.to_record()))) == written
+    assert Vocabularies.from_record(json.loads(json.dumps(dataclasses.asdict(written)))) == written
 
 
 def test_what_train_lacks_is_unknown(tiny_run: Path) -> None:
     encoder = Encoder(vocabularies(tiny_run))
-    found = batch(encoder, [["zzqx", "Ж\ud800", "→"]], [["NNP", "XX", "."]])
+    found = encoded_batch(encoder, [["zzqx", "Ж\ud800", "→"]], [["NNP", "XX", "."]])
     assert found.word_ids_W.tolist() == [UNK_ID]
     capital, half, arrow = (CHAR_UNK_IDS[kind] for kind in ("upper", "other", "punct"))
     assert found.char_NC[found.spelling_TB[1, 0]].tolist()[1:3] == [capital, half]
     assert found.char_NC[found.spelling_TB[2, 0]].tolist()[1] == arrow
     assert found.feature_FTB[1, 1, 0] == UNK_ID
     # And the second time it is met.
-    assert np.array_equal(batch(encoder, [["Ж"]], [["NNP"]]).char_NC, [[0, capital, 0]])
+    assert np.array_equal(encoded_batch(encoder, [["Ж"]], [["NNP"]]).char_NC, [[0, capital, 0]])
 
 
-def test_what_is_remembered_of_tokens_is_bounded(tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder, "_REMEMBERED", 10)
+def test_the_cache_of_tokens_is_bounded(tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "_CACHED_TOKENS", 10)
     made = Encoder(vocabularies(tiny_run))
     for number in range(30):
-        batch(made, [[f"word{number}", "the"]], [["NN", "DT"]])
-        assert len(made._known) <= 10
+        encoded_batch(made, [[f"word{number}", "the"]], [["NN", "DT"]])
+        assert made._look_up.cache_info().currsize <= 10
 
 
 def test_a_model_with_parts_of_speech_says_that_it_needs_them(tiny_run: Path) -> None:
     with pytest.raises(UserError, match=r"trained with parts of speech .* the input has none; give it CoNLL with"):
-        batch(Encoder(vocabularies(tiny_run)), [["Paris"]])
+        encoded_batch(Encoder(vocabularies(tiny_run)), [["Paris"]])
 
 
 def test_a_lexicon_without_its_entries_is_refused(rich_run: Path, tmp_path: Path) -> None:
     written = vocabularies(rich_run)
     old = next(feature for feature in written.features if feature.name == "lexicon_LOC")
-    record = written.to_record()
+    record = dataclasses.asdict(written)
     record["features"] = [{"name": old.name, "values": old.values}]
     with pytest.raises(UserError, match=r"token feature lexicon_LOC, which only a corpus has"):
         Encoder(Vocabularies.from_record(record))
 
 
-def test_shards_of_a_time_before_entries_were_kept_are_named(rich_run: Path, tmp_path: Path) -> None:
+def test_shards_too_old_to_contain_entries_are_named(rich_run: Path, tmp_path: Path) -> None:
     place = tmp_path / "checkpoint"
     shutil.copytree(rich_run / "checkpoints" / "best", place)
     saved = checkpoint.load(place)
@@ -119,5 +106,5 @@ def test_shards_of_a_time_before_entries_were_kept_are_named(rich_run: Path, tmp
     entry = saved.index.vocab["lexicon_LOC"]
     changed = type(entry)(entry.path, len(text.encode()), hashlib.sha256(text.encode()).hexdigest(), entry.num_values)
     saved.index.vocab["lexicon_LOC"] = changed
-    with pytest.raises(UserError, match=r"entries were not kept with them, so lexicon_LOC is unknown for new text"):
-        of_checkpoint(place, saved.index, saved.config)
+    with pytest.raises(UserError, match=r"too old to contain the entries of lexicon_LOC, which new text needs"):
+        Vocabularies.of_checkpoint(place, saved.index, saved.config)

@@ -1,10 +1,10 @@
-"""Raw text as sentences of tokens: nothing is lost, and no text takes minutes."""
+"""Raw text is split into sentences of tokens: nothing is lost, and no text takes minutes."""
 
 from __future__ import annotations
 
 import pytest
 
-from ner_dist.prediction.segmenter import Segmenter, cuts
+from ner_dist.prediction.segmenter import Segmenter, split_positions
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +20,9 @@ def test_tokens_are_those_of_the_corpora(segmenter: Segmenter) -> None:
     ]
 
 
-@pytest.mark.parametrize("run", ["(" * 1000, "'s" * 300, "a" * 2500, "b" * 990 + "$" * 300, "\U0001f600" * 200])
-def test_runs_that_are_too_long_for_spacy_are_parted_and_nothing_is_lost(segmenter: Segmenter, run: str) -> None:
-    text = f"Ada {run} met\n{run}"
+@pytest.mark.parametrize("word", ["(" * 1000, "'s" * 300, "a" * 2500, "b" * 990 + "$" * 300, "\U0001f600" * 200])
+def test_words_that_are_too_long_for_spacy_are_split_and_nothing_is_lost(segmenter: Segmenter, word: str) -> None:
+    text = f"Ada {word} met\n{word}"
     sentences = segmenter.sentences(text)
     tokens = [token for sentence in sentences for token in sentence.tokens]
     for sentence in sentences:
@@ -34,5 +34,5 @@ def test_runs_that_are_too_long_for_spacy_are_parted_and_nothing_is_lost(segment
 @pytest.mark.parametrize(
     "text", ["", "Ada", "see https://a.example/" + "b" * 500, "-" * 120 + " Ada " + "=" * 128], ids=len
 )
-def test_ordinary_texts_are_not_parted(text: str) -> None:
-    assert list(cuts(text)) == []
+def test_ordinary_texts_are_not_split(text: str) -> None:
+    assert list(split_positions(text)) == []

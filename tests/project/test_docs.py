@@ -1,4 +1,4 @@
-"""docs/: every command of every page runs, what is shown is what is printed, and what is named is there."""
+"""docs/: every command of every page runs and prints what the page shows, and every knob and file named exists."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGES = {page: (DOCS / page).read_text(encoding="utf-8") for page in pages.pages
 BLOCKS = {page: blocks(page) for page in PAGES}
 
 
-# What the tests below run of a page, each in a target of its own.
+# Which blocks of a page the tests below run, each in a target of its own.
 RUNS = {"suite": ("suite",), "docs": ("suite", "docs"), "hosts": ("suite", "hosts"), "gpu": ("gpu",)}
 
 
@@ -50,11 +50,11 @@ def test_a_page_can_be_followed_on_several_hosts(page: str, tmp_path: Path) -> N
 @pytest.mark.gpu_env
 @pytest.mark.parametrize("page", with_blocks(*RUNS["gpu"]))
 def test_a_page_can_be_followed_for_gpus(page: str, tmp_path: Path) -> None:
-    # Not in a copy: the environment takes gigabytes, and lies beside this one.
+    # Not in a copy: the environment takes gigabytes, and is next to this one.
     some = [block for block in BLOCKS[page] if block.where in RUNS["gpu"]]
     (tmp_path / "out").mkdir()
     text = pages.script(some, ROOT, tmp_path / "out").replace("runs/gpu", str(tmp_path / "run"))
-    # MXNet's GPU build cannot be loaded without a driver: here a made-up one, without GPUs.
+    # MXNet's GPU build cannot be loaded without a driver: this is a fake one, without GPUs.
     (tmp_path / "driver").mkdir()
     driver = str(make_driver(tmp_path / "driver"))
     libraries = os.pathsep.join(filter(None, [driver, os.environ.get("LD_LIBRARY_PATH")]))
@@ -70,7 +70,7 @@ def test_every_block_has_a_runner() -> None:
         for block in some:
             assert page in with_blocks(*RUNS[block.where]), block.place
             assert block.where in RUNS[block.where]
-    # And no runner is without a block.
+    # And every runner has a block.
     assert {block.where for some in BLOCKS.values() for block in some} == set(RUNS)
 
 
@@ -91,7 +91,7 @@ def test_a_block_that_nothing_runs_is_refused(text: str) -> None:
 
 
 def test_a_wrong_page_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Not of the whole tree: quicker.
+    # A copy of the whole tree would be slower.
     monkeypatch.setattr(pages, "fresh_copy", lambda folder: folder.mkdir() or folder)
 
     def followed(text: str, folder: Path) -> None:
@@ -121,6 +121,8 @@ def test_a_wrong_page_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ("a 1", "a 2\n", False, False),
         ("a 98.06", "a 97.9\n", True, True),
         ("a 98.06", "a 90.0\n", True, False),
+        ("F1 98.06 *  8 tokens/s", "F1 98.01  5 tokens/s\n", True, True),
+        ("F1 98.06 *  8 tokens/s", "F1 98.06  8 tokens/s\n", False, False),
         ("took 5 s, 20,307 tokens/s", "took 7 s, 1 tokens/s\n", False, True),
         ("5 sentences", "7 sentences\n", False, False),
         ("a   b", "a b\n", False, True),
@@ -136,19 +138,19 @@ def shown_commands() -> list[tuple[str, str, list[str]]]:
         (page, block.place, words)
         for page, some in BLOCKS.items()
         for block in some
-        # A document in the shell is no command.
+        # A here-document is not a command.
         for words in commands(re.sub(r"<<'END'.*?^END$", "", block.code, flags=re.M | re.S))
         if block.language == "sh" and block.ending != "fails"
     ]
 
 
 @pytest.mark.parametrize(("page", "place", "words"), shown_commands(), ids=str)
-def test_every_command_shown_is_one_that_is_there(page: str, place: str, words: list[str]) -> None:
+def test_every_command_shown_exists(page: str, place: str, words: list[str]) -> None:
     check(words, made(page))
 
 
 def made(page: str) -> set[str]:
-    """Files that a page lets its reader make."""
+    """Files that the reader of a page creates."""
     return {name for block in BLOCKS[page] for name in re.findall(r"(?:cat >|^cp \S+) (\S+)", block.code, re.M)}
 
 
@@ -157,14 +159,22 @@ def inline_code(page: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_names_only_knobs_and_files_that_are_there(page: str) -> None:
+def test_a_page_names_only_knobs_and_files_that_exist(page: str) -> None:
     code = inline_code(page)
     knobs = set(re.findall(rf"(?<![\w./-])((?:{SECTIONS})\.[a-z_]+)(?![\w.(])", code))
-    files = {f"train.{ending}" for ending in ("json", "conll", "parquet", "py", "sbatch")}
+    files = {
+        "model.onnx",
+        "optimizer.py",
+        *(f"train.{ending}" for ending in ("json", "conll", "parquet", "py", "sbatch")),
+    }
     assert knobs - KNOBS - files == set()
-    rooms = r"(?:bench|data_prep|docs|job|launch|ner_dist|tests)"
-    named = re.findall(rf"(?<![\w/.])({rooms}/[\w./-]*\w)", code)
-    assert [name for name in named if not (ROOT / name).exists() and name not in made(page)] == []
+    folders = r"(?:bench|data_prep|docs|job|launch|ner_dist|tests)"
+    named = set(re.findall(rf"(?<![\w/.])({folders}/[\w./-]*\w)", code)) - made(page)
+    # The tables of imports leave out the ending of modules.
+    assert [name for name in named if not (ROOT / name).exists() and not (ROOT / f"{name}.py").exists()] == []
+    # Files named without their folder; the comparison names those of others.
+    modules = {path.name for folder in ("data_prep", "launch", "ner_dist") for path in (ROOT / folder).rglob("*.py")}
+    assert page == "COMPARISON.md" or set(re.findall(r"(?<![\w/.*])(\w+\.py)\b", code)) <= modules
 
 
 def test_the_reference_has_every_command_and_every_knob() -> None:
@@ -177,7 +187,7 @@ def test_the_reference_has_every_command_and_every_knob() -> None:
     assert set(entry_points()) <= set(listed)
     text = generated.knobs()
     assert {*re.findall(r"^### (.*)$", text, re.M), "run"} == KNOBS
-    # Each with a meaning: the paragraph below what it may be.
+    # Each has a meaning: the paragraph below its type and range.
     assert len(re.findall(r"^```\n\n\w", text, re.M)) == len(KNOBS)
     assert all(f"| {path.name} " in generated.jobs() for path in JOBS)
 
@@ -210,7 +220,7 @@ def test_no_page_is_left_out_of_the_contents(tmp_path: Path) -> None:
 
 def test_pages_fit_the_line() -> None:
     for page, text in PAGES.items():
-        # Neither blocks, nor rows of tables, nor footnotes.
+        # Without blocks, rows of tables and footnotes.
         prose = re.sub(r"^(?:```.*?^```|[|\[].*?)$", "", text, flags=re.M | re.S)
         assert [line for line in prose.splitlines() if len(line) > 130] == [], page
 

@@ -1,4 +1,4 @@
-"""The built pages: no warning while they are built, none in the browser, nothing from elsewhere, and no overflow."""
+"""The built pages: no warnings in the build or the browser, nothing loaded from other hosts, and no overflow."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def address(built: Path, page: str) -> str:
 
 
 def overflow(visit: Visit) -> int:
-    """Pixels by which the page is wider than the window."""
+    """By how many pixels the page is wider than the window."""
     width: int = visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return width
 

@@ -32,7 +32,7 @@ NUM_SENTENCES = 8000
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The whole synthetic corpus, as `make shards` has it."""
+    """The whole synthetic corpus, as `make shards` generates it."""
     return synthesise(NUM_SENTENCES, 1, tmp_path_factory.mktemp("corpus"))
 
 
@@ -44,13 +44,13 @@ def shards(corpus: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def columns(path: Path) -> list[list[list[str]]]:
-    """Sentences of a CoNLL file, read by hand: the columns of each line."""
+    """The sentences of a CoNLL file, parsed here: the columns of each line."""
     parts = path.read_text(encoding="utf-8").strip("\n").split("\n\n")
     return [[line.split(" ") for line in part.split("\n")] for part in parts]
 
 
 def bilou(tags: list[str]) -> list[str]:
-    """BIO tags as BILOU ones, by hand."""
+    """BIO tags as BILOU, converted here."""
     goes_on = [after.startswith("I-") for after in [*tags[1:], "O"]]
     letters = {("B", True): "B", ("B", False): "U", ("I", True): "I", ("I", False): "L"}
     return ["O" if tag == "O" else letters[tag[0], more] + tag[1:] for tag, more in zip(tags, goes_on)]
@@ -84,8 +84,8 @@ def test_it_reads_what_training_reads(split: str, shards: Path) -> None:
             assert tags[batch.tag_TB[:length, column]].tolist() == sentence["tag"]
             for feature, ids_TB in zip(index.features, batch.feature_FTB):
                 assert vocab[feature.name][ids_TB[:length, column]].tolist() == sentence[feature.name]
-            forms = batch.char_NC[batch.spelling_TB[:length, column]]
-            assert [vocab["char"][ids[ids > 0]].tolist() for ids in forms] == sentence["chars"]
+            spellings = batch.char_NC[batch.spelling_TB[:length, column]]
+            assert [vocab["char"][ids[ids > 0]].tolist() for ids in spellings] == sentence["chars"]
             seen += 1
     assert seen == len(sentences) == index.num_sentences(split)
 
@@ -96,11 +96,11 @@ def test_it_reads_vectors_and_lists_too(rich_shards: Path) -> None:
 
 
 def test_it_notices_damage(synth_shards: Path, tmp_path: Path) -> None:
-    spoilt = Path(shutil.copytree(synth_shards, tmp_path / "shards"))
-    path = spoilt / "dev-00003.parquet"
+    damaged = Path(shutil.copytree(synth_shards, tmp_path / "shards"))
+    path = damaged / "dev-00003.parquet"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ValueError, match=r"dev-00003\.parquet"):
-        list(read_shards.read_sentences(spoilt, "dev"))
+        list(read_shards.read_sentences(damaged, "dev"))
 
 
 def test_it_imports_nothing_of_the_project_and_is_short() -> None:

@@ -8,7 +8,9 @@ import pytest
 from thread_comm import ThreadComm, on_ranks
 
 from ner_dist.errors import UserError
-from ner_dist.ranks.comm import JobError, Solo, agree_on_device, connect, must_be_staged, on_every_rank, on_rank_0
+from ner_dist.ranks.comm import JobError, Solo, on_every_rank, on_rank_0
+from ner_dist.ranks.device_agreement import agree_on_device, must_be_staged
+from ner_dist.ranks.rank_process import connect
 
 
 def outcome(action: object, comm: ThreadComm) -> str:
@@ -123,4 +125,4 @@ def test_one_process_alone_gets_back_what_it_gave(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_stand_in_of_these_tests_has_the_face_of_the_real_one() -> None:
-    assert {name for name in vars(Solo) if name[0] != "_"} <= {*dir(ThreadComm), "rank", "num_ranks"}
+    assert {name for name in dir(Solo) if name[0] != "_"} <= {*dir(ThreadComm), "rank", "num_ranks"}

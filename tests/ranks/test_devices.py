@@ -13,13 +13,15 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 import pytest
+from exchanged_steps import exchanged_steps
 
 from ner_dist import config
 from ner_dist.evaluation.score_split import score_split
 from ner_dist.model.entities import DecodedBatch
 from ner_dist.ranks.comm import Solo
 from ner_dist.run import restore
-from ner_dist.run.checkpoint import Checkpoint, Progress
+from ner_dist.run.checkpoint import Checkpoint
+from ner_dist.run.progress import Progress
 from ner_dist.training import startup
 
 OTHER = mx.cpu(1)
@@ -67,23 +69,24 @@ def trained(knobs: list[str], context: mx.Context, monkeypatch: pytest.MonkeyPat
     assert learner.context == context
     for epoch in range(2):
         sentences = splits[settings.data.train_on]
-        steps = startup.train_steps(settings, index, sentences, word_dropout, learner, comm, epoch, 0)
+        steps = exchanged_steps(settings, index, sentences, word_dropout, comm, epoch)
         for _, (step, batch, shared) in zip(range(NUM_STEPS // 2), steps):
             learner.step(batch, shared, epoch, step.step_id, 0.02)
         # As on a rank that has no part of the step.
         learner.step(None, shared, epoch, step.step_id, 0.02)
         learner.set_state({name: array.copy() for name, array in learner.state().items()})
     arrays = {name: array.copy() for name, array in learner.state().items()}
-    with learner.averaged():
-        num_types = len(index.entity_types)
+    num_types, batch_sentences = len(index.entity_types), settings.train.eval_batch_sentences
+    with learner.scored_network() as network:
         seen: list[DecodedBatch] = []
         dev = splits["dev"]
-        counts = score_split(learner.tagger, learner.words.weight_VD, dev, settings, num_types, comm, seen.append)
+        counts = score_split(network, dev.scoring_batches(batch_sentences), num_types, comm, seen.append)
         arrays["counts"] = counts.to_vector()
         arrays.update({f"emissions/{i}": predicted.emission_TBK for i, predicted in enumerate(seen)})
     saved = Checkpoint(learner.state(), Progress(), settings, index)
-    tagger, weight_VD = restore.trained(saved, settings.data.shards, "auto")
-    counts = score_split(tagger, weight_VD, dev, settings, num_types, comm, lambda predicted: None)
+    monkeypatch.setattr(restore, "choose_device", lambda wanted: context)
+    restored = restore.restore(saved, settings.data.shards, "auto")
+    counts = score_split(restored, dev.scoring_batches(batch_sentences), num_types, comm)
     arrays["counts of the tagger"] = counts.to_vector()
     learner.set_scored(saved.parameters(), saved.words())
     return arrays

@@ -183,7 +183,7 @@ def test_only_the_gpus_that_the_ranks_take_need_be_fit(machine: Callable[..., No
 @pytest.mark.parametrize("rank", [0, 1, 2])
 def test_a_host_with_fewer_gpus_than_ranks_is_refused_on_each_of_them(machine: Callable[..., None], rank: int) -> None:
     machine("8.0", "8.0", rank=rank, ranks=3)
-    expected = "3 ranks of this host want a GPU each, and it has 2; start 2 a host"
+    expected = "the 3 ranks of this host need a GPU each, and it has 2; start 2 per host"
     with pytest.raises(DeviceError, match=f"^{expected}; or compute on the CPU: --train.device cpu"):
         choose_device("auto")
     with pytest.raises(DeviceError, match=f"a GPU was asked for, but {expected}"):
@@ -197,8 +197,11 @@ def test_a_host_with_fewer_gpus_than_ranks_is_refused_on_each_of_them(machine: C
         ({"capabilities": ["9.0"]}, "GPU 0 (Card 0, compute capability 9.0) is newer than"),
         ({"capabilities": ["3.7"]}, "GPU 0 (Card 0, compute capability 3.7) is older than"),
         ({"capabilities": ["8.0", "12.0"], "ranks": 2}, "GPU 1 (Card 1, compute capability 12.0) is newer than"),
-        ({"capabilities": ["8.0"], "version": 10020}, "the NVIDIA driver is of CUDA 10.2, and MXNet's GPU build"),
-        ({"capabilities": ["8.0"], "build": "cpu"}, "this MXNet has no GPU build, although GPU 0 (Card 0"),
+        ({"capabilities": ["8.0"], "version": 10020}, "the NVIDIA driver supports CUDA 10.2, and MXNet's GPU build"),
+        (
+            {"capabilities": ["8.0"], "build": "cpu"},
+            "this MXNet is not a GPU build, although it could use GPU 0 (Card 0",
+        ),
         ({"capabilities": []}, "there is an NVIDIA driver here but no GPU"),
         ({"capabilities": ["8.0", "8.0"], "ranks": 2, "seen": 1}, "MXNet sees 1 of the 2 GPUs"),
     ],
@@ -249,7 +252,9 @@ def test_a_driver_older_than_mxnet_s_cuda_is_used_with_a_warning(
 ) -> None:
     machine("8.0", version=11040)
     assert choose_device("auto") == mx.gpu(0)
-    assert capsys.readouterr().err.startswith("note: the NVIDIA driver is of CUDA 11.4, older than the 11.7 of MXNet")
+    assert capsys.readouterr().err.startswith(
+        "note: the NVIDIA driver supports CUDA 11.4, older than the 11.7 of MXNet"
+    )
 
 
 def test_a_gpu_that_mxnet_cannot_use_is_found_before_it_tries(tmp_path: Path, synth_shards: Path) -> None:

@@ -22,7 +22,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def asked(variables: dict[str, str], code: str = "print(gpu.driver())") -> str:
     """What a process prints that has these variables alone, or the last line of its error."""
     clean = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **variables}
-    command = [sys.executable, "-c", f"from launch import gpu\n{code}"]
+    command = [sys.executable, "-c", f"from ner_dist.ranks import gpu\n{code}"]
     finished = subprocess.run(command, env=clean, capture_output=True, text=True, check=False)
     return finished.stdout.strip() if finished.returncode == 0 else finished.stderr.strip().splitlines()[-1]
 
@@ -52,13 +52,13 @@ def test_no_gpu_is_no_error_and_the_reason_names_what_hides_them(driver: Path) -
     code = "assert gpu.devices() == []\nprint(gpu.why_none())"
     assert asked(with_driver(driver), code) == "there is an NVIDIA driver here but no GPU"
     hidden = with_driver(driver, FAKE_CUDA_GPUS="8.0", CUDA_VISIBLE_DEVICES="3")
-    assert asked(hidden, code).startswith("CUDA_VISIBLE_DEVICES=3 leaves no GPU to be seen: unset it")
+    assert asked(hidden, code).startswith("CUDA_VISIBLE_DEVICES=3 hides all GPUs: unset it")
 
 
 def test_no_driver_is_one_sentence() -> None:
     code = "gpu._LIBRARY = 'libcuda-that-is-nowhere.so.1'\ngpu.driver()"
     assert asked({}, code).startswith(
-        "ner_dist.ranks.gpu.NoDriver: there is no NVIDIA driver here, or it is not found "
+        "ner_dist.ranks.gpu.NoDriver: there is no NVIDIA driver here, or it was not found "
         "(libcuda-that-is-nowhere.so.1: "
     )
     assert issubclass(gpu.NoDriver, gpu.DriverError)
@@ -68,15 +68,15 @@ def test_no_driver_is_one_sentence() -> None:
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({"FAKE_CUDA_INIT": "34"}, "NoDriver: the CUDA toolkit's stub is found in the place of an NVIDIA driver"),
+        ({"FAKE_CUDA_INIT": "34"}, "NoDriver: the CUDA toolkit's stub was found instead of an NVIDIA driver"),
         (
             {"FAKE_CUDA_INIT": "803"},
-            "cuInit gave 803, the driver library and the loaded kernel module are of different",
+            "cuInit gave 803, the driver library and the loaded kernel module have different",
         ),
         ({"FAKE_CUDA_INIT": "999"}, "cuInit gave 999, unknown error, often a kernel module that is not loaded"),
         ({"FAKE_CUDA_INIT": "12345"}, "cuInit gave 12345, unexpected"),
         ({"FAKE_CUDA_COUNT": "3"}, "cuDeviceGetCount gave 3, it is not initialised"),
-        ({"FAKE_CUDA_ATTRIBUTE": "46"}, "cuDeviceGetAttribute gave 46, a GPU is in use by another process"),
+        ({"FAKE_CUDA_ATTRIBUTE": "46"}, "cuDeviceGetAttribute gave 46, another process uses a GPU exclusively"),
     ],
 )
 def test_an_error_of_the_driver_is_told_with_its_meaning(
@@ -120,7 +120,7 @@ def test_other_gpus_are_refused_in_one_sentence_that_tells_what_to_do(driver: Pa
     ],
 )
 def test_a_driver_must_be_of_cuda_11_and_had_better_be_of_11_7(version: int, refused: bool, warned: bool) -> None:
-    shown = f"of CUDA {version // 1000}.{version % 1000 // 10},"
+    shown = f"supports CUDA {version // 1000}.{version % 1000 // 10},"
     for sentence, expected in ((gpu.verdict_of_driver(version), refused), (gpu.warning_of_driver(version), warned)):
         assert (sentence is not None) == expected
         assert sentence is None or shown in sentence

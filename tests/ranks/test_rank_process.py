@@ -15,7 +15,7 @@ from ner_dist.ranks import rank_process
 # A rank that waits, without Horovod, in the run's directory $1.
 RANK = """
 import pathlib, sys, time
-from ner_dist import entry
+from ner_dist.ranks import rank_process
 def action():
     rank_process._watch_launcher()
     rank_process.log_to(pathlib.Path(sys.argv[1]) / "rank-0.log")

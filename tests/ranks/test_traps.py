@@ -12,12 +12,13 @@ from made_batches import small_index
 from mxnet import gluon
 
 from ner_dist.config import Model
+from ner_dist.contract.mixing_hash import hash_numbers
 from ner_dist.contract.shard_format import Feature
 from ner_dist.model.cnn_bilstm import CnnBiLstm, SummedLoss
-from ner_dist.model.crf import likelihood, neutral
+from ner_dist.model.crf import loss_and_gradient, zero_transition_scores
+from ner_dist.model.initial_values import InitialEmbeddings
 from ner_dist.model.layers import BiLSTM, reverse_index
-from ner_dist.model.word_vectors import InitialWords
-from ner_dist.training.dropout import keys, mask
+from ner_dist.training.dropout import mask
 from ner_dist.training.embedding_table import EmbeddingTable
 
 
@@ -75,7 +76,7 @@ def test_dropout_between_the_layers_of_an_lstm_does_nothing_on_the_cpu() -> None
         trained = lstm(x).asnumpy()
     np.testing.assert_allclose(trained, lstm(x).asnumpy(), rtol=0, atol=1e-6)
     # Ours drops.
-    assert (mask(keys(1, 0, 0, np.array([0, 1])), 5, 4, 0.5) == 0).any()
+    assert (mask(hash_numbers(1, 0, 0, np.array([0, 1])), 5, 4, 0.5) == 0).any()
 
 
 def test_an_int64_array_becomes_float32_unless_told_otherwise() -> None:
@@ -88,7 +89,7 @@ def test_an_int64_array_becomes_float32_unless_told_otherwise() -> None:
 def test_word_ids_beyond_float32_reach_their_rows() -> None:
     # Rows are taken on the host, and MXNet sees places in a batch only. A table of no width costs no memory.
     rule = mx.optimizer.create("sgd")
-    table = EmbeddingTable(InitialWords(np.zeros((4, 1), np.float32), np.zeros(4, bool)), rule, 0)
+    table = EmbeddingTable(InitialEmbeddings(np.zeros((4, 1), np.float32), np.zeros(4, bool)), rule, 0)
     table.weight_VD = np.lib.stride_tricks.as_strided(np.zeros(1, np.float32), (1 << 25, 1), (0, 0))
     assert table.rows(np.array([16_777_217, (1 << 25) - 1]), mx.cpu()).shape == (2, 1)
     with pytest.raises(IndexError):
@@ -131,11 +132,11 @@ def test_gluons_masked_loss_divides_by_the_padded_length_and_ours_divides_by_not
 def test_softmax_over_nothing_but_minus_infinity_is_nan_and_the_crf_forbids_in_numpy() -> None:
     assert np.isnan(mx.nd.log_softmax(mx.nd.full((1, 3), -np.inf)).asnumpy()).all()
     assert np.isnan((mx.nd.array([-np.inf]) * 0).asscalar())
-    scores = neutral(5).allowed()
+    scores = zero_transition_scores(5).allowed()
     assert np.isneginf(scores.transition_KK).any()
-    found = likelihood(np.zeros((2, 1, 5)), np.zeros((2, 1), int), np.array([2]), scores)
+    found = loss_and_gradient(np.zeros((2, 1, 5)), np.zeros((2, 1), int), np.array([2]), scores)
     assert np.isfinite(found.loss)
-    assert all(np.isfinite(gradient).all() for gradient in (found.emission_TBK, *found.transition_scores))
+    assert all(np.isfinite(gradient).all() for gradient in (found.emission_gradient_TBK, *found.transition_gradient))
 
 
 def test_a_sparse_embedding_has_a_gradient_that_horovod_cannot_sum_and_ours_are_dense() -> None:
@@ -170,7 +171,7 @@ def test_the_generator_of_mxnet_goes_its_own_way_and_masks_do_not() -> None:
     mx.random.seed(3)
     drawn = [mx.nd.random.uniform(shape=(4,)).asnumpy().tolist() for _ in range(2)]
     assert drawn[0] != drawn[1]
-    key_B = keys(1, 0, 0, np.array([7]))
+    key_B = hash_numbers(1, 0, 0, np.array([7]))
     np.testing.assert_array_equal(mask(key_B, 3, 4, 0.5), mask(key_B, 3, 4, 0.5))
 
 

@@ -19,9 +19,9 @@ LIMIT_S = 1.0
 HANG = """
 import logging, sys, time
 from pathlib import Path
-from ner_dist.comm import Solo
-from ner_dist.entry import log_to
-from ner_dist.watchdog import Watchdog
+from ner_dist.ranks.comm import Solo
+from ner_dist.ranks.rank_process import log_to
+from ner_dist.ranks.watchdog import Watchdog
 
 log, waiting, idle_s, beats = Path(sys.argv[1]), sys.argv[2] == "waiting", float(sys.argv[3]), int(sys.argv[4])
 log_to(log)

@@ -1,4 +1,4 @@
-"""The report as a user meets it: the numbers are the run's, the page asks nobody, a mistake is one sentence."""
+"""The report as a user sees it: the numbers are the run's, the page loads nothing, a mistake is one sentence."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from data_prep.settings import Settings
 from ner_dist import config
 from ner_dist.errors import UserError
 from ner_dist.ranks.comm import Solo
-from ner_dist.reporting.gather import Gathered, Wanted, gather
-from ner_dist.reporting.page import render
+from ner_dist.reporting.gather import ReportData, gather
+from ner_dist.reporting.report_options import ReportOptions
+from ner_dist.reporting.report_page import render
 from ner_dist.reporting.run_facts import short_names
-from ner_dist.reporting.svg import Chart, style
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -63,27 +63,27 @@ def train(path: Path, shards: Path, knobs: list[str]) -> None:
         handler.close()
 
 
-def wanted(*paths: Path, split: str = "test", checkpoint: str = "best") -> Wanted:
-    return Wanted([*paths], split, checkpoint, None, "cpu", samples=50, seed=1)
+def options(*paths: Path, **others: Any) -> ReportOptions:
+    return ReportOptions([*paths], device="cpu", samples=50, **others)
 
 
 @pytest.fixture(scope="module")
-def gathered(runs: Runs) -> Gathered:
-    return gather(wanted(runs.one, runs.two))
+def gathered(runs: Runs) -> ReportData:
+    return gather(options(runs.one, runs.two))
 
 
 @pytest.fixture(scope="module")
-def page(gathered: Gathered) -> str:
+def page(gathered: ReportData) -> str:
     return render(gathered)
 
 
 @pytest.fixture(scope="module")
 def page_of_one(runs: Runs) -> str:
-    return render(gather(wanted(runs.one)))
+    return render(gather(options(runs.one)))
 
 
-def report(*arguments: object, **variables: str) -> Finished:
-    return run(alone("ner_dist.report", *arguments), ROOT, **variables)
+def report(*arguments: object) -> Finished:
+    return run(alone("ner_dist.report", *arguments), ROOT)
 
 
 def words(page: str) -> str:
@@ -94,16 +94,16 @@ def words(page: str) -> str:
 # --- Numbers
 
 
-def test_the_scores_are_those_of_result_json(runs: Runs, gathered: Gathered) -> None:
-    for path, judged in zip((runs.one, runs.two), gathered.runs):
+def test_the_scores_are_those_of_result_json(runs: Runs, gathered: ReportData) -> None:
+    for path, of_run in zip((runs.one, runs.two), gathered.runs):
         result = json.loads((path / "result.json").read_text())["test"]
-        assert judged.answers.scores == result
-        entity, token = judged.rows["entity"][0], judged.rows["token"][0]
+        assert of_run.judged.scores == result
+        entity, token = of_run.rows["entity"][0], of_run.rows["token"][0]
         for name in ("precision", "recall", "f1"):
             assert getattr(entity, name).value == result["entity"][name]
             assert getattr(token, name).value == result["token"][name]
-            assert getattr(judged.rows["boundaries"][0], name).value == result["entity"]["boundaries"][name]
-        for row in judged.rows["type"]:
+            assert getattr(of_run.rows["boundaries"][0], name).value == result["entity"]["boundaries"][name]
+        for row in of_run.rows["type"]:
             part = result["entity"]["per_type"][row.label]
             assert (row.right, row.predicted, row.gold) == (part["right"], part["predicted"], part["gold"])
             assert (row.precision.value, row.recall.value, row.f1.value) == (
@@ -116,7 +116,7 @@ def test_the_scores_are_those_of_result_json(runs: Runs, gathered: Gathered) -> 
 
 
 def test_other_splits_and_checkpoints_are_scored_too(runs: Runs) -> None:
-    found = gather(wanted(runs.one, split="dev", checkpoint="last"))
+    found = gather(options(runs.one, split="dev", checkpoint="last"))
     epochs = [json.loads(line) for line in (runs.one / "metrics.jsonl").read_text().splitlines()]
     assert found.runs[0].rows["entity"][0].f1.value == epochs[-1]["dev_f1"]
 
@@ -132,7 +132,7 @@ def test_the_page_says_them(runs: Runs, page_of_one: str) -> None:
 
 
 def test_the_page_is_the_same_each_time(page: str, runs: Runs) -> None:
-    assert render(gather(wanted(runs.one, runs.two))) == page
+    assert render(gather(options(runs.one, runs.two))) == page
 
 
 # --- The page
@@ -163,13 +163,13 @@ def test_ids_are_there_once_and_links_stay_in_the_page(page: str) -> None:
     assert set(re.findall(r"url\(#([^)]*)\)", page)) <= set(found.ids)
 
 
-def test_what_the_corpus_says_is_text_whatever_it_looks_like(page: str, gathered: Gathered) -> None:
-    assert SCRIPT in gathered.corpus.text_M
+def test_what_the_corpus_says_is_text_whatever_it_looks_like(page: str, gathered: ReportData) -> None:
+    assert SCRIPT in gathered.gold.text_M
     assert "<script" not in page
     assert html.escape(SCRIPT) in page
 
 
-def test_every_knob_is_there_and_those_that_were_changed_are_marked(page_of_one: str, gathered: Gathered) -> None:
+def test_every_knob_is_there_and_those_that_were_changed_are_marked(page_of_one: str, gathered: ReportData) -> None:
     knobs = config.flat(gathered.runs[0].facts.config)
     for name, value in knobs.items():
         assert html.escape(f"{name}") in page_of_one
@@ -178,7 +178,7 @@ def test_every_knob_is_there_and_those_that_were_changed_are_marked(page_of_one:
     assert 'class="changed"><th>model.lstm_units</th>' in page_of_one
 
 
-def test_several_runs_are_compared(page: str, gathered: Gathered) -> None:
+def test_several_runs_are_compared(page: str, gathered: ReportData) -> None:
     text = words(page)
     f1 = [run.rows["entity"][0].f1.value for run in gathered.runs]
     assert f"Entity F1 {50 * sum(f1):.2f} ± {100 * abs(f1[0] - f1[1]) / 2**0.5:.2f}" in text
@@ -224,23 +224,12 @@ def test_the_command_writes_a_file_beside_the_run(runs: Runs, tmp_path: Path) ->
     path.unlink()
 
 
-def test_without_the_extra_it_says_what_to_install(runs: Runs, tmp_path: Path) -> None:
-    (tmp_path / "matplotlib").mkdir()
-    (tmp_path / "matplotlib" / "__init__.py").write_text("raise ModuleNotFoundError(name='matplotlib')\n")
-    finished = report(runs.one, PYTHONPATH=f"{tmp_path}:{ROOT}")
-    assert finished.code == 1
-    assert finished.errors == [
-        "error: a report needs matplotlib, which is not installed; pip install -e '.[report]'",
-    ]
-    assert not (runs.one / "report.html").exists()
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda runs, folder: wanted(folder / "none"), r"none/checkpoints/best: no checkpoint there; is this the dir"),
-        (lambda runs, folder: wanted(runs.one)._replace(shards=folder), r"holds no index\.json"),
-        (lambda runs, folder: wanted(runs.one, split="test")._replace(shards=folder / "none"), "does not exist"),
+        (lambda runs, folder: options(folder / "none"), r"none/checkpoints/best: no checkpoint there; is this the dir"),
+        (lambda runs, folder: options(runs.one, shards=folder), r"holds no index\.json"),
+        (lambda runs, folder: options(runs.one, shards=folder / "none"), "does not exist"),
     ],
 )
 def test_what_is_absent_is_named(runs: Runs, tmp_path: Path, make: Any, message: str) -> None:
@@ -253,37 +242,24 @@ def test_runs_of_different_data_are_not_compared(runs: Runs, synth_shards: Path,
     for name in ("best", "last"):
         shutil.copy(synth_shards / "index.json", tmp_path / "other" / "checkpoints" / name / "index.json")
     with pytest.raises(UserError, match=r"one and .*other were trained on different shards .* name runs of the same"):
-        gather(wanted(runs.one, tmp_path / "other"))
+        gather(options(runs.one, tmp_path / "other"))
 
 
 def test_a_run_that_is_under_way_has_a_report(runs: Runs, tmp_path: Path) -> None:
     path = tmp_path / "<b>early"
     shutil.copytree(runs.one / "checkpoints", path / "checkpoints")
-    text = render(gather(wanted(path)))
+    text = render(gather(options(path)))
     assert "it has not ended yet" in text
     assert "no metrics.jsonl" in text
     assert "<b>early" not in text
     (path / "metrics.jsonl").write_text((runs.one / "metrics.jsonl").read_text() + '{"kind": "st')
-    assert len(gather(wanted(path)).runs[0].facts.epochs) == 8
+    assert len(gather(options(path)).runs[0].facts.epochs) == 8
     (path / "metrics.jsonl").write_text('broken\n{"kind": "steps"}\n')
     with pytest.raises(UserError, match=r"metrics\.jsonl:1: not a line of metrics"):
-        gather(wanted(path))
+        gather(options(path))
 
 
 def test_runs_bear_the_ends_of_their_paths_that_tell_them_apart() -> None:
     assert short_names([Path("/a/x"), Path("/a/y")]) == ["x", "y"]
     assert short_names([Path("/a/1/x"), Path("/a/2/x")]) == ["1/x", "2/x"]
     assert short_names([Path("/a/x"), Path("/a/x")]) == ["x (1)", "x (2)"]
-
-
-def test_a_figure_has_the_colours_of_the_page_and_tooltips() -> None:
-    with style():
-        chart = Chart("name", "what there is to see", "人 in $ & $")
-        chart.dot(1, 2, "#0072b2", "a <tip>")
-        svg = str(chart.svg())
-    assert "var(--c0)" in svg
-    assert "<title>a &lt;tip&gt;</title>" in svg
-    assert "人 in $ &amp; $" in svg
-    assert not re.search(r"#[0-9a-f]{6}", svg.replace("#000000", ""))
-    assert "<style" not in svg
-    assert 'aria-label="what there is to see"' in svg

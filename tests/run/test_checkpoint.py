@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from ner_dist.config import Config, Data, Model, Optimizer, Train
-from ner_dist.contract.shard_format import Index, read_index, read_vectors, vocab_files
+from ner_dist.contract.shard_format import Index, read_index, read_word_vectors, vocab_files
 from ner_dist.run import checkpoint
 from ner_dist.run.checkpoint import (
     Checkpoint,
@@ -296,14 +296,14 @@ def test_checkpoints_share_the_pretrained_vectors_and_outlive_the_shards(
     shards = Path(shutil.copytree(rich_shards, tmp_path / "shards"))
     index = read_index(shards)
     content = (shards / "vectors.npy").read_bytes()
-    checkpoint.take_along(shards, place.parent)
+    checkpoint.link_vectors(shards, place.parent)
     for number in (1, 2):
         save(place, made(index, number), vocab_files(shards, index))
-    checkpoint.take_along(shards, place.parent)
+    checkpoint.link_vectors(shards, place.parent)
     shutil.rmtree(shards)
     assert (place / "vectors.npy").read_bytes() == content
     assert (place / "vectors.npy").stat().st_ino == (place.parent / "vectors.npy").stat().st_ino
-    assert read_vectors(place, load(place).index).shape[1] == 5
+    assert read_word_vectors(place, load(place).index).shape[1] == 5
     assert names(place) == ["last", "vectors.npy"]
 
 
@@ -314,7 +314,7 @@ def test_where_there_are_no_links_the_vectors_are_copied(
         raise OSError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
-    checkpoint.take_along(rich_shards, place.parent)
+    checkpoint.link_vectors(rich_shards, place.parent)
     assert (place.parent / "vectors.npy").read_bytes() == (rich_shards / "vectors.npy").read_bytes()
 
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from processes import Finished, alone, run
@@ -17,9 +17,10 @@ from thread_comm import ThreadComm
 from thread_comm import on_ranks as thread_ranks
 
 from ner_dist import config
+from ner_dist.config import TrackerName
 from ner_dist.errors import UserError
-from ner_dist.run import trackers
-from ner_dist.run.trackers import Trackers
+from ner_dist.run.trackers import reporting, table
+from ner_dist.run.trackers.reporting import Trackers
 from ner_dist.training import loop
 
 # Stand-ins for both packages: they write a line for every call, and fail where they are told.
@@ -73,7 +74,7 @@ class init:
 def stand_ins(folder: Path) -> Path:
     """A folder of both packages."""
     folder.mkdir()
-    for name in trackers.TRACKERS:
+    for name in table.TRACKERS:
         (folder / f"{name}.py").write_text(STAND_IN)
     return folder
 
@@ -84,7 +85,7 @@ def tracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TRACKED", str(tmp_path / "tracked"))
     for variable in ("TRACKER_FAILS", "MLFLOW_EXPERIMENT_NAME", "WANDB_PROJECT", "WANDB_DIR"):
         monkeypatch.delenv(variable, raising=False)
-    for name in trackers.TRACKERS:
+    for name in table.TRACKERS:
         module = ModuleType(name)
         exec(STAND_IN, module.__dict__)
         monkeypatch.setitem(sys.modules, name, module)
@@ -199,8 +200,8 @@ def test_an_absent_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(
         UserError, match=r"^--train\.track wandb needs the package wandb, .*'ner-dist\[track\]', or leave"
     ):
-        trackers.require_packages(["wandb"])
-    trackers.require_packages([])
+        table.require_packages(["wandb"])
+    table.require_packages([])
 
 
 def test_a_new_run_that_cannot_be_begun_stops_training_and_a_continued_one_does_not(
@@ -208,7 +209,7 @@ def test_a_new_run_that_cannot_be_begun_stops_training_and_a_continued_one_does_
 ) -> None:
     monkeypatch.setenv("TRACKER_FAILS", "init")
     with pytest.raises(
-        UserError, match=r"wandb: no run could be begun there \(OSError: the network is gone\); mend it"
+        UserError, match=r"wandb: no run could be begun there \(OSError: the network is gone\); correct it"
     ):
         Trackers(["wandb"], folder).begin({})
     assert not (folder / "trackers.json").exists()
@@ -238,10 +239,10 @@ def test_a_tracker_that_fails_is_told_of_once_and_tried_again(
 def test_a_tracker_that_hangs_delays_neither_training_nor_its_end(
     folder: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]
 ) -> None:
-    monkeypatch.setattr(trackers, "_LAST_WORDS_S", 0.01)
+    monkeypatch.setattr(reporting, "_FLUSH_S", 0.01)
     answer = threading.Event()
     hanging = SimpleNamespace(id="h1", log=lambda values, steps: answer.wait(), finish=lambda succeeded: None)
-    monkeypatch.setitem(trackers.TRACKERS, "mlflow", lambda *arguments: hanging)
+    monkeypatch.setitem(table.TRACKERS, "mlflow", lambda *arguments: hanging)
     told_of = Trackers(["mlflow"], folder)
     told_of.begin({})
     with told_of:
@@ -265,7 +266,7 @@ def test_the_knob_names_trackers_and_may_change_when_a_run_is_continued(tmp_path
 
 def train(folder: Path, synth_shards: Path, knobs: list[str], *more: object, **variables: str) -> Finished:
     command = ["ner_dist.train", "--data.shards", synth_shards, "--run", "run", *knobs, "--train.log_steps", 4, *more]
-    packages = f"{folder / 'packages'}:{Path(trackers.__file__).parents[2]}"
+    packages = f"{folder / 'packages'}:{Path(reporting.__file__).parents[3]}"
     return run(alone(*command), folder, PYTHONPATH=packages, TRACKED=str(folder / "tracked"), **variables)
 
 
@@ -321,3 +322,7 @@ def test_an_absent_package_stops_every_rank_before_training(
     assert one == other
     assert one.startswith("--train.track wandb needs the package wandb")
     assert not (tmp_path / "run").exists()
+
+
+def test_every_tracker_of_the_table_can_be_named_in_the_job_and_no_other() -> None:
+    assert get_args(TrackerName) == tuple(table.TRACKERS)

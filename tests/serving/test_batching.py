@@ -1,4 +1,4 @@
-"""What waits is tagged together, in turn, and nothing that goes wrong with one request touches another."""
+"""Waiting texts are tagged together, in turn, and nothing that goes wrong with one request affects another."""
 
 from __future__ import annotations
 
@@ -10,37 +10,42 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from stub_service import RunningService, StubTagger, running_service, wait_until
 
 from ner_dist.errors import UserError
 from ner_dist.prediction.documents import Document
-from ner_dist.serving.batching import Batcher, Knobs
-from ner_dist.serving.limits import Limits, Refused
+from ner_dist.serving.batching import TaggingWorker
 from ner_dist.serving.metrics import Metrics
-from tests.serving.test_serve import Served, Stub, served, wait_until
+from ner_dist.serving.request import Refused
+from ner_dist.serving.settings import BatchSettings, Limits
 
 
 @contextlib.contextmanager
-def batching(knobs: Knobs | None = None, stub: Stub | None = None) -> Iterator[tuple[Stub, Batcher]]:
-    stub = stub or Stub()
-    batcher = Batcher(lambda: stub, knobs or Knobs(), Metrics())
-    batcher.start()
+def batching(
+    batches: BatchSettings | None = None, limits: Limits | None = None
+) -> Iterator[tuple[StubTagger, TaggingWorker]]:
+    stub = StubTagger()
+    worker = TaggingWorker(lambda: stub, batches or BatchSettings(), limits or Limits(), Metrics())
+    worker.start()
     try:
-        yield stub, batcher
+        yield stub, worker
     finally:
         stub.free.set()
-        batcher.close()
-        assert batcher.join(5)
+        worker.close()
+        assert worker.join(5)
 
 
-async def behind_a_batch(stub: Stub, batcher: Batcher, *requests: list[str]) -> list[asyncio.Task[list[Document]]]:
-    """Requests that have come while the stub is at another one, which is at work on "first"."""
+async def behind_a_batch(
+    stub: StubTagger, worker: TaggingWorker, *requests: list[str]
+) -> list[asyncio.Task[list[Document]]]:
+    """Requests that arrive while the stub is working on "first"."""
     stub.free.clear()
     loop = asyncio.get_running_loop()
-    tasks = [loop.create_task(batcher.tag(["first"]))]
+    tasks = [loop.create_task(worker.tag(["first"]))]
     await loop.run_in_executor(None, stub.begun.wait, 5)
     for request in requests:
-        tasks.append(loop.create_task(batcher.tag(list(request))))
-        # In this order.
+        tasks.append(loop.create_task(worker.tag(list(request))))
+        # So that they arrive in this order.
         await asyncio.sleep(0)
     return tasks
 
@@ -52,12 +57,12 @@ def run(action: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(within())
 
 
-def test_what_comes_while_the_model_works_is_tagged_together() -> None:
-    with batching() as (stub, batcher):
+def test_texts_that_arrive_while_the_model_works_are_tagged_together() -> None:
+    with batching() as (stub, worker):
 
         async def action() -> None:
-            tasks = await behind_a_batch(stub, batcher, ["a"], ["b"], ["c"])
-            assert batcher.num_waiting == 3
+            tasks = await behind_a_batch(stub, worker, ["a"], ["b"], ["c"])
+            assert worker.num_waiting == 3
             stub.free.set()
             found = await asyncio.gather(*tasks)
             assert [[document.text for document in documents] for documents in found] == [
@@ -69,14 +74,14 @@ def test_what_comes_while_the_model_works_is_tagged_together() -> None:
 
         run(action)
         assert stub.batches == [["first"], ["a", "b", "c"]]
-        assert batcher.num_waiting == 0
+        assert worker.num_waiting == 0
 
 
 def test_a_long_request_lets_short_ones_pass() -> None:
-    with batching(Knobs(max_batch=3)) as (stub, batcher):
+    with batching(BatchSettings(max_batch=3)) as (stub, worker):
 
         async def action() -> None:
-            tasks = await behind_a_batch(stub, batcher, ["l1", "l2", "l3", "l4", "l5"], ["a"], ["b"])
+            tasks = await behind_a_batch(stub, worker, ["l1", "l2", "l3", "l4", "l5"], ["a"], ["b"])
             stub.free.set()
             found = await asyncio.gather(*tasks)
             assert [document.text for document in found[1]] == ["l1", "l2", "l3", "l4", "l5"]
@@ -86,10 +91,10 @@ def test_a_long_request_lets_short_ones_pass() -> None:
 
 
 def test_a_batch_has_no_more_characters_than_allowed_unless_one_text_has() -> None:
-    with batching(Knobs(max_characters=10)) as (stub, batcher):
+    with batching(limits=Limits(max_characters=10)) as (stub, worker):
 
         async def action() -> None:
-            tasks = await behind_a_batch(stub, batcher, ["12345"], ["12345"], ["1"], ["123456789 12345"], ["2"])
+            tasks = await behind_a_batch(stub, worker, ["12345"], ["12345"], ["1"], ["123456789 12345"], ["2"])
             stub.free.set()
             await asyncio.gather(*tasks)
 
@@ -98,62 +103,62 @@ def test_a_batch_has_no_more_characters_than_allowed_unless_one_text_has() -> No
 
 
 def test_a_batch_may_wait_for_others() -> None:
-    with batching(Knobs(max_batch=2, max_wait_s=10.0)) as (stub, batcher):
+    with batching(BatchSettings(max_batch=2, max_wait_ms=10_000.0)) as (stub, worker):
 
         async def action() -> None:
-            # The second fills the batch, so that nobody waits for the ten seconds.
-            await asyncio.gather(batcher.tag(["a"]), batcher.tag(["b"]))
+            # The second fills the batch, so that nobody waits ten seconds.
+            await asyncio.gather(worker.tag(["a"]), worker.tag(["b"]))
 
         run(action)
         assert stub.batches == [["a", "b"]]
 
 
 def test_a_full_queue_refuses_and_keeps_what_waits() -> None:
-    with batching(Knobs(max_queue=3)) as (stub, batcher):
+    with batching(limits=Limits(max_queue=3)) as (stub, worker):
 
         async def action() -> None:
-            tasks = await behind_a_batch(stub, batcher, ["a", "b"])
-            with pytest.raises(Refused, match="2 texts wait already") as refused:
-                await batcher.tag(["c", "d"])
+            tasks = await behind_a_batch(stub, worker, ["a", "b"])
+            with pytest.raises(Refused, match="2 texts are waiting already") as refused:
+                await worker.tag(["c", "d"])
             assert refused.value.status == 503
-            tasks.append(asyncio.get_running_loop().create_task(batcher.tag(["e"])))
+            tasks.append(asyncio.get_running_loop().create_task(worker.tag(["e"])))
             await asyncio.sleep(0)
             stub.free.set()
             await asyncio.gather(*tasks)
-            # One alone may be larger than the queue.
-            assert len(await batcher.tag(["f"] * 5)) == 5
+            # A request may be larger than the queue if nothing else waits.
+            assert len(await worker.tag(["f"] * 5)) == 5
 
         run(action)
 
 
 def test_what_cannot_be_tagged_fails_alone() -> None:
-    with batching() as (stub, batcher):
+    with batching() as (stub, worker):
 
         async def action() -> None:
-            tasks = await behind_a_batch(stub, batcher, ["Ada"], ["mend me"], ["x", "break me", "y"], ["Bob"])
+            tasks = await behind_a_batch(stub, worker, ["Ada"], ["refuse me"], ["x", "break me", "y"], ["Bob"])
             stub.free.set()
-            first, ada, mend, broken, bob = await asyncio.gather(*tasks, return_exceptions=True)
+            first, ada, refused, broken, bob = await asyncio.gather(*tasks, return_exceptions=True)
             assert isinstance(first, list)
             assert isinstance(ada, list)
             assert isinstance(bob, list)
             assert (ada[0].entities[0].text, bob[0].entities[0].text) == ("Ada", "Bob")
-            assert isinstance(mend, Refused)
-            assert (mend.status, str(mend)) == (422, "this text is to be mended")
+            assert isinstance(refused, Refused)
+            assert (refused.status, str(refused)) == (422, "this text cannot be tagged")
             assert isinstance(broken, Refused)
             assert (broken.status, "ZeroDivision" in str(broken)) == (500, False)
 
         run(action)
-        assert batcher.alive
+        assert worker.alive
 
 
-def test_who_gives_up_takes_its_texts_along() -> None:
-    with batching(Knobs(max_batch=1)) as (stub, batcher):
+def test_a_cancelled_request_takes_its_texts_out_of_the_queue() -> None:
+    with batching(BatchSettings(max_batch=1)) as (stub, worker):
 
         async def action() -> None:
-            first, gone, stays = await behind_a_batch(stub, batcher, ["gone", "gone too"], ["stays"])
+            first, gone, stays = await behind_a_batch(stub, worker, ["gone", "gone too"], ["stays"])
             gone.cancel()
             await asyncio.sleep(0.01)
-            assert batcher.num_waiting == 1
+            assert worker.num_waiting == 1
             stub.free.set()
             await asyncio.gather(first, stays)
 
@@ -161,49 +166,49 @@ def test_who_gives_up_takes_its_texts_along() -> None:
         assert stub.texts == ["first", "stays"]
 
 
-def test_closing_refuses_what_waits_and_finishes_what_is_under_way() -> None:
-    with batching() as (stub, batcher):
+def test_closing_refuses_what_waits_and_finishes_what_is_in_flight() -> None:
+    with batching() as (stub, worker):
 
         async def action() -> None:
-            first, waits = await behind_a_batch(stub, batcher, ["waits"])
-            batcher.close()
+            first, waits = await behind_a_batch(stub, worker, ["waits"])
+            worker.close()
             with pytest.raises(Refused, match="stopping"):
                 await waits
             with pytest.raises(Refused, match="stopping"):
-                await batcher.tag(["late"])
+                await worker.tag(["late"])
             stub.free.set()
             assert [document.text for document in await first] == ["first"]
 
         run(action)
-        assert not batcher.alive
+        assert not worker.alive
 
 
-def test_a_model_that_cannot_be_loaded_is_told_at_the_start() -> None:
-    def load() -> Stub:
+def test_a_model_that_cannot_be_loaded_is_reported_at_the_start() -> None:
+    def load() -> StubTagger:
         raise UserError("there is no model")
 
-    batcher = Batcher(load, Knobs(), Metrics())
+    worker = TaggingWorker(load, BatchSettings(), Limits(), Metrics())
     with pytest.raises(UserError, match="there is no model"):
-        batcher.start()
-    assert not batcher.alive
+        worker.start()
+    assert not worker.alive
 
 
 def test_a_tagger_is_loaded_and_used_by_one_thread() -> None:
     used = set()
 
-    class Watched(Stub):
+    class Watched(StubTagger):
         def document(self, text: str) -> Document:
             used.add(threading.current_thread().name)
             return super().document(text)
 
-    def load() -> Stub:
+    def load() -> StubTagger:
         used.add(threading.current_thread().name)
         return Watched()
 
-    batcher = Batcher(load, Knobs(), Metrics())
-    batcher.start()
-    run(lambda: asyncio.gather(*(batcher.tag(["a"]) for _ in range(20))))
-    batcher.close()
+    worker = TaggingWorker(load, BatchSettings(), Limits(), Metrics())
+    worker.start()
+    run(lambda: asyncio.gather(*(worker.tag(["a"]) for _ in range(20))))
+    worker.close()
     assert used == {"tagger"}
 
 
@@ -211,37 +216,37 @@ def test_a_tagger_is_loaded_and_used_by_one_thread() -> None:
 
 
 def test_a_broken_text_leaves_its_batch_mates_alone() -> None:
-    with served() as service, ThreadPoolExecutor(20) as pool:
-        texts = ["Ada", "break me", "mend me", "Bob"] * 5
+    with running_service() as service, ThreadPoolExecutor(20) as pool:
+        texts = ["Ada", "break me", "refuse me", "Bob"] * 5
         answers = list(pool.map(lambda text: service.tag(text=text), texts))
         assert [answer.status_code for answer in answers] == [200, 500, 422, 200] * 5
-        assert answers[1].json() == {"error": "the server has failed at this; its log says why"}
-        assert answers[2].json() == {"error": "this text is to be mended"}
+        assert answers[1].json() == {"error": "the server failed at this; its log has the reason"}
+        assert answers[2].json() == {"error": "this text cannot be tagged"}
         assert answers[3].json()["entities"][0]["text"] == "Bob"
 
 
-def held(service: Served, pool: ThreadPoolExecutor) -> None:
-    """Let the service be at a batch until its stub is free."""
+def held(service: RunningService, pool: ThreadPoolExecutor) -> None:
+    """Keep the service busy with a batch until its stub is free."""
     service.stub.begun.clear()
     service.stub.free.clear()
     pool.submit(service.tag, text="first")
     assert service.stub.begun.wait(5)
 
 
-def test_a_full_queue_is_said_with_when_to_come_again() -> None:
-    with served(knobs=Knobs(max_queue=2)) as service, ThreadPoolExecutor(4) as pool:
+def test_a_full_queue_is_answered_with_when_to_retry() -> None:
+    with running_service(Limits(max_queue=2)) as service, ThreadPoolExecutor(4) as pool:
         held(service, pool)
         waiting = [pool.submit(service.tag, text="Ada") for _ in range(2)]
         wait_until(lambda: service.metric("ner_queue_texts") == 2)
         answer = service.tag(text="Bob")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-        assert "2 texts wait already" in answer.json()["error"]
+        assert "2 texts are waiting already" in answer.json()["error"]
         service.stub.free.set()
         assert [future.result().status_code for future in waiting] == [200, 200]
 
 
-def test_what_takes_too_long_is_given_up_and_not_tagged() -> None:
-    with served(Limits(timeout_s=0.2)) as service, ThreadPoolExecutor(4) as pool:
+def test_a_request_that_takes_too_long_is_given_up_and_not_tagged() -> None:
+    with running_service(Limits(timeout_s=0.2)) as service, ThreadPoolExecutor(4) as pool:
         held(service, pool)
         answer = service.tag(text="late")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
@@ -251,14 +256,14 @@ def test_what_takes_too_long_is_given_up_and_not_tagged() -> None:
         assert "late" not in service.stub.texts
 
 
-def test_a_client_that_goes_takes_its_texts_along() -> None:
-    with served() as service, ThreadPoolExecutor(4) as pool:
+def test_a_client_that_disconnects_takes_its_texts_out_of_the_queue() -> None:
+    with running_service() as service, ThreadPoolExecutor(4) as pool:
         held(service, pool)
         body = b'{"texts": ["gone", "gone too"]}'
         with socket.create_connection(("127.0.0.1", service.port)) as connection:
             connection.sendall(b"POST /tag HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
-            wait_until(lambda: service.batcher.num_waiting == 2)
-        wait_until(lambda: service.batcher.num_waiting == 0)
+            wait_until(lambda: service.worker.num_waiting == 2)
+        wait_until(lambda: service.worker.num_waiting == 0)
         service.stub.free.set()
         assert service.tag(text="next").status_code == 200
         assert "gone" not in service.stub.texts

@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 from browser import Visit, open_page
-
-from tests.serving.test_serve import Served, Stub, served
+from stub_service import RunningService, StubTagger, running_service
 
 # A character of two UTF-16 units, a sequence of several code points, a combining mark, and text from right to left.
 FOREIGN = "👩‍🚀 Samantha 🇮🇹 Zu\u0308rich \U0001d538da שלום Ada"
 HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(1)> Ada </textarea><b>Bob"
 
 
-class Placed(Stub):
-    """Also finds places, and is not sure of them."""
+class LocationStub(StubTagger):
+    """Also finds locations, with low confidence."""
 
     def stream(self, documents: Any) -> Any:
         for document in super().stream(documents):
@@ -26,16 +25,16 @@ class Placed(Stub):
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Served]:
-    with served(stub=Placed()) as found:
+def service() -> Iterator[RunningService]:
+    with running_service(stub=LocationStub()) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def visit(service: Served) -> Iterator[Visit]:
+def visit(service: RunningService) -> Iterator[Visit]:
     with open_page(f"http://127.0.0.1:{service.port}/") as found:
         yield found
-        # Whatever the tests did: no exception, nothing that the policy had to stop, no address but the service's.
+        # Whatever the tests did: no exception, nothing blocked by the policy, no address but the service's.
         assert found.complaints == []
         assert all(request.startswith((f"http://127.0.0.1:{service.port}/", "data:")) for request in found.requests)
 
@@ -59,14 +58,14 @@ def test_what_is_typed_is_coloured(visit: Visit) -> None:
     assert shown(visit, "") == []
 
 
-def test_marks_follow_an_edit_before_the_answer(visit: Visit, service: Served) -> None:
+def test_marks_follow_an_edit_before_the_answer(visit: Visit, service: RunningService) -> None:
     shown(visit, "Ada met Bob")
     service.stub.free.clear()
     marks = visit.page.locator("mark")
     visit.page.fill("#text", "👋 Ada met Bob")
     assert marks.all_text_contents() == ["Ada", "Bob"]
     visit.page.fill("#text", "👋 Ada met Rob")
-    # What the edit has touched is no entity until the model says so.
+    # What the edit touched is not an entity until the model finds it.
     assert marks.all_text_contents() == ["Ada"]
     service.stub.free.set()
     marks.filter(has_text="Rob").wait_for()
@@ -96,7 +95,7 @@ def test_types_are_switched_off_and_on_by_keyboard(visit: Visit) -> None:
     assert visit.page.locator("mark.off").count() == 0
 
 
-def test_an_entity_tells_its_confidence_to_pointer_and_keyboard(visit: Visit) -> None:
+def test_an_entity_shows_its_confidence_to_pointer_and_keyboard(visit: Visit) -> None:
     shown(visit, "met Ada in Paris")
     tip = visit.page.locator("#tip")
     visit.page.locator("mark").first.hover()
@@ -107,7 +106,7 @@ def test_an_entity_tells_its_confidence_to_pointer_and_keyboard(visit: Visit) ->
     assert not tip.is_visible()
 
 
-def test_the_answer_is_there_as_json(visit: Visit) -> None:
+def test_the_answer_is_shown_as_json(visit: Visit) -> None:
     shown(visit, "met Ada")
     visit.page.locator("summary", has_text="JSON").click()
     answer = json.loads(visit.page.locator("#json").text_content())
@@ -123,13 +122,13 @@ def test_examples_are_a_click_away(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("width", [420, 1280])
-def test_nothing_sticks_out(visit: Visit, width: int) -> None:
+def test_nothing_overflows(visit: Visit, width: int) -> None:
     visit.page.set_viewport_size({"width": width, "height": 900})
     shown(visit, "Ada" * 200 + " " + FOREIGN)
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_a_refusal_is_told_and_taken_back(visit: Visit) -> None:
+def test_a_refusal_is_shown_and_removed(visit: Visit) -> None:
     problem = visit.page.locator("#problem")
     visit.page.fill("#text", "long " * 4000)
     problem.wait_for()
@@ -139,12 +138,12 @@ def test_a_refusal_is_told_and_taken_back(visit: Visit) -> None:
     require_failed_requests(visit)
 
 
-def test_a_server_that_is_gone_is_told(visit: Visit) -> None:
+def test_a_server_that_is_gone_is_shown(visit: Visit) -> None:
     visit.page.route("**/tag", lambda route: route.abort())
     visit.page.fill("#text", "Bob")
     visit.page.locator("#problem", has_text="The server does not answer").wait_for()
     visit.page.unroute("**/tag")
-    # By itself.
+    # Without any action.
     visit.page.locator("mark", has_text="Bob").wait_for()
     assert not visit.page.locator("#problem").is_visible()
     require_failed_requests(visit)

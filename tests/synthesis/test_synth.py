@@ -1,4 +1,4 @@
-"""The synthetic corpus: reproducible, of the asked size, and hard in the ways real text is."""
+"""The synthetic corpus: reproducible, of the requested size, and hard in the ways real text is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep.synthesis.synth import MAX_TOKENS, Speaker, SynthError, synthesise
+from data_prep.settings import SettingsError
+from data_prep.synthesis.synth import MAX_TOKENS, SentenceGenerator, synthesise
 
 Sentence = list  # of [token, part of speech, chunk, tag]
 
@@ -38,7 +39,7 @@ def test_sizes_are_exact(corpus: dict[str, list[Sentence]]) -> None:
     assert {split: len(sentences) for split, sentences in corpus.items()} == {"train": 4800, "dev": 600, "test": 600}
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: Path) -> None:
     texts = []
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         paths = synthesise(100, seed, tmp_path / name)
@@ -94,7 +95,7 @@ def test_most_mentions_of_test_are_new_but_end_like_known_ones(corpus: dict[str,
     new = sum(count for mention, count in found.items() if mention not in known)
     assert new > 0.5 * sum(found.values())
 
-    # How well the last three letters of a new name tell its type, learnt from train.
+    # How well the last three letters of a new name predict its type, learned from train.
     votes: dict[str, Counter[str]] = defaultdict(Counter)
     for (text, entity_type), count in known.items():
         votes[text[-3:]][entity_type] += count
@@ -107,7 +108,7 @@ def test_most_mentions_of_test_are_new_but_end_like_known_ones(corpus: dict[str,
     assert right > 0.7 * new
 
 
-def test_phrases_hold_places_that_are_not_tagged_as_such(corpus: dict[str, list[Sentence]]) -> None:
+def test_phrases_contain_places_that_are_not_tagged_as_such(corpus: dict[str, list[Sentence]]) -> None:
     found = mentions(corpus["train"])
     assert any(text.startswith("University of ") and entity_type == "ORG" for text, entity_type in found)
     assert any(text.startswith("Bank of ") and entity_type == "ORG" for text, entity_type in found)
@@ -115,19 +116,19 @@ def test_phrases_hold_places_that_are_not_tagged_as_such(corpus: dict[str, list[
 
 
 def test_typos_change_a_word_but_not_its_first_letter() -> None:
-    speaker = Speaker(0)
-    typos = {speaker.typo("letter") for _ in range(200)}
+    generator = SentenceGenerator(0)
+    typos = {generator.typo("letter") for _ in range(200)}
     assert all(typo[0] == "l" and abs(len(typo) - 6) <= 1 for typo in typos)
     assert len(typos) > 8
 
 
-def test_too_small_a_corpus_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SynthError, match="at least 10"):
+def test_a_corpus_that_is_too_small_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="at least 10"):
         synthesise(9, 0, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_failing_write_leaves_no_parts(tmp_path: Path) -> None:
+def test_an_interrupt_leaves_no_partial_files(tmp_path: Path) -> None:
     def stop(num_sentences: int) -> None:
         raise KeyboardInterrupt
 

@@ -8,15 +8,24 @@ from typing import Any
 
 import pytest
 import yaml
+from processes import ROOT
 
 from ner_dist import config
 from ner_dist.config import Config, ConfigError
 
+ABOVE_0 = [
+    *(f"model.{name}" for name in ("word_units", "char_units", "char_width", "lstm_units", "lstm_layers")),
+    *(f"optimizer.{name}" for name in ("learning_rate", "plateau_epochs", "plateau_factor")),
+    *(f"train.{name}" for name in ("epochs", "batch_sentences", "eval_batch_sentences", "log_steps")),
+    "model.feature_units",
+]
+
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory without job/default.yaml."""
+    """A directory without job/default.yaml, and a project without job files."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(config, "_JOB_FOLDERS", [])
 
 
 def parsed(*argv: str) -> dict[str, Any]:
@@ -94,6 +103,28 @@ def test_the_default_job_is_read_unless_another_is_named() -> None:
         assert parsed(*argv) == {"train.seed": 2}
 
 
+@pytest.mark.parametrize("words", [["--config", "job/default.yaml"], ["--config=job/default.yaml"], []])
+def test_the_jobs_of_the_project_are_known_in_every_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setattr(config, "_JOB_FOLDERS", [tmp_path / "none", tmp_path / "jobs"])
+    Path("jobs").mkdir()
+    job("train: {epochs: 3}", "jobs/default.yaml")
+    assert parsed(*words) == {"train.epochs": 3}
+    assert config.parse(words)[1] == "default"
+    # A file of that name in the current directory comes first.
+    Path("job").mkdir()
+    job("train: {epochs: 4}", "job/default.yaml")
+    assert parsed(*words) == {"train.epochs": 4}
+
+
+def test_every_job_of_the_project_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    names = [path.name for path in (ROOT / "job").glob("*.yaml")]
+    assert "conll2003.yaml" in names
+    assert all(config.job_file(f"job/{name}").read_text() for name in names)
+
+
 @pytest.mark.parametrize(
     ("knob", "near"),
     [
@@ -122,14 +153,14 @@ def test_an_abbreviated_knob_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("knob", "value", "expected"),
     [
-        ("train.epochs", "three", "int"),
-        ("train.epochs", "1.5", "int"),
-        ("optimizer.learning_rate", "fast", "float"),
-        ("train.resume", "maybe", "bool"),
-        ("train.device", "tpu", "'gpu'"),
-        ("optimizer.name", "adamw", "'adam'"),
-        ("optimizer.params", "3", "dict"),
-        ("loss.weights", "[1]", "Dict"),
+        ("train.epochs", "three", "a whole number"),
+        ("train.epochs", "1.5", "a whole number"),
+        ("optimizer.learning_rate", "fast", "a number"),
+        ("train.resume", "maybe", "true or false"),
+        ("train.device", "tpu", "one of auto, cpu, gpu"),
+        ("optimizer.name", "adamw", "one of adadelta, adagrad, adam, "),
+        ("optimizer.params", "3", "pairs, for example '{a: b}'"),
+        ("loss.weights", "[1]", "pairs, for example '{a: b}'"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_with_the_knob_and_what_was_expected(
@@ -138,14 +169,14 @@ def test_a_value_of_the_wrong_type_is_refused_with_the_knob_and_what_was_expecte
     section, _, name = knob.partition(".")
     for argv in ([f"--{knob}", value], ["--config", job(f"{section}:\n  {name}: {value}\n")]):
         message = refusal(*argv)
-        assert message.startswith(f"--{knob}")
-        assert expected in message
+        assert message.startswith(f"--{knob} is {value!r}, expected {expected}")
+        assert message.endswith("; see python -m ner_dist.train --help")
 
 
 @pytest.mark.parametrize(
     ("knob", "value", "expected"),
     [
-        *((knob, "0", "expected a number above 0") for knob in sorted(config._ABOVE_0)),
+        *((knob, "0", "expected a number above 0") for knob in ABOVE_0),
         ("optimizer.learning_rate", "-1", "expected a number above 0"),
         ("train.seed", "-1", "expected a finite number of 0 or more"),
         ("train.seed", str(1 << 64), "expected a number below 2^64"),
@@ -188,14 +219,25 @@ def test_what_is_no_number_is_refused(value: str) -> None:
 
 
 def test_a_knob_of_a_job_file_without_a_value_is_refused() -> None:
-    assert refusal("--config", job("train:\n  patience:\n")) == "--train.patience has no value, expected one such as 0"
+    assert (
+        refusal("--config", job("train:\n  patience:\n"))
+        == "--train.patience has no value, expected one, for example 0"
+    )
     assert parsed("--config", job("run:\ntrain:\n  seed: 2\n")) == {"train.seed": 2}
 
 
-@pytest.mark.parametrize("text", ["train: [1", "- 1\n", "3\n", "\x00", ""])
-def test_a_job_file_that_is_no_list_of_knobs_is_refused(text: str) -> None:
-    message = refusal("--config", job(text))
-    assert message == "the --config file holds no knobs; write them as in job/default.yaml" or "parsing" in message
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("train: [1", "--config is no YAML: while parsing a flow sequence, line 1"),
+        ("- 1\n", "--config has no lines `name: value` but ' - 1'; see"),
+        ("3\n", "--config has no lines `name: value` but ' 3'; see"),
+        ("\x00", "--config is no YAML: unacceptable character"),
+        ("", "--config has no lines `name: value` but ''; see"),
+    ],
+)
+def test_a_job_file_that_is_no_list_of_knobs_is_refused(text: str, expected: str) -> None:
+    assert refusal("--config", job(text)).startswith(expected)
 
 
 @pytest.mark.parametrize("value", ["5", "", "[epochs]"])
@@ -206,7 +248,8 @@ def test_a_section_without_knobs_is_refused(value: str) -> None:
 
 
 def test_an_absent_job_file_is_named() -> None:
-    assert "nowhere.yaml" in refusal("--config", "nowhere.yaml")
+    for argv in (["--config", "nowhere.yaml"], ["--config=nowhere.yaml"]):
+        assert refusal(*argv).startswith("the job file nowhere.yaml does not exist; ")
 
 
 def test_words_that_belong_to_no_knob_are_refused() -> None:
@@ -221,7 +264,26 @@ def test_help_names_every_knob_with_its_meaning(capsys: pytest.CaptureFixture[st
     text = capsys.readouterr().out
     for name in config.flat(Config()):
         assert f"--{name} " in text
-    assert "Sentences of one step over all ranks." in text
+    assert "Sentences in one step, over all ranks." in text
+
+
+def test_help_begins_with_the_usage_an_example_and_the_most_used_options(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        config.parse(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("usage: python -m ner_dist.train [--config JOB] ")
+    assert lines[1] == ""
+    assert len(lines) < 200
+    headings = [place for place, line in enumerate(lines) if line.endswith(":") and not line.startswith(" ")]
+    assert [lines[place] for place in headings[:3]] == ["Example:", "most used:", "Shards to train on:"]
+    most_used = [line.split()[0] for line in lines[headings[1] : headings[2]] if line.startswith("  --")]
+    assert most_used == ["--config", "--data.shards", "--run", "--train.epochs", "--train.resume"]
+    # None of jsonargparse's own: types, and a file for each section.
+    text = "\n".join(lines)
+    assert not [noise for noise in ("type:", "--data ", "--train ", "Optional[", "features+ ") if noise in text]
 
 
 def test_a_configuration_comes_back_from_yaml_and_from_a_record() -> None:
@@ -231,7 +293,7 @@ def test_a_configuration_comes_back_from_yaml_and_from_a_record() -> None:
     text = config.to_yaml(found)
     assert "Ö-rt: 2.0" in text
     assert config.from_dict(yaml.safe_load(text)) == found
-    assert config.from_dict(config.to_dict(found)) == found
+    assert config.from_dict(dataclasses.asdict(found)) == found
     # The resolved configuration of a run is a job file of its own.
     assert config.parse(["--config", job(text)])[0] == found
 
@@ -239,7 +301,6 @@ def test_a_configuration_comes_back_from_yaml_and_from_a_record() -> None:
 def test_every_knob_has_a_meaning_and_every_exception_is_a_knob() -> None:
     knobs = config.flat(Config())
     assert set(knobs) >= config.RESUMABLE
-    assert set(knobs) >= config._ABOVE_0
     sections = [field.name for field in dataclasses.fields(Config) if field.name != "run"]
     assert {name.split(".")[0] for name in knobs if "." in name} == set(sections)
 
@@ -253,7 +314,7 @@ def test_what_decides_the_result_may_not_change_in_a_continuation() -> None:
     ("argv", "part"),
     [
         ("--loss.likelihood sentence --loss.weighting frequency", "which --loss.likelihood sentence does not have"),
-        ("--data.train_on train+dev", "say --train.keep last"),
+        ("--data.train_on train+dev", "use --train.keep last"),
         ("--train.average 1", "--train.average is 1.0, expected a number below 1"),
         ("--optimizer.plateau_factor 1.5", "--optimizer.plateau_factor is 1.5, expected a number below 1"),
         ("--model.dropout_singletons 1.5", "--model.dropout_singletons is 1.5, expected 0 to 1"),

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ner_dist.training.dropout import drop_level, keys, mask
+from ner_dist.contract.mixing_hash import hash_numbers
+from ner_dist.training.dropout import drop_level, mask
 
 IDS = np.array([0, 1, 7, 12_345, 2**33])
 
 
 def masks(ids: np.ndarray, num_tokens: int = 20, units: int = 37, rate: float = 0.5, **key: int) -> np.ndarray:
     parts = {"seed": 1, "epoch": 0, "layer": 0, **key}
-    return mask(keys(parts["seed"], parts["epoch"], parts["layer"], ids), num_tokens, units, rate)
+    return mask(hash_numbers(parts["seed"], parts["epoch"], parts["layer"], ids), num_tokens, units, rate)
 
 
 def test_a_sentence_has_the_same_mask_alone_in_a_batch_and_under_padding() -> None:

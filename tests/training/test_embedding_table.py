@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ner_dist.config import Optimizer
-from ner_dist.model.word_vectors import InitialWords, initial_words
+from ner_dist.model.initial_values import InitialEmbeddings, draw_embeddings
 from ner_dist.training import optimizer
 from ner_dist.training.embedding_table import EmbeddingTable
 from tests.training.test_optimizer import SETTINGS, described
@@ -18,8 +18,8 @@ START_VD = np.random.default_rng(0).normal(0, 1, (V, D)).astype(np.float32)
 STEPS = [[1, 4, 9], [0, 4], [9, 19, 1, 3], [4], [1, 2, 3, 4, 5]]
 
 
-def all_learnt() -> InitialWords:
-    return InitialWords(START_VD.copy(), np.zeros(V, bool))
+def all_learnt() -> InitialEmbeddings:
+    return InitialEmbeddings(START_VD.copy(), np.zeros(V, bool))
 
 
 def gradient(step: int) -> np.ndarray:
@@ -119,43 +119,22 @@ def test_rows_come_in_the_order_asked_for_twice_if_asked_twice() -> None:
     np.testing.assert_array_equal(table.weight_VD, START_VD)
 
 
-def test_initial_words_depend_on_the_seed_alone_with_padding_0() -> None:
-    words, pretrained = initial_words(5000, 50, 3, None, 5000)
-    np.testing.assert_array_equal(words, initial_words(5000, 50, 3, None, 5000).weight_VD)
-    assert not np.array_equal(words, initial_words(5000, 50, 4, None, 5000).weight_VD)
-    assert not pretrained.any()
-    assert len(pretrained) == 5000
-    assert (words.shape, words.dtype) == ((5000, 50), np.float32)
-    assert not words[0].any()
-    assert words[1:].var() == pytest.approx(1 / 50, rel=0.01)
-    assert abs(words).max() <= np.sqrt(3 / 50)
-
-
-def vectors_of(rows: list[int], sd: float = 0.5, num: int = 4000) -> np.ndarray:
-    """Vectors of the words, of the others none."""
+def vectors_of(rows: list[int], num: int) -> np.ndarray:
+    """Pretrained vectors of these words, NaN for the others."""
     vectors_VD = np.full((num, 10), np.nan, np.float32)
-    vectors_VD[rows] = np.random.default_rng(0).normal(0.1, sd, (len(rows), 10))
+    vectors_VD[rows] = np.random.default_rng(0).normal(0.1, 0.5, (len(rows), 10))
     return vectors_VD
 
 
-def test_words_with_a_pretrained_vector_begin_with_it_and_the_rest_spreads_as_widely() -> None:
-    known = list(range(2, 4000, 2))
-    vectors_VD = vectors_of(known)
-    words = initial_words(4000, 10, 3, vectors_VD.copy(), 3000)
-    np.testing.assert_array_equal(words.weight_VD[known], vectors_VD[known])
-    assert not words.weight_VD[0].any()
-    rest = words.weight_VD[1::2]
-    assert np.isfinite(rest).all()
-    assert rest.var() == pytest.approx(0.25, rel=0.05)
-    # Only words that training meets can be learnt.
-    assert words.pretrained_L.tolist() == [row in set(known) for row in range(3000)]
+def test_words_of_the_vectors_alone_have_no_optimizer_state() -> None:
+    words = draw_embeddings(4000, 10, 3, vectors_of(list(range(2, 4000, 2)), num=4000), 3000)
     table = EmbeddingTable(words, optimizer.create(Optimizer()), key=0)
     assert [state.shape for state in table.states_LD] == [(3000, 10)] * 2
 
 
 def test_words_of_the_vectors_alone_are_never_learnt_and_frozen_ones_not_yet() -> None:
     table = EmbeddingTable(
-        initial_words(40, 10, 3, vectors_of([3, 4, 30], num=40), 20), optimizer.create(Optimizer()), 0
+        draw_embeddings(40, 10, 3, vectors_of([3, 4, 30], num=40), 20), optimizer.create(Optimizer()), 0
     )
     ids = np.array([1, 3, 4, 7, 19, 20, 30])
     assert ids[table.trainable(ids, frozen=False)].tolist() == [1, 3, 4, 7, 19]
@@ -164,7 +143,7 @@ def test_words_of_the_vectors_alone_are_never_learnt_and_frozen_ones_not_yet() -
 
 
 def test_what_is_learnt_is_the_beginning_of_the_table_in_the_same_memory() -> None:
-    table = EmbeddingTable(initial_words(40, 10, 3, None, 20), optimizer.create(Optimizer()), 0)
+    table = EmbeddingTable(draw_embeddings(40, 10, 3, None, 20), optimizer.create(Optimizer()), 0)
     table.update(np.array([5]), mx.nd.ones((1, 10)))
     np.testing.assert_array_equal(table.trained_LD, table.weight_VD[:20])
     table.trained_LD[7] = 9

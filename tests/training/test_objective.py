@@ -13,7 +13,7 @@ from ner_dist.config import Config, Loss, Model
 from ner_dist.contract.tag_schemes import Spans, spans_to_bilou
 from ner_dist.model import cnn_bilstm
 from ner_dist.model.cnn_bilstm import CnnBiLstm
-from ner_dist.model.initial_parameters import initial_parameters
+from ner_dist.model.initial_values import initial_parameters
 from ner_dist.training.dropout import Masks, masks
 from ner_dist.training.objective import Objective
 
@@ -32,7 +32,7 @@ WEIGHT_K = np.linspace(0.5, 2, 9)
 
 def tagger_of(loss: Loss) -> CnnBiLstm:
     """In float64, so that differences are exact enough, with random parameters everywhere."""
-    tagger = cnn_bilstm.build(Config(model=SIZES, loss=loss), small_index(), mx.cpu())
+    tagger = cnn_bilstm.build_tagger(Config(model=SIZES, loss=loss), small_index(), mx.cpu())
     tagger.cast("float64")
     values = initial_parameters(tagger, SIZES, 3)
     rng = np.random.default_rng(3)

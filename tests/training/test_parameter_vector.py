@@ -9,14 +9,14 @@ from mxnet import autograd
 
 from ner_dist.config import Config, Model
 from ner_dist.model import cnn_bilstm
-from ner_dist.model.initial_parameters import initial_parameters
+from ner_dist.model.initial_values import initial_parameters
 from ner_dist.training.parameter_vector import ParameterVector
 
 SIZES = Model(word_units=3, char_units=2, char_filters=3, feature_units=2, lstm_units=3)
 
 
 def vector_of() -> tuple[cnn_bilstm.CnnBiLstm, ParameterVector, dict[str, np.ndarray]]:
-    tagger = cnn_bilstm.build(Config(model=SIZES), small_index(), mx.cpu())
+    tagger = cnn_bilstm.build_tagger(Config(model=SIZES), small_index(), mx.cpu())
     values = initial_parameters(tagger, SIZES, 1)
     cnn_bilstm.set_parameters(tagger, values)
     return tagger, ParameterVector(cnn_bilstm.trained_parameters(tagger)), values

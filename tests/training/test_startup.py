@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from exchanged_steps import exchanged_steps
 from thread_comm import ThreadComm, on_ranks
 
 from ner_dist import config
@@ -17,25 +18,23 @@ from ner_dist.contract.shard_format import read_index, write_index
 from ner_dist.data.shard_reader import train_chapters, train_rows
 from ner_dist.data.step_plan import steps_per_epoch
 from ner_dist.ranks.comm import JobError, Solo
-from ner_dist.training import startup
-from ner_dist.training.startup import new_learner, new_word_dropout, open_shards, train_steps
+from ner_dist.training.epoch_windows import WINDOW_STEPS
+from ner_dist.training.startup import new_learner, new_word_dropout, open_shards
 
 
 @pytest.fixture(scope="module")
 def settings(synth_shards: Path, tiny_knobs: list[str]) -> Config:
-    # 320 sentences of training in batches of 10: more steps than are announced at once.
+    # 320 sentences of training in batches of 10: more steps than one window has.
     return config.parse([*tiny_knobs, "--data.shards", str(synth_shards), "--train.batch_sentences", "10"])[0]
 
 
 def stream(settings: Config, comm: Any, first_step: int = 0) -> list[tuple[int, list[int], list[int], int]]:
     """(step, this rank's sentences, words of all ranks, sentences of all ranks) of each step."""
     index, splits = open_shards(settings, comm)
-    learner, word_dropout = new_learner(settings, index, comm), new_word_dropout(settings, index, comm)
+    word_dropout = new_word_dropout(settings, index, comm)
     return [
         (step.step_id, batch.sentence_id_B.tolist() if batch else [], shared.ids_U.tolist(), shared.num_sentences)
-        for step, batch, shared in train_steps(
-            settings, index, splits["train"], word_dropout, learner, comm, 2, first_step
-        )
+        for step, batch, shared in exchanged_steps(settings, index, splits["train"], word_dropout, comm, 2, first_step)
     ]
 
 
@@ -46,7 +45,7 @@ def alone(settings: Config) -> list[tuple[int, list[int], list[int], int]]:
 
 def test_an_epoch_is_every_sentence_once(settings: Config, alone: list[Any], synth_shards: Path) -> None:
     num_steps = steps_per_epoch(train_rows(settings, read_index(synth_shards)), 10)
-    assert num_steps > 2 * startup._STEPS_AHEAD
+    assert num_steps > 2 * WINDOW_STEPS
     assert [step_id for step_id, *_ in alone] == list(range(num_steps))
     assert sorted(sentence for _, mine, *_ in alone for sentence in mine) == list(range(320))
     assert all(num_sentences == len(mine) for _, mine, _, num_sentences in alone)

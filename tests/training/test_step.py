@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import mxnet as mx
 import numpy as np
 import pytest
-from made_batches import NUM_WORDS, Sentence, batch_of, random_sentence, small_index
+from made_batches import NUM_WORDS, IdSentence, batch_of, random_sentence, small_index
 from thread_comm import ThreadComm, on_ranks
 
 from ner_dist.config import Config, Loss, Model, Optimizer, OptimizerName, Train
 from ner_dist.model import cnn_bilstm
-from ner_dist.model.initial_parameters import initial_parameters
-from ner_dist.model.word_vectors import InitialWords
+from ner_dist.model.initial_values import InitialEmbeddings, initial_parameters
 from ner_dist.ranks.comm import Solo
 from ner_dist.training.dropout import masks
 from ner_dist.training.objective import Objective
-from ner_dist.training.step import Learner, NotFinite, StepResult
+from ner_dist.training.step import Learner, NotFinite
+from ner_dist.training.word_exchange import exchange_word_ids
 
 SIZES = Model(
     word_units=4,
@@ -41,14 +41,14 @@ def config_of(optimizer: Optimizer = SGD, **loss: Any) -> Config:
 
 def learner_of(config: Config, comm: Solo | ThreadComm | None = None, dtype: str = "float64") -> Learner:
     """In float64, so that sums in another order agree to many digits; MXNet's rules take their scalars in float32."""
-    tagger = cnn_bilstm.build(config, small_index(), mx.cpu())
+    tagger = cnn_bilstm.build_tagger(config, small_index(), mx.cpu())
     tagger.cast(dtype)
     cnn_bilstm.set_parameters(tagger, initial_parameters(tagger, SIZES, 2))
     words_VD = np.random.default_rng(1).normal(0, 1, (NUM_WORDS, SIZES.word_units)).astype(dtype)
-    return Learner(tagger, InitialWords(words_VD, np.zeros(NUM_WORDS, bool)), config, WEIGHT_K, comm or Solo())  # type: ignore[arg-type]
+    return Learner(tagger, InitialEmbeddings(words_VD, np.zeros(NUM_WORDS, bool)), config, WEIGHT_K, comm or Solo())  # type: ignore[arg-type]
 
 
-def sentences_of(lengths: list[int], first_id: int = 0) -> list[Sentence]:
+def sentences_of(lengths: list[int], first_id: int = 0) -> list[IdSentence]:
     rng = np.random.default_rng(first_id)
     return [random_sentence(rng, first_id + i, length) for i, length in enumerate(lengths)]
 
@@ -58,11 +58,22 @@ MINE = [sentences_of([3, 5], 0), sentences_of([2, 2, 6], 10), sentences_of([1, 4
 YOURS = [sentences_of([7], 30), [], sentences_of([2, 9, 1], 40)]
 
 
-def take_steps(learner: Learner, parts: list[list[Sentence]], epoch: int = 0) -> list[StepResult]:
+class Taken(NamedTuple):
+    """A step's result, and what all ranks knew of it before."""
+
+    loss: float
+    gradient_norm: float
+    num_sentences: int
+    num_tokens: int
+    num_slots: int
+
+
+def take_steps(learner: Learner, parts: list[list[IdSentence]], epoch: int = 0) -> list[Taken]:
     batches = [batch_of(part) if part else None for part in parts]
+    rate = learner._config.optimizer.learning_rate
     return [
-        learner.step(batch, shared, epoch, step_id, learner._config.optimizer.learning_rate)
-        for step_id, (batch, shared) in enumerate(zip(batches, learner.exchange_word_ids(batches)))
+        Taken(*learner.step(batch, shared, epoch, step_id, rate), *shared[1:])
+        for step_id, (batch, shared) in enumerate(zip(batches, exchange_word_ids(learner._comm, batches)))
     ]
 
 
@@ -118,7 +129,7 @@ def test_two_ranks_on_a_and_b_are_one_rank_on_a_and_b_together(optimizer: Optimi
     alone = learner_of(config)
     expected = take_steps(alone, [mine + yours for mine, yours in zip(MINE, YOURS)])
 
-    def rank(comm: ThreadComm) -> tuple[list[StepResult], dict[str, np.ndarray]]:
+    def rank(comm: ThreadComm) -> tuple[list[Taken], dict[str, np.ndarray]]:
         learner = learner_of(config, comm)
         return take_steps(learner, (MINE, YOURS)[comm.rank]), copied(learner)
 
@@ -153,7 +164,7 @@ def test_the_sum_does_not_depend_on_which_rank_has_which_part() -> None:
 def test_announced_words_and_counts_are_those_of_all_ranks() -> None:
     def rank(comm: ThreadComm) -> list[Any]:
         batches = [batch_of(part) if part else None for part in (MINE, YOURS)[comm.rank]]
-        return learner_of(config_of(), comm).exchange_word_ids(batches)
+        return exchange_word_ids(comm, batches)
 
     for announced in on_ranks(2, rank):
         for shared, mine, yours in zip(announced, MINE, YOURS):
@@ -198,7 +209,7 @@ def test_the_learning_rate_is_the_one_given() -> None:
     before = copied(whole)
     for learner, rate in ((whole, 0.5), (half, 0.25)):
         batch = batch_of(MINE[0])
-        learner.step(batch, *learner.exchange_word_ids([batch]), 0, 0, rate)
+        learner.step(batch, *exchange_word_ids(Solo(), [batch]), 0, 0, rate)
     slower = changes(half, before)
     for name, change in changes(whole, before).items():
         np.testing.assert_allclose(change, slower[name] * 2, rtol=1e-6, atol=1e-12)
@@ -216,7 +227,7 @@ def test_a_step_that_is_not_finite_stops_all_ranks_before_anything_changes(value
         learner.words.weight_VD[28] = value
         before = copied(learner)
         batch = batch_of((mine, yours)[comm.rank])
-        (shared,) = learner.exchange_word_ids([batch])
+        (shared,) = exchange_word_ids(learner._comm, [batch])
         with pytest.raises(NotFinite) as caught:
             learner.step(batch, shared, epoch=4, step_id=17, learning_rate=0.5)
         for name, array in copied(learner).items():
@@ -252,7 +263,7 @@ def test_a_rank_without_sentences_adds_nothing() -> None:
 
     learner = learner_of(config_of(), Watching())
     batch = batch_of(MINE[0])
-    (shared,) = learner.exchange_word_ids([batch])
+    (shared,) = exchange_word_ids(learner._comm, [batch])
     learner.step(batch, shared, 0, 0, 0.5)
     learner.step(None, shared, 0, 1, 0.5)
     some, none = seen

@@ -186,7 +186,7 @@ def places(
 TRAINING_MISTAKES = {
     "unknown knob": ("--train.epoch 3", "unknown knob 'train.epoch'; did you mean --train.epochs?"),
     "unknown knob in the job file": ("--config {job}", "unknown knob 'train.epoch'; did you mean --train.epochs?"),
-    "wrong type": ("--train.epochs many", "--train.epochs: "),
+    "wrong type": ("--train.epochs many", "--train.epochs is 'many', expected a whole number"),
     "out of range": ("--model.dropout_input 1.5", "--model.dropout_input is 1.5, expected 0 to 0.95"),
     "no such job file": ("--config job/absent.yaml", "job/absent.yaml"),
     "no shards": ("--data.shards {absent}", "{absent}: the shard directory does not exist; run `make shards`"),
@@ -195,7 +195,7 @@ TRAINING_MISTAKES = {
     "a shard that is not the index's": ("--data.shards {altered}", "{altered}/train-00003.parquet: checksum "),
     "a shard that is absent": (
         "--data.shards {lacking}",
-        "{lacking}/dev-00002.parquet: named by index.json but",
+        "{lacking}/dev-00002.parquet: listed in index.json but missing",
     ),
     "no dev split": ("--data.shards {no_dev}", "{no_dev}: has no dev split, which training needs"),
     "no GPU": ("--data.shards {good} --train.device gpu", "a GPU was asked for, but "),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_batches import NUM_WORDS, Sentence, batch_of, random_sentence
+from made_batches import NUM_WORDS, IdSentence, batch_of, random_sentence
 
 from ner_dist.config import Model
 from ner_dist.contract.shard_format import UNK_ID
@@ -17,7 +17,7 @@ from ner_dist.training.word_dropout import WordDropout
 COUNT_V = np.where(np.arange(NUM_WORDS) % 3 == 0, 1, 5)
 
 
-def sentences(num: int = 60, first_id: int = 0) -> list[Sentence]:
+def sentences(num: int = 60, first_id: int = 0) -> list[IdSentence]:
     rng = np.random.default_rng(first_id)
     return [random_sentence(rng, first_id + i, int(rng.integers(1, 25))) for i in range(num)]
 

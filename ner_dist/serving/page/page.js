@@ -1,21 +1,15 @@
-// Shows the entities of a text as it is typed. Texts reach the page as text nodes alone, never as markup.
+// Shows the entities of a text as it is typed. Texts reach the page only as text nodes, never as markup.
 "use strict";
 
 const WAIT_MS = 120;
 const UNSURE = 0.8;
-const EXAMPLES = {
-  News: "Angela Merkel met Tim Cook at Apple's offices in Munich on Tuesday. The European Commission had fined the company in 2016, and Ireland's government appealed with Margrethe Vestager looking on.",
-  Sport: "Japan began the defence of their Asian Cup title with a lucky 2-1 win against Syria on Friday. At Lord's, Leicestershire captain James Whitaker and England's Alan Mullally took Somerset apart; Real Madrid and Borussia Dortmund play next week.",
-  "Emoji, accents": "👩‍🚀 Samantha Cristoforetti 🇮🇹 left Zu\u0308rich for São Paulo 🛫, while Bjo\u0308rk sang in Reykjavík 🎤.",
-  "Right to left": "זוהי ירושלים: Benjamin Netanyahu התקשר אל Emmanuel Macron בפריז.",
-};
 
 const at = (id) => document.getElementById(id);
-const [text, found, legend, tip] = ["text", "found", "legend", "tip"].map(at);
-// The text that found shows, and its entities, whose places count UTF-16 units, as JavaScript's strings do.
+const [text, found, problem, tip] = ["text", "found", "problem", "tip"].map(at);
+// The text on show and its entities, whose positions count UTF-16 units, as JavaScript's strings do.
 let shown = { text: "", entities: [] };
-let types = [];
-const off = new Set();
+// The legend's buttons by type; the entities of a type show while its button is pressed.
+const buttons = new Map();
 let timer = 0;
 let asking = null;
 
@@ -26,57 +20,55 @@ function element(name, content, attributes = {}) {
   return made;
 }
 
-// Golden angle: neighbours differ, however many types there are.
-const hue = (type) => (types.indexOf(type) * 137.5 + 210) % 360;
 const percent = (share) => (share > 0.9995 ? "over 99.9 %" : `${(100 * share).toFixed(1)} %`);
 
-// Where each code point begins in UTF-16 units, and the end.
-function unitsOfCodePoints(string) {
-  const units = [0];
-  for (const character of string) units.push(units[units.length - 1] + character.length);
-  return units;
-}
-
+// The entities, whose positions count code points, with positions in UTF-16 units.
 function inUnits(string, entities) {
-  const units = unitsOfCodePoints(string);
+  const units = [0];
+  for (const character of string) units.push(units.at(-1) + character.length);
   return entities.map((entity) => ({ ...entity, start: units[entity.start], end: units[entity.end] }));
 }
 
-// Entities as they were, moved along with an edit, until the answer for the new text is there; those it touches go.
-function carried(old, string) {
+// The old entities moved along with an edit, to show until the answer comes; those that the edit touches are dropped.
+function moved(old, string) {
   const most = Math.min(old.text.length, string.length);
   let before = 0;
   while (before < most && old.text[before] === string[before]) before++;
   let after = 0;
   while (after < most - before && old.text[old.text.length - 1 - after] === string[string.length - 1 - after]) after++;
-  const moved = string.length - old.text.length;
+  const shift = string.length - old.text.length;
   return old.entities.flatMap((entity) => {
     if (entity.end <= before) return [entity];
     if (entity.start < old.text.length - after) return [];
-    return [{ ...entity, start: entity.start + moved, end: entity.end + moved }];
+    return [{ ...entity, start: entity.start + shift, end: entity.end + shift }];
   });
 }
 
 function show(string, entities) {
   shown = { text: string, entities };
+  for (const { type } of entities) addType(type);
   const parts = [];
-  let place = 0;
+  let position = 0;
   for (const entity of entities) {
-    parts.push(string.slice(place, entity.start), markOf(entity, string.slice(entity.start, entity.end)));
-    place = entity.end;
+    parts.push(string.slice(position, entity.start), markOf(entity, string.slice(entity.start, entity.end)));
+    position = entity.end;
   }
-  found.replaceChildren(...parts, string.slice(place));
+  found.replaceChildren(...parts, string.slice(position));
+  for (const [type, button] of buttons) {
+    button.lastChild.textContent = entities.filter((entity) => entity.type === type).length;
+  }
   hideTip();
-  showLegend();
 }
 
 function markOf(entity, string) {
+  const button = buttons.get(entity.type);
   const mark = element("mark", string, { "data-type": entity.type, dir: "auto" });
-  mark.style.setProperty("--h", hue(entity.type));
+  mark.style.setProperty("--h", button.style.getPropertyValue("--h"));
   mark.style.setProperty("--sure", entity.confidence);
   mark.classList.toggle("unsure", entity.confidence < UNSURE);
-  mark.classList.toggle("off", off.has(entity.type));
-  if (!off.has(entity.type)) {
+  const isOff = button.ariaPressed === "false";
+  mark.classList.toggle("off", isOff);
+  if (!isOff) {
     mark.tabIndex = 0;
     const what = `${entity.type}, ${percent(entity.confidence)} sure`;
     mark.setAttribute("aria-description", what);
@@ -88,7 +80,6 @@ function markOf(entity, string) {
 
 function showTip(mark, content) {
   tip.textContent = content;
-  tip.hidden = false;
   const box = mark.getClientRects()[0];
   const left = box.left + (box.width - tip.offsetWidth) / 2;
   tip.style.left = `${Math.max(8, Math.min(left, document.documentElement.clientWidth - tip.offsetWidth - 8))}px`;
@@ -96,34 +87,24 @@ function showTip(mark, content) {
 }
 
 function hideTip() {
-  tip.hidden = true;
+  tip.textContent = "";
 }
 
-function showLegend() {
-  const focused = document.activeElement?.dataset?.legend;
-  const counts = new Map(types.map((type) => [type, 0]));
-  for (const { type } of shown.entities) counts.set(type, (counts.get(type) ?? 0) + 1);
-  legend.replaceChildren(
-    ...[...counts].map(([type, count]) => {
-      const button = element("button", type, { type: "button", "aria-pressed": !off.has(type), "data-legend": type });
-      button.style.setProperty("--h", hue(type));
-      button.append(element("span", count));
-      button.addEventListener("click", () => {
-        if (!off.delete(type)) off.add(type);
-        show(shown.text, shown.entities);
-      });
-      return button;
-    }),
-  );
-  if (focused) [...legend.children].find((button) => button.dataset.legend === focused)?.focus();
+function addType(type) {
+  if (buttons.has(type)) return;
+  const button = element("button", type, { type: "button", "aria-pressed": true });
+  // Steps of the golden angle: neighbours differ, however many types there are.
+  button.style.setProperty("--h", (buttons.size * 137.5 + 210) % 360);
+  button.append(element("span", ""));
+  button.addEventListener("click", () => {
+    button.ariaPressed = button.ariaPressed === "false";
+    show(shown.text, shown.entities);
+  });
+  at("legend").append(button);
+  buttons.set(type, button);
 }
 
-function tell(problem) {
-  at("problem").textContent = problem;
-  at("problem").hidden = !problem;
-}
-
-function state(name, content) {
+function showState(name, content) {
   at("state").className = name;
   at("state").textContent = content;
 }
@@ -138,56 +119,52 @@ async function ask() {
     const began = performance.now();
     const request = { method: "POST", body, headers: { "Content-Type": "application/json" }, signal: mine.signal };
     const answer = await fetch("tag", request);
-    const said = await answer.json().catch(() => ({ error: `The server has answered with status ${answer.status}.` }));
+    const content = await answer.json().catch(() => ({ error: `The server answered with status ${answer.status}.` }));
     if (mine !== asking) return;
-    at("json").textContent = JSON.stringify(said, null, 2);
-    if (!answer.ok) return refused(answer.status, said.error);
+    at("json").textContent = JSON.stringify(content, null, 2);
+    if (!answer.ok) return refused(answer.status, content.error);
     const took = Math.round(performance.now() - began);
-    tell("");
-    state("", "ready");
+    problem.textContent = "";
+    showState("", "ready");
     found.classList.remove("stale");
-    show(string, inUnits(string, said.entities));
-    const number = said.entities.length;
-    const unsure = said.entities.some(({ confidence }) => confidence < UNSURE) ? "; dashed: less than 80 % sure" : "";
+    show(string, inUnits(string, content.entities));
+    const number = content.entities.length;
+    const unsure = content.entities.some(({ confidence }) => confidence < UNSURE) ? "; dashed: less than 80 % sure" : "";
     const what = `${number || "no"} ${number === 1 ? "entity" : "entities"}, ${took} ms${unsure}`;
     at("summary").textContent = string ? what : "";
   } catch (error) {
     if (error.name === "AbortError" || mine !== asking) return;
-    state("away", "not reachable");
-    tell("The server does not answer. It may have been stopped; this page tries again by itself.");
+    showState("away", "not reachable");
+    problem.textContent = "The server does not answer. It may have been stopped; this page tries again on its own.";
     timer = setTimeout(ask, 2000);
   }
 }
 
 function refused(status, sentence) {
+  const isBusy = status === 503;
   at("summary").textContent = "";
-  if (status === 503) {
-    state("busy", "busy");
-    tell("The server is busy; this page asks again in a moment.");
-    timer = setTimeout(ask, 1000);
-  } else {
-    state("", "ready");
-    tell(`This text cannot be tagged: ${sentence}.`);
-  }
+  showState(isBusy ? "busy" : "", isBusy ? "busy" : "ready");
+  const busy = "The server is busy; this page asks again in a moment.";
+  problem.textContent = isBusy ? busy : `This text cannot be tagged: ${sentence}.`;
+  if (isBusy) timer = setTimeout(ask, 1000);
 }
 
 function changed() {
   clearTimeout(timer);
   const string = text.value;
-  show(string, carried(shown, string));
+  show(string, moved(shown, string));
   found.classList.add("stale");
   at("count").textContent = string ? `${[...string].length.toLocaleString("en")} characters` : "";
   timer = setTimeout(ask, WAIT_MS);
 }
 
 async function begin() {
-  for (const [name, example] of Object.entries(EXAMPLES)) {
-    const button = element("button", name, { type: "button" });
-    button.addEventListener("click", () => {
-      text.value = example;
+  const examples = [...at("examples").children];
+  for (const example of examples) {
+    example.addEventListener("click", () => {
+      text.value = example.value;
       changed();
     });
-    at("examples").append(button);
   }
   text.addEventListener("input", changed);
   addEventListener("scroll", hideTip, { passive: true });
@@ -200,13 +177,14 @@ async function begin() {
     setTimeout(() => (at("copy").textContent = "Copy"), 1500);
   });
   const health = await fetch("healthz").then((answer) => answer.json()).catch(() => ({}));
-  types = health.entity_types ?? [];
-  // What the browser has kept of before a reload.
-  text.value ||= EXAMPLES.News;
+  for (const type of health.entity_types ?? []) addType(type);
+  // The browser may have restored a text after a reload.
+  text.value ||= examples[0].value;
   changed();
   if (health.needs_pos) {
     clearTimeout(timer);
-    tell("This model was trained with parts of speech, so it cannot tag plain text; send it tokens with pos.");
+    problem.textContent =
+      "This model was trained with parts of speech, so it cannot tag plain text; send tokens with pos.";
   }
 }
 

@@ -1,0 +1,62 @@
+"""Last pass: the cells of the third pass -> Parquet files, split by split on several threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from data_prep.passes.buckets import bucket_ids
+from data_prep.passes.encode import ShardEncoder
+from data_prep.passes.shard_pass import ShardCells, read_shard
+from data_prep.threads import side_by_side
+from ner_dist.contract.shard_format import ShardFile, file_sha256
+
+# Tokens that are encoded at once: the maximum of a row group.
+MAX_PIECE_TOKENS = 1 << 14
+
+
+def _write_shard(
+    path: Path, cells: ShardCells, split_id: int, shard: int, encoder: ShardEncoder, progress: Callable[[int], object]
+) -> ShardFile:
+    """Write one Parquet file; returns its entry for the index."""
+    row_groups = []
+    with pq.ParquetWriter(
+        str(path),
+        encoder.schema,
+        compression="zstd",
+        use_dictionary=["text.list.element"],
+        write_statistics=False,
+        write_page_checksum=True,
+    ) as writer:
+        for sentences in read_shard(cells, split_id, shard, MAX_PIECE_TOKENS):
+            # Encoding all buckets of a piece at once is faster than one by one. Each becomes a row group.
+            table, begin = encoder.encode(sentences), 0
+            for num_rows in filter(None, np.bincount(bucket_ids(sentences.length_N, cells.edges)).tolist()):
+                writer.write_table(table.slice(begin, num_rows), row_group_size=num_rows)
+                row_groups.append(num_rows)
+                begin += num_rows
+            progress(len(sentences.token_M))
+    rows_B, tokens_B = cells.rows_SHB[split_id, shard], cells.tokens_SHB[split_id, shard]
+    assert sum(row_groups) == rows_B.sum()
+    return ShardFile(path.name, path.stat().st_size, file_sha256(path), rows_B.tolist(), tokens_B.tolist(), row_groups)
+
+
+def write_shards(
+    cells: ShardCells, encoder: ShardEncoder, directory: Path, progress: Callable[[int], object]
+) -> dict[str, list[ShardFile]]:
+    """Write all shards of all splits. Several threads call `progress` with the number of tokens just written."""
+
+    def write_split(split_id: int, go_on: Callable[[], None]) -> list[ShardFile]:
+        def written(num_tokens: int) -> None:
+            go_on()
+            progress(num_tokens)
+
+        paths = [directory / f"{cells.splits[split_id]}-{h:05d}.parquet" for h in range(cells.rows_SHB.shape[1])]
+        return [_write_shard(path, cells, split_id, shard, encoder, written) for shard, path in enumerate(paths)]
+
+    # Never two files of one split at a time: an open file keeps the description of every row group in memory, and train
+    # has many of them.
+    return dict(zip(cells.splits, side_by_side(write_split, range(len(cells.splits)))))

@@ -1,0 +1,1 @@
+"""What the doctor checks, by subject; launch.doctor.examination has the table of them."""

@@ -1,0 +1,121 @@
+"""The training of a job: its arguments, checked before anything is started or queued, and the horovodrun command."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import socket
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from launch.launch_errors import LaunchError
+from launch.remote_hosts.hostfile import Host
+from ner_dist import config as knobs
+from ner_dist.config import Config
+from ner_dist.ranks import python_environment
+
+RESUME = ["--train.resume", "true"]
+# Variables that make a process a rank. A launcher is none, even if a rank has started it.
+_RANK_VARIABLES = {f"HOROVOD_{x}{y}" for x in ("", "LOCAL_", "CROSS_") for y in ("RANK", "SIZE")}
+
+
+class TrainingRequest(NamedTuple):
+    # Of `python -m ner_dist.train`; --run is always among them.
+    arguments: list[str]
+    config: Config
+    # Name of the job file, without its ending.
+    job: str
+
+    @property
+    def run(self) -> Path:
+        assert self.config.run is not None
+        return Path(self.config.run)
+
+
+def check_training(arguments: list[str]) -> TrainingRequest:
+    """Parse the arguments of `python -m ner_dist.train`, and name the run so that a restart finds its directory.
+
+    Raises ConfigError for a wrong knob; --help exits.
+    """
+    config, job = knobs.parse(arguments)
+    # An empty name counts as none, as in training.
+    if not config.run:
+        # Late, because it imports TensorBoard.
+        from ner_dist.run.run_directory import fresh_name
+
+        config.run = fresh_name(job)
+        arguments = [*arguments, "--run", config.run]
+    return TrainingRequest(arguments, config, job)
+
+
+def num_shards(training: TrainingRequest) -> int:
+    """Shards of the training split, which is also the largest number of ranks. Raises UserError if there are none."""
+    # Late, because it imports pyarrow.
+    from ner_dist.contract.shard_format import read_index
+
+    shards = training.config.data.shards
+    splits = read_index(shards).splits
+    if "train" not in splits:
+        raise LaunchError(f"{shards}: has no train split, which training needs; rebuild the shards")
+    return len(splits["train"])
+
+
+def train_command(hosts: list[Host], training: TrainingRequest, options: list[str]) -> list[str]:
+    """The command that trains on all slots of these hosts. options: more of horovodrun's.
+
+    Raises LaunchError if Horovod is not installed.
+    """
+    path = Path(sys.executable).parent / "horovodrun"
+    if not path.is_file():
+        raise LaunchError(f"{path.parent} has no horovodrun, so Horovod is not installed; run `make setup`")
+    horovodrun = [str(path)]
+    if python_environment.complaint_of_machine() is not None:
+        horovodrun = [sys.executable, "-m", "launch.job.horovodrun_without_mxnet"]
+    num_ranks, slots = sum(host.slots for host in hosts), ",".join(f"{host.name}:{host.slots}" for host in hosts)
+    # The cache would keep for an hour what was found out about a host.
+    ranks = ["-np", str(num_ranks), "-H", slots, "--disable-cache"]
+    return [*horovodrun, *ranks, *options, sys.executable, "-m", "ner_dist.train", *training.arguments]
+
+
+def check_numbers(num_ranks: int, restarts: int, training: TrainingRequest) -> None:
+    """Raises LaunchError, also for more ranks than shards, because a rank without a shard would have no work."""
+    if restarts < 0:
+        raise LaunchError(f"--restarts is {restarts}, expected 0 or more")
+    if num_ranks < 1:
+        raise LaunchError(f"--np is {num_ranks}, expected 1 rank or more")
+    shards = num_shards(training)
+    if num_ranks > shards:
+        raise LaunchError(
+            f"{num_ranks} ranks are more than the {shards} shards of {training.config.data.shards}, and each needs one "
+            f"of its own; use --np {shards}, or build the shards with --num-shards {num_ranks}"
+        )
+
+
+def check_own_name() -> None:
+    """Raises LaunchError if this machine's own name does not resolve, which Gloo needs even on one machine."""
+    name = socket.gethostname()
+    try:
+        socket.gethostbyname(name)
+    except OSError as error:
+        raise LaunchError(
+            f"this machine's own name {name} does not resolve, which Gloo needs; add `127.0.0.1 {name}` to /etc/hosts"
+        ) from error
+
+
+def accepts_directory(path: str) -> bool:
+    """Whether horovodrun can change to a directory on other hosts, which it does without quoting it."""
+    return re.fullmatch(r"/[\w./+,:@=-]*", path) is not None
+
+
+def environment() -> dict[str, str]:
+    """Environment variables for horovodrun: this process's own, and what this environment's Python needs."""
+    own = {name: value for name, value in os.environ.items() if name not in _RANK_VARIABLES}
+    return {**own, **python_environment.variables()}
+
+
+def as_shell(command: list[str], variables: dict[str, str]) -> str:
+    """A command as one types it in a shell, with the variables that this process does not have itself."""
+    more = [f"{name}={value}" for name, value in variables.items() if os.environ.get(name) != value]
+    return shlex.join([*(["env", *more] if more else []), *command])

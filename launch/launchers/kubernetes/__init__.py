@@ -1,0 +1,1 @@
+"""An MPIJob for Kubernetes: its options, the objects it consists of, and the file for kubectl."""

@@ -1,0 +1,54 @@
+"""Trains on ranks of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+
+from launch.job import training_command
+from launch.job.supervisor import LaunchedJob, supervise
+from launch.job.training_command import TrainingRequest, num_shards
+from launch.launch_errors import LaunchError
+from launch.remote_hosts.hostfile import Host
+from ner_dist.ranks import python_environment
+from ner_dist.ranks.gpu import DriverError, devices, verdict
+
+
+@dataclasses.dataclass
+class LocalOptions:
+    """Ranks of this machine."""
+
+    np: int = 0
+    """Ranks to start, at most one a shard. 0: one per usable GPU, without GPUs one per core, as far as there are
+    shards."""
+    restarts: int = 0
+    """Times to restart a job that died, from its last checkpoint, if it saved a new one since its start."""
+    dry_run: bool = False
+    """Show the command and start nothing."""
+
+
+def launch(options: LocalOptions, training: TrainingRequest) -> int:
+    """Returns the exit code of the training. Raises UserError for what prevents the start."""
+    num_ranks = options.np or default_ranks(training)
+    training_command.check_numbers(num_ranks, options.restarts, training)
+    command = training_command.train_command([Host("localhost", num_ranks)], training, [])
+    variables = training_command.environment()
+    if options.dry_run:
+        print(training_command.as_shell(command, variables))
+        return 0
+    complaint = python_environment.complaint_of_machine()
+    if complaint is not None:
+        raise LaunchError(complaint)
+    training_command.check_own_name()
+    return supervise(LaunchedJob(command, variables, training.run), options.restarts)
+
+
+def default_ranks(training: TrainingRequest) -> int:
+    """One rank per usable GPU, else one per core that this process may use; at most one a shard."""
+    gpus = 0
+    if training.config.train.device != "cpu":
+        # Having no driver is usual; if a GPU was asked for, the ranks report what is wrong with the driver.
+        with contextlib.suppress(DriverError):
+            gpus = sum(verdict(gpu) is None for gpu in devices())
+    return min(gpus or len(os.sched_getaffinity(0)), num_shards(training))

@@ -1,0 +1,36 @@
+"""The text that a launcher writes for another system: made from a template beside the launcher, then written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ner_dist.atomic_file import whole_file
+
+
+def render(template: Path, filters: dict[str, Callable[[Any], str]], **values: Any) -> str:
+    # Late, so that --help works without it.
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template.parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        # Not {#, which is in Bash's ${#...}.
+        comment_start_string="<#",
+        comment_end_string="#>",
+    )
+    environment.filters.update(filters)
+    return environment.get_template(template.name).render(values)
+
+
+def write(text: str, path: str) -> None:
+    """To a file, whole or not at all, or to standard output for -. Raises UserError if it cannot be written."""
+    if path == "-":
+        print(text, end="", flush=True)
+    else:
+        with whole_file(Path(path)) as file:
+            file.write(text)

@@ -1,0 +1,34 @@
+"""Whether ranks can compute together: devices of one kind, and sums of gradients that are sums."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ner_dist.ranks.comm import Comm, JobError
+
+
+def agree_on_device(comm: Comm, context: Any) -> None:
+    """Make sure that all ranks use one kind of device, and that sums there are sums; else JobError on every rank."""
+    import mxnet as mx
+
+    kinds = comm.gather_objects(context.device_type)
+    if len(set(kinds)) > 1:
+        on = {kind: ", ".join(str(rank) for rank, other in enumerate(kinds) if other == kind) for kind in set(kinds)}
+        raise JobError(
+            f"ranks {on['gpu']} would compute on a GPU and ranks {on['cpu']} on the CPU, and all would wait for the "
+            "slower; leave out hosts without a GPU for each of their ranks, or choose --train.device cpu"
+        )
+    # Some builds of Horovod for MXNet return means, and gradients are divided once, by the global count.
+    found = mx.nd.array([comm.rank + 1, 1], ctx=context)
+    comm.sum_gradients([found])
+    expected = [comm.num_ranks * (comm.num_ranks + 1) / 2, float(comm.num_ranks)]
+    if found.asnumpy().tolist() != expected:
+        raise JobError(
+            f"Horovod adds up wrongly on {context}: {found.asnumpy().tolist()} instead of {expected}; build it again: "
+            "remove the environment and repeat make setup or make setup-gpu"
+        )
+
+
+def must_be_staged(context: Any, with_nccl: bool) -> bool:
+    """Whether Horovod, built with NCCL or without, cannot reach arrays on this device, so that it must get copies."""
+    return context.device_type == "gpu" and not with_nccl

@@ -1,0 +1,51 @@
+"""The settings of the service, which are also the options of ner_dist.serve."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ner_dist.cli.options import option
+
+_LIMITS, _BATCHES, _CONNECTIONS = "limits of requests", "batches", "connections"
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Requests beyond these are refused; together they bound the memory and time that one and all requests take."""
+
+    max_body: int = option(1 << 20, least=1, metavar="BYTES", group=_LIMITS)
+    """largest body of a request"""
+    max_texts: int = option(128, least=1, group=_LIMITS)
+    """most texts, or sentences of tokens, of a request"""
+    max_characters: int = option(10_000, least=1, group=_LIMITS)
+    """most characters of a text, of a sentence's tokens joined by spaces, and of a batch of several texts"""
+    max_tokens: int = option(512, least=1, group=_LIMITS)
+    """most tokens of a sentence that comes as tokens"""
+    max_queue: int = option(1024, least=1, group=_LIMITS)
+    """most waiting texts of all requests; more are refused with status 503"""
+    timeout_s: float = option(30.0, least=0.001, names=("--timeout",), metavar="S", group=_LIMITS)
+    """seconds from a request's first byte to its answer"""
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchSettings:
+    """How texts are combined into batches."""
+
+    max_batch: int = option(64, least=1, group=_BATCHES)
+    """most texts that are tagged together"""
+    max_wait_ms: float = option(0.0, least=0, names=("--max-wait",), metavar="MS", group=_BATCHES)
+    """milliseconds to wait until a batch is full; texts that arrive while the model works are tagged together anyway"""
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerSettings:
+    """Where and how the service listens."""
+
+    host: str = option("127.0.0.1", metavar="HOST")
+    """address to listen on; 0.0.0.0 for all"""
+    port: int = option(8000, least=0, most=65535, metavar="PORT")
+    """port to listen on; 0 for any free one"""
+    grace_s: float = option(10.0, least=0, names=("--grace",), metavar="S", group=_CONNECTIONS)
+    """seconds that requests in flight have to finish when the service is told to end"""
+    max_connections: int = option(512, least=1, group=_CONNECTIONS)
+    """most open connections, including idle ones"""

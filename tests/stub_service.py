@@ -1,0 +1,130 @@
+"""A stand-in for the tagger, and the service around it, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import httpx
+import uvicorn
+
+from ner_dist.errors import UserError
+from ner_dist.prediction.documents import Document, Entity, Sentence
+from ner_dist.serving.app import create_app
+from ner_dist.serving.batching import TaggingWorker
+from ner_dist.serving.metrics import Metrics
+from ner_dist.serving.server import configure, run
+from ner_dist.serving.settings import BatchSettings, Limits, ServerSettings
+
+
+class StubTagger:
+    """Finds words that begin with a capital letter, whenever the test lets it."""
+
+    def __init__(self, needs_pos: bool = False) -> None:
+        self.entity_types = ["LOC", "PER"]
+        self.needs_pos = needs_pos
+        # Texts of each batch.
+        self.batches: list[list[str]] = []
+        # It works only while the first is set, and sets the second when it begins.
+        self.free, self.begun = threading.Event(), threading.Event()
+        self.free.set()
+
+    def document(self, text: str) -> Document:
+        found = list(re.finditer(r"\S+", text))
+        sentence = Sentence([m.group() for m in found], [m.start() for m in found], [m.end() for m in found])
+        return Document(text, [sentence])
+
+    def stream(self, documents: Iterable[Document]) -> Iterator[Document]:
+        documents = list(documents)
+        self.batches.append([document.text for document in documents])
+        self.begun.set()
+        assert self.free.wait(20)
+        for document in documents:
+            if "refuse me" in document.text:
+                raise UserError("this text cannot be tagged")
+            if "break me" in document.text:
+                raise ZeroDivisionError
+            yield document._replace(entities=list(_entities(document)))
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for batch in self.batches for text in batch]
+
+
+def _entities(document: Document) -> Iterator[Entity]:
+    for number, (tokens, starts, ends, _) in enumerate(document.sentences):
+        for place, (token, start, end) in enumerate(zip(tokens, starts, ends)):
+            if token[0].isupper():
+                yield Entity(start, end, "PER", 0.987654321, token, number, place, place + 1)
+
+
+class SlowStub(StubTagger):
+    """Takes as many seconds as a text that is a number."""
+
+    def stream(self, documents: Any) -> Any:
+        documents = list(documents)
+        for document in documents:
+            if document.text[:1].isdigit():
+                time.sleep(float(document.text))
+        return super().stream(documents)
+
+
+def serve_slow(grace_s: float) -> None:
+    """Serve SlowStub until a signal; for a process of its own."""
+    run("a stub", SlowStub, ServerSettings("127.0.0.1", 0, grace_s, 64), BatchSettings(), Limits())
+
+
+class RunningService(NamedTuple):
+    stub: StubTagger
+    worker: TaggingWorker
+    client: httpx.Client
+    port: int
+
+    def tag(self, **request: Any) -> httpx.Response:
+        return self.client.post("/tag", json=request)
+
+    def metric(self, name: str) -> float:
+        """The value of a metric's line, 0 if there is none."""
+        lines = self.client.get("/metrics").text.splitlines()
+        return next((float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), 0.0)
+
+
+@contextlib.contextmanager
+def running_service(
+    limits: Limits | None = None, batches: BatchSettings | None = None, stub: StubTagger | None = None
+) -> Iterator[RunningService]:
+    """A service in this process, at a port of its own."""
+    limits, stub, metrics = limits or Limits(), stub or StubTagger(), Metrics()
+    worker = TaggingWorker(lambda: stub, batches or BatchSettings(), limits, metrics)
+    worker.start()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        settings = ServerSettings("127.0.0.1", port, grace_s=1.0, max_connections=64)
+        config = configure(create_app(worker, limits, metrics), settings, limits)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+        thread.start()
+        wait_until(lambda: server.started)
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+                yield RunningService(stub, worker, client, port)
+        finally:
+            stub.free.set()
+            server.should_exit = True
+            thread.join()
+            worker.close()
+            assert worker.join(5)
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    until_s = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < until_s
+        time.sleep(0.005)
