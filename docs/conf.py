@@ -1,4 +1,4 @@
-"""Settings of Sphinx for these pages: `make docs` builds them into docs/_build/html, without any network."""
+"""Sphinx configuration of these pages: `make docs` builds them in docs/_build/html, without network access."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# The project, whose knobs and commands the reference describes, and generated.py beside this file.
+# The project, whose knobs and commands the reference describes, and generated.py next to this file.
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 from ner_dist import __version__  # noqa: E402
 
 project = "ner-dist"
 version = release = __version__
-# No dates and no authors in the pages: the same sources give the same pages.
+# No dates and no authors, so that the same sources give the same pages.
 project_copyright = ""
 html_show_copyright = False
 html_show_sphinx = False
@@ -25,9 +25,8 @@ exclude_patterns = ["_build"]
 nitpicky = True
 
 myst_enable_extensions = ["colon_fence", "deflist"]
-# Headings of these levels can be linked to, as page.md#heading.
+# Headings down to this level can be linked to, as page.md#heading.
 myst_heading_anchors = 3
-# Pages show what they need; a comment says where a block is run (tests/pages.py).
 myst_links_external_new_tab = False
 
 html_theme = "furo"
@@ -35,7 +34,7 @@ html_title = "ner-dist"
 html_static_path = ["static"]
 html_css_files = ["style.css"]
 html_copy_source = False
-# Summaries are fetched, which a browser forbids to pages that are opened from the disk.
+# The summaries of search results are fetched, which browsers forbid to pages opened from disk.
 html_show_search_summary = False
 html_show_sourcelink = False
 pygments_style = "friendly"

@@ -1,11 +1,10 @@
-"""A Sphinx extension that writes the reference out of the code: knobs, jobs, settings of launch, and commands.
+"""A Sphinx extension that generates the reference from the code: knobs, jobs, commands, launch settings, Python names.
 
-A page says `<!-- generated: knobs -->` where the text belongs. Nothing here is kept: what the code says now is shown.
+A page contains `<!-- generated: knobs -->` where the text belongs. Nothing is stored: pages show the code as it is now.
 """
 
 from __future__ import annotations
 
-import ast
 import concurrent.futures
 import dataclasses
 import importlib
@@ -15,7 +14,6 @@ import os
 import re
 import subprocess
 import sys
-import textwrap
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -23,18 +21,22 @@ from typing import Any
 
 import yaml
 
-from launch import commands as launchers
+import ner_dist
+from data_prep.commands import COMMANDS as PREPARATION
+from launch.launchers import LAUNCHERS
 from ner_dist import config
+from ner_dist.__main__ import COMMANDS as FRONT_DOOR
+from ner_dist.cli.options import docstrings
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.M)
-# Ends of ranges that knobs have, tried one after another.
+# Upper ends of ranges that knobs have, tried in turn.
 _LARGE = (1e9, 1.0, 0.95)
 _HELP_COLUMNS = "96"
 
 
 class Field(typing.NamedTuple):
-    """A field of a dataclass, in words."""
+    """A field of a dataclass, described."""
 
     name: str
     kind: str
@@ -42,19 +44,8 @@ class Field(typing.NamedTuple):
     meaning: str
 
 
-def docstrings(kind: type) -> dict[str, str]:
-    """The text below each field of a dataclass."""
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-    assert isinstance(definition, ast.ClassDef)
-    found = {}
-    for field, text in zip(definition.body, definition.body[1:]):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
-            found[field.target.id] = " ".join(str(ast.literal_eval(text.value)).split())
-    return found
-
-
 def kind_in_words(hint: Any) -> str:
-    """A type as a user of the command line would name it."""
+    """A type, described for users of the command line."""
     arguments = typing.get_args(hint)
     origin = typing.get_origin(hint)
     if origin is typing.Literal:
@@ -79,7 +70,7 @@ def fields(kind: type) -> list[Field]:
 
 
 def as_yaml(value: Any) -> str:
-    """A value as it stands in a job file, in one line."""
+    """A value as it is written in a job file, on one line."""
     return yaml.safe_dump(value, default_flow_style=True, width=math.inf, allow_unicode=True).splitlines()[0]
 
 
@@ -95,13 +86,13 @@ def _allowed(name: str, value: Any) -> bool:
 
 
 def number_range(name: str) -> str:
-    """The range of a number, found by trying: the config's own check is the only place that knows it."""
+    """The range of a number, found by trial: only the check of the configuration knows it."""
     value = config.flat(config.Config())[name]
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return ""
     whole = isinstance(value, int)
     least = "0 or more" if _allowed(name, 0) else "1 or more" if whole else "above 0"
-    # For odd numbers alone, an even one fails wherever it lies.
+    # If only odd numbers are allowed.
     if whole and _allowed(name, 1) and not _allowed(name, 2):
         return "odd"
     if whole or _allowed(name, _LARGE[0]):
@@ -135,22 +126,22 @@ def _entry(field: Field, name: str, facts: str, level: str = "###") -> list[str]
 
 
 def _as_text(meaning: str) -> str:
-    """A docstring whose <angles> are no HTML; those in `code` are none anyway."""
+    """A docstring in which <angles> are not HTML; Markdown already takes care of those in `code`."""
     return "".join(
         part if part.startswith("`") else part.replace("<", "&lt;") for part in re.split(r"(`[^`]*`)", meaning)
     )
 
 
 def jobs() -> str:
-    """What each job file says that the defaults do not."""
+    """The knobs that some job file sets to other values than the defaults."""
     names = sorted((ROOT / "job").glob("*.yaml"))
-    told = {path.name: config.flat(config.parse(["--config", str(path)])[0]) for path in names}
+    values_of_jobs = {path.name: config.flat(config.parse(["--config", str(path)])[0]) for path in names}
     defaults = config.flat(config.Config())
-    differing = [knob for knob in defaults if any(values[knob] != defaults[knob] for values in told.values())]
-    lines = ["| knob | if not given | " + " | ".join(told) + " |", "|---" * (2 + len(told)) + "|"]
+    differing = [knob for knob in defaults if any(values[knob] != defaults[knob] for values in values_of_jobs.values())]
+    lines = ["| knob | default | " + " | ".join(values_of_jobs) + " |", "|---" * (2 + len(values_of_jobs)) + "|"]
     for knob in differing:
         cells = [as_yaml(defaults[knob])]
-        cells += ["" if job[knob] == defaults[knob] else as_yaml(job[knob]) for job in told.values()]
+        cells += ["" if job[knob] == defaults[knob] else as_yaml(job[knob]) for job in values_of_jobs.values()]
         lines.append(
             f"| [{knob}](#{knob.replace('.', '')}) | " + " | ".join(f"`{c}`" if c else "" for c in cells) + " |"
         )
@@ -160,29 +151,23 @@ def jobs() -> str:
 def settings() -> str:
     """The options of every command of launch that starts training, from its dataclass."""
     lines = []
-    for name, command in launchers.COMMANDS.items():
-        kind = getattr(importlib.import_module(command.module), command.options, None)
-        if command.trains and kind is not None:
-            lines += [f"## {name}", "", f"`python -m launch {name}`: {command.summary}.", ""]
-            for field in fields(kind):
-                lines += _entry(field, f"{name} {field.name}", "")
+    for name, launcher in LAUNCHERS.items():
+        lines += [f"## {name}", "", f"`ner-dist launch {name}`: {launcher.summary}.", ""]
+        for field in fields(getattr(importlib.import_module(launcher.module), launcher.options)):
+            lines += _entry(field, f"{name} {field.name}", "")
     return "\n".join(lines)
 
 
 def entry_points() -> list[list[str]]:
-    """What a user starts: the module, and the subcommand of those that have some."""
-    found = [["data_prep"], *(["data_prep", name] for name in _subcommands("data_prep"))]
-    found += [["launch"], *(["launch", name] for name in launchers.COMMANDS)]
-    for room in ("ner_dist", "bench"):
-        for path in sorted((ROOT / room).glob("*.py")):
+    """The modules that a user starts, each also with its sub-commands."""
+    found = [["ner_dist"], ["data_prep"], *(["data_prep", name] for name in PREPARATION)]
+    found += [["launch"], *(["launch", name] for name in (*LAUNCHERS, "doctor"))]
+    for folder in ("ner_dist", "bench"):
+        for path in sorted((ROOT / folder).glob("*.py")):
             text = path.read_text(encoding="utf-8")
-            if 'if __name__ == "__main__":' in text and (room == "ner_dist" or "ArgumentParser(" in text):
-                found.append([f"{room}.{path.stem}"])
+            if 'if __name__ == "__main__":' in text and path.name != "__main__.py":
+                found.append([f"{folder}.{path.stem}"])
     return found
-
-
-def _subcommands(module: str) -> list[str]:
-    return sorted(set(re.findall(rf"python -m {module} (\w+)", help_text([module]))))
 
 
 def help_text(command: list[str]) -> str:
@@ -192,27 +177,54 @@ def help_text(command: list[str]) -> str:
 
 
 def commands() -> str:
-    """What every command says of itself."""
+    """The help of every command."""
     points = entry_points()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         texts = list(pool.map(help_text, points))
+    short = {"ner_dist": "ner-dist", **{row.module: f"ner-dist {name}" for name, row in FRONT_DOOR.items()}}
     lines = []
     for command, text in zip(points, texts):
         level = "###" if len(command) > 1 else "##"
-        lines += [f"{level} python -m {' '.join(command)}", "", "```text", text.strip(), "```", ""]
+        name = " ".join([short.get(command[0], f"python -m {command[0]}"), *command[1:]])
+        lines += [f"{level} {name}", "", "```text", text.strip(), "```", ""]
     return "\n".join(lines)
 
 
-WRITERS: dict[str, Callable[[], str]] = {"knobs": knobs, "jobs": jobs, "settings": settings, "commands": commands}
+def python() -> str:
+    """The public names of ner_dist, with the methods of classes."""
+    lines = []
+    for name in sorted(set(ner_dist.__all__) - {"__version__"}, key=str.lower):
+        value = getattr(ner_dist, name)
+        methods = [] if not inspect.isclass(value) else [m for m in vars(value) if not m.startswith("_")]
+        lines += [f"## {name}", "", *_described(name, value)]
+        for method in methods:
+            if callable(getattr(value, method)):
+                lines += [f"### {name}.{method}", "", *_described(f"{name}.{method}", getattr(value, method))]
+    return "\n".join(lines)
+
+
+def _described(name: str, value: Any) -> list[str]:
+    # Annotations are strings here; they need no quotes.
+    signature = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(value)))
+    return ["```python", f"{name}{signature}", "```", "", _as_text(inspect.getdoc(value) or ""), ""]
+
+
+WRITERS: dict[str, Callable[[], str]] = {
+    "knobs": knobs,
+    "jobs": jobs,
+    "settings": settings,
+    "commands": commands,
+    "python": python,
+}
 
 
 def fill(app: Any, name: str, source: list[str]) -> None:
-    """Put the generated texts into a page that was read."""
+    """Insert the generated texts into a page that was read."""
     source[0] = PLACE.sub(lambda place: WRITERS[place[1]](), source[0])
 
 
 def note_dependencies(app: Any, environment: Any, added: Any, changed: Any, removed: Any) -> list[str]:
-    """These pages are read anew every time, as the code they come from may have changed."""
+    """Pages with generated texts, which are read again every time because the code may have changed."""
     return [name for name in environment.found_docs if PLACE.search(Path(environment.doc2path(name)).read_text())]
 
 

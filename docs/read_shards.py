@@ -1,4 +1,4 @@
-"""Reads shard sets with pyarrow alone, and nothing of ner-dist: python docs/read_shards.py SET SPLIT prints columns."""
+"""Reads shard sets with pyarrow alone, without ner-dist: python docs/read_shards.py SET SPLIT prints columns."""
 
 import hashlib
 import io
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 
 def read_sentences(directory, split):
-    """The sentences of a split in the order of the corpus: a dictionary each, of lists with an item a token."""
+    """The sentences of a split in corpus order, each a dictionary of lists with one item per token."""
 
     def content(entry):
         data = (Path(directory) / entry["path"]).read_bytes()
@@ -27,7 +27,7 @@ def read_sentences(directory, split):
     features = [feature["name"] for feature in index["features"]]
     rows = []
     for entry in index["splits"][split]:
-        # In this thread: pyarrow's own may still hold the bytes when Python ends, which aborts it.
+        # In this thread: pyarrow's own threads may still hold the bytes when Python exits, which aborts it.
         rows += pq.read_table(io.BytesIO(content(entry)), use_threads=False).to_pylist()
     for row in sorted(rows, key=lambda row: row["sentence_id"]):
         chars = iter([values["char"][char_id] for char_id in row["char"]])
