@@ -135,7 +135,10 @@ def test_a_sweep_that_was_killed_comes_to_the_same_end(done: Path, folder: Path)
     # What a writer leaves that is killed while it writes.
     journal = folder / "runs/sweeps/lr/study.journal"
     journal.write_bytes(journal.read_bytes() + b'{"op_code":')
-    Path(f"{journal}.lock").symlink_to(journal)
+    lock = Path(f"{journal}.lock")
+    # Sometimes it was killed just so.
+    lock.unlink(missing_ok=True)
+    lock.symlink_to(journal)
     (folder / f"hold-trial-{number}").unlink()
     finished = swept(folder)
     assert (finished.code, finished.err) == (0, "")
