@@ -77,7 +77,7 @@ def test_an_sshd_that_does_not_listen_is_started(hosts: namespace_hosts.Hosts) -
     before = config.read_text()
     config.write_text(f"Host node2\n  Port 2222\n{before}")
     found = ask(hosts, "ssh")["ssh"]
-    assert "no sshd listens at the port" in found.found
+    assert "no sshd listens on the port" in found.found
     # The other advice: the port in the configuration.
     assert "name another port in ~/.ssh/config" in found.fix
     config.write_text(before)
@@ -137,7 +137,7 @@ def test_other_code_is_replaced(hosts: namespace_hosts.Hosts, tmp_path: Path) ->
     )
     (tmp_path / "ner_dist" / "errors.py").write_text("# older\n")
     found = ask(hosts, "copy")["copy"]
-    assert (found.status, "the code of ner_dist or launch differs" in found.found) == ("FAIL", True), found
+    assert (found.status, "its code of ner_dist or launch differs" in found.found) == ("FAIL", True), found
     # Only what differs is private: the other files are shared and must not be written.
     send = found.fix.replace(" . |", " ner_dist |")
     assert send != found.fix
