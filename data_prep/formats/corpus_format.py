@@ -61,7 +61,7 @@ class Format(NamedTuple):
     description: str
     default_encoding: str
     # What `recognise` looks for, for the message if no format is recognised.
-    sign: str
+    evidence: str
     # Whether the first lines of a file, without the blank ones, are in this format.
     recognise: Callable[[list[str], ReadOptions], bool]
     # Yields blocks of sentences; invalid lines are reported and skipped.

@@ -201,7 +201,7 @@ JSONL = Format(
     description='{"tokens", "tags", "pos"} or {"text", "entities": [[start, end, type], ...]} per line '
     "(entities are read as BIO)",
     default_encoding="utf-8",
-    sign="JSON objects",
+    evidence="JSON objects",
     recognise=recognise,
     read=read,
     write=write,

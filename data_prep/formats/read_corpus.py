@@ -25,9 +25,9 @@ def format_and_encoding(path: Path, options: ReadOptions) -> tuple[Format, str]:
     recognised = (row for row in FORMATS.values() if lines and row.recognise(lines, options))
     chosen = FORMATS.get(options.format) or next(recognised, None)
     if chosen is None:
-        signs = ", ".join(f"{row.sign} ({row.name})" for row in FORMATS.values())
+        evidence = ", ".join(f"{row.evidence} ({row.name})" for row in FORMATS.values())
         raise CorpusError(
-            f"{path}: the format cannot be recognised from the content; found none of: {signs}; "
+            f"{path}: the format cannot be recognised from the content; found none of: {evidence}; "
             f"pass --format, and --tag-column for conll (now {options.tag_column})"
         )
     return chosen, text_source.choose_encoding(first_bytes, options.encoding, chosen.default_encoding)
