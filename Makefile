@@ -49,7 +49,7 @@ setup-gpu: ## Create .venv-gpu, with MXNet's GPU build and NCCL; then make train
 	@launch/setup-gpu.sh
 
 ifdef CORPUS
-shards: setup ## Shards of the synthetic corpus, or of CORPUS=PATH [OUT=DIR] [FORMAT=conll|kaggle|jsonl] [ARGS=...]
+shards: setup ## Shards of the synthetic corpus, or of CORPUS=PATH [OUT=DIR] [FORMAT=NAME] [ARGS=...]
 	launch/shards.sh "$(CORPUS)" "$(OUT)" $(BUILD_OPTIONS) $(ARGS)
 else
 # The rule below inherits this, but only if shards is the goal: for train, ARGS belong to training.

@@ -13,12 +13,14 @@ from typing import NamedTuple, Optional
 
 from data_prep.fetching.fetch import DEFAULT_OUT, PACKAGES_NAME, fetch
 from data_prep.fetching.resources import RESOURCES
-from data_prep.formats import table
+from data_prep.formats.find_sources import expand, expand_splits
+from data_prep.formats.source_files import SourceFile, Sources
 from data_prep.inspecting import show_shards
-from data_prep.inspecting.show_shards import InspectQuery, complete_from_index
+from data_prep.inspecting.show_shards import InspectQuery, complete_from_index, is_shard_set
 from data_prep.inspecting.summary import summary_lines
 from data_prep.passes.check import check
-from data_prep.passes.convert import STDOUT, Target, convert
+from data_prep.passes.convert import Target, convert
+from data_prep.passes.whole_output import STDOUT
 from data_prep.prepare_shards import build_with_bars, num_bytes, progress_bar
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import READING_SETTINGS, Settings, SettingsError
@@ -26,8 +28,9 @@ from data_prep.staging import OutputError
 from data_prep.statistics.counts import WHOLE, stats_of_files, stats_of_shards
 from data_prep.statistics.tables import text_lines
 from data_prep.synthesis.synth import synthesise
+from data_prep.writers import table as writers
 from ner_dist.cli.options import make_parser, nested, option
-from ner_dist.contract.tag_schemes import SCHEMES
+from ner_dist.contract.tag_schemes import ALL_SCHEMES
 
 PROG = "python -m data_prep"
 UNTOUCHED = "nothing was left behind, older files are untouched"
@@ -42,23 +45,28 @@ def _print_to_stderr(lines: list[str]) -> None:
 class SplitFiles:
     """The corpus files of the splits."""
 
-    train: Optional[Path] = option(None, metavar="FILE")
-    """training corpus: plain text, .gz or .zip"""
-    dev: Optional[Path] = option(None, metavar="FILE")
+    train: tuple[str, ...] = option((), metavar="FILE")
+    """training corpus: files, folders of files, patterns such as 'data/*.conll', or - for stdin; also compressed, and
+    archives or files in them such as corpus.zip/train.conll"""
+    dev: tuple[str, ...] = option((), metavar="FILE")
     """development corpus"""
-    test: Optional[Path] = option(None, metavar="FILE")
+    test: tuple[str, ...] = option((), metavar="FILE")
     """test corpus"""
 
-    def paths(self) -> dict[str, Path]:
-        return {split: path for split, path in vars(self).items() if path is not None}
+    def sources(self, settings: Settings, problems: Problems) -> Sources:
+        """Raises CorpusError if there is no such file, or if it is not clear which are meant."""
+        return expand_splits(
+            {split: names for split, names in vars(self).items() if names}, settings.read_options, problems
+        )
 
 
 @dataclasses.dataclass(frozen=True)
 class CorpusFiles(SplitFiles):
-    """The corpus files of the splits, or one file to be split."""
+    """The corpus files of the splits, or those that are to be split."""
 
-    train: Path = option(metavar="FILE")
-    """training corpus: plain text, .gz or .zip; without --dev and --test it is split"""
+    train: tuple[str, ...] = option(metavar="FILE")
+    """training corpus: files, folders of files, patterns such as 'data/*.conll', or - for stdin; also compressed, and
+    archives or files in them such as corpus.zip/train.conll; without --dev and --test it is split"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +85,8 @@ class BuildCommand:
         begin_s = time.perf_counter()
         problems = Problems()
         try:
-            index = build_with_bars(self.files.paths(), self.settings, self.out, problems)
+            sources = self.files.sources(self.settings, problems)
+            index = build_with_bars(sources, self.settings, self.out, problems)
         except CorpusError:
             print(f"no shards were written to {self.out}, because:", file=sys.stderr)
             raise
@@ -100,9 +109,10 @@ class CheckCommand:
     settings: Settings = nested(Settings)
 
     def run(self) -> int:
-        sources = self.files.paths()
+        problems = Problems()
+        sources = self.files.sources(self.settings, problems)
         with progress_bar(num_bytes(sources, self.settings), "B", "read") as reading:
-            problems, report = check(sources, self.settings, reading)
+            _, report = check(sources, self.settings, reading, problems)
         _print_to_stderr([*problems.errors, *problems.warning_lines])
         print("\n".join(report))
         print(f"{problems.summary()}, {sum(problems.warnings.values())} warnings")
@@ -113,25 +123,27 @@ class CheckCommand:
 class StatsCommand:
     """Print and plot what a corpus or a shard set consists of."""
 
-    source: Optional[Path] = option(None, positional=True, metavar="FILE_OR_SHARDS")
-    """a corpus as a whole, or a shard directory"""
+    source: Optional[str] = option(None, positional=True, metavar="FILE_OR_SHARDS")
+    """a corpus as a whole (a file, folder, pattern or archive, - for stdin), or a shard directory"""
     files: SplitFiles = nested(SplitFiles)
     out: Optional[Path] = option(None, metavar="HTML")
     """also write a page with figures, all in one file"""
     settings: Settings = nested(Settings, only=READING_SETTINGS)
 
     def run(self) -> int:
-        sources = self.files.paths()
-        if (self.source is None) == (not sources):
+        if (self.source is None) == (self.files == SplitFiles()):
             raise SettingsError("name a corpus or a shard directory, or files with --train, --dev and --test")
         if self.out is not None and self.out.is_dir():
             raise OutputError(f"--out {self.out} is a directory, expected a file")
         problems = Problems()
-        if self.source is not None and self.source.is_dir():
+        if self.source is not None and is_shard_set(self.source):
             with progress_bar(None, " tokens", "read") as reading:
-                found = stats_of_shards(self.source, reading)
+                found = stats_of_shards(Path(self.source), reading)
         else:
-            sources = sources if self.source is None else {WHOLE: self.source}
+            if self.source is None:
+                sources = self.files.sources(self.settings, problems)
+            else:
+                sources = expand_splits({WHOLE: [self.source]}, self.settings.read_options, problems)
             with progress_bar(2 * num_bytes(sources, self.settings), "B", "read") as reading:
                 found = stats_of_files(sources, self.settings, problems, reading)
         _print_to_stderr(problems.warning_lines)
@@ -149,24 +161,25 @@ class StatsCommand:
 class ConvertCommand:
     """Write a corpus in another format or tag scheme.
 
-    Words, tags and parts of speech are kept, other columns are not. The output is written completely or not at all.
+    Tokens, entities, texts, token features, documents and ids are kept as far as OUT can hold them; what it cannot is
+    counted. The output is written completely or not at all.
     """
 
-    source: Path = option(positional=True, metavar="IN")
-    """corpus, plain, .gz or .zip; or a shard directory"""
+    source: str = option(positional=True, metavar="IN")
+    """corpus: a file, folder, pattern or archive, - for stdin; or a shard directory"""
     out: str = option(positional=True, metavar="OUT")
-    """file to write; compressed if its name ends in .gz; - for stdout"""
+    """file to write; compressed if its name ends in .gz, .xz or .bz2; - for stdout"""
     to: Optional[str] = option(
         None,
-        choices=table.WRITABLE,
-        help=f"format of OUT (default, by the ending of its name: {table.describe_endings()})",
+        choices=writers.NAMES,
+        help=f"format of OUT (default, by the ending of its name: {writers.describe_endings()}); {writers.describe()}",
     )
-    scheme: Optional[str] = option(None, choices=SCHEMES)
+    scheme: Optional[str] = option(None, choices=ALL_SCHEMES)
     """tag scheme of OUT (default: that of IN)"""
     text: bool = False
-    """jsonl with {"text", "tokens", "entities": [[start, end, type], ...]} instead of tags"""
+    """jsonl with {"text", "entities": [[start, end, type], ...]} instead of tags; with tokens if they are IN's own"""
     split: Optional[str] = option(None, completer=complete_from_index("source", "splits"))
-    """of a shard directory: the split to convert (text and tags, in corpus order)"""
+    """of a shard directory: the split to convert, in corpus order"""
     settings: Settings = nested(
         Settings, only=READING_SETTINGS, names={"format": ("--from", "--format"), "scheme": ("--from-scheme",)}
     )
@@ -174,10 +187,14 @@ class ConvertCommand:
     def run(self) -> int:
         problems = Problems()
         target = Target(self.out, self.to, self.scheme, self.text)
-        # A file is read twice, first for its tags and then for its sentences.
-        unit = " tokens" if self.source.is_dir() else "B"
-        with progress_bar(2 * num_bytes({"": self.source}, self.settings) or None, unit, "convert") as reading:
-            done = convert(self.source, target, self.settings, self.split, problems, reading)
+        source: Path | list[SourceFile] = Path(self.source)
+        total, unit = None, " tokens"
+        if not is_shard_set(self.source):
+            source = expand([self.source], self.settings.read_options, problems)
+            # A file is read twice, first for its tags and then for its sentences.
+            total, unit = 2 * num_bytes([("", file) for file in source], self.settings), "B"
+        with progress_bar(total, unit, "convert") as reading:
+            done = convert(source, target, self.settings, self.split, problems, reading)
         _print_to_stderr(problems.warning_lines)
         # The output itself may go to stdout.
         report = functools.partial(print, file=sys.stderr if self.out == STDOUT else sys.stdout)
@@ -262,19 +279,19 @@ FILES = ("files.train", "files.dev", "files.test")
 COMMANDS = {
     "build": CommandRow(
         BuildCommand,
-        "--train FILE [--dev FILE] [--test FILE] --out DIR [OPTION ...]",
+        "--train FILE ... [--dev FILE ...] [--test FILE ...] --out DIR [OPTION ...]",
         "--train eng.train --dev eng.testa --test eng.testb --out shards/conll2003",
         (*FILES, "out", "settings.num_shards"),
     ),
     "check": CommandRow(
         CheckCommand,
-        "--train FILE [--dev FILE] [--test FILE] [OPTION ...]",
+        "--train FILE ... [--dev FILE ...] [--test FILE ...] [OPTION ...]",
         "--train corpus.conll --dev dev.conll",
         (*FILES, "settings.format", "settings.tag_column"),
     ),
     "stats": CommandRow(
         StatsCommand,
-        "(FILE_OR_SHARDS | --train FILE [--dev FILE] [--test FILE]) [--out HTML] [OPTION ...]",
+        "(FILE_OR_SHARDS | --train FILE ... [--dev FILE ...] [--test FILE ...]) [--out HTML] [OPTION ...]",
         "--train corpus.conll --dev dev.conll --out stats.html",
         ("source", *FILES, "out"),
     ),

@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
+from data_prep.formats.find_sources import expand_splits
+from data_prep.formats.source_files import SourceFile, Sources
+from data_prep.formats.stored_files import stored_bytes
 from data_prep.passes.build import build
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from ner_dist.contract.shard_format import Index
+
+# One or several.
+Names = Union[str, "os.PathLike[str]", Iterable[Union[str, "os.PathLike[str]"]]]
 
 
 @contextmanager
@@ -34,14 +40,14 @@ def progress_bar(
         yield bar.update
 
 
-def num_bytes(sources: dict[str, Path], settings: Settings) -> int:
+def num_bytes(sources: Sources, settings: Settings) -> int:
     """Total size of the files that preparation reads with progress."""
-    paths = [*sources.values(), *map(Path, settings.vectors)]
-    return sum(path.stat().st_size for path in paths if path.is_file())
+    files = [*(file for _, file in sources), *(SourceFile(Path(name)) for name in settings.vectors)]
+    return sum(map(stored_bytes, files))
 
 
 def build_with_bars(
-    sources: dict[str, Path], settings: Settings, out: Path, problems: Problems, shown: bool | None = None
+    sources: Sources, settings: Settings, out: Path, problems: Problems, shown: bool | None = None
 ) -> Index:
     """As passes.build.build, with progress bars."""
     with (
@@ -51,11 +57,15 @@ def build_with_bars(
         return build(sources, settings, out, problems, reading, writing)
 
 
+def _listed(names: Names) -> list[str | os.PathLike[str]]:
+    return [names] if isinstance(names, (str, os.PathLike)) else list(names)
+
+
 def prepare_shards(
-    train: str | os.PathLike[str],
+    train: Names,
     out: str | os.PathLike[str],
-    dev: str | os.PathLike[str] | None = None,
-    test: str | os.PathLike[str] | None = None,
+    dev: Names | None = None,
+    test: Names | None = None,
     progress: bool = True,
     **settings: Any,
 ) -> Index:
@@ -67,7 +77,7 @@ def prepare_shards(
         index.num_tokens("train"), index.entity_types, index.warnings
 
     Args:
-        train, dev, test: corpus files; plain text, .gz or .zip.
+        train, dev, test: the name of a corpus file, folder, pattern or archive, or several; as --train of `build`.
         out: the shard directory.
         progress: whether to show progress bars.
         settings: fields of data_prep.settings.Settings by name; each is also an option of `build --help`.
@@ -83,17 +93,16 @@ def prepare_shards(
     What is unusual in the corpus but does not prevent a build is issued as one UserWarning, and counted in
     index.warnings.
     """
-    given = {"train": train, "dev": dev, "test": test}
-    sources = {split: Path(path) for split, path in given.items() if path is not None}
     # index.json and the command line have text.
     if "vectors" in settings:
-        given_vectors = settings["vectors"]
-        one = isinstance(given_vectors, (str, os.PathLike))
-        settings["vectors"] = tuple(map(os.fspath, [given_vectors] if one else given_vectors))
+        settings["vectors"] = tuple(map(os.fspath, _listed(settings["vectors"])))
     if settings.get("lexicon") is not None:
         settings["lexicon"] = os.fspath(settings["lexicon"])
-    problems = Problems()
-    index = build_with_bars(sources, Settings(**settings), Path(out), problems, progress)
+    chosen, problems = Settings(**settings), Problems()
+    given = {"train": train, "dev": dev, "test": test}
+    names = {split: _listed(some) for split, some in given.items() if some is not None}
+    sources = expand_splits(names, chosen.read_options, problems)
+    index = build_with_bars(sources, chosen, Path(out), problems, progress)
     if problems.warning_lines:
         warnings.warn("\n".join(problems.warning_lines), stacklevel=2)
     return index

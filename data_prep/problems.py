@@ -23,6 +23,8 @@ class Problems:
         self.warnings: Counter[str] = Counter()
         self.warning_lines: list[str] = []
         self._num_shown: Counter[str] = Counter()
+        # Names of warnings that do not concern what is done here.
+        self.ignored: frozenset[str] = frozenset()
 
     def error(self, where: str, what: str) -> None:
         self.num_errors += 1
@@ -39,6 +41,8 @@ class Problems:
 
     def warn(self, name: str, where: str, what: str, count: int = 1) -> None:
         """`name` is the key under which index.json counts the warning."""
+        if name in self.ignored:
+            return
         self.warnings[name] += count
         if self._num_shown[name] < MAX_SHOWN_PER_WARNING:
             self._num_shown[name] += 1

@@ -6,13 +6,14 @@ Axes used all over data_prep: M tokens of a block of sentences, N its sentences,
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal, Optional
+from typing import Literal, Optional, Union
 
 from data_prep.formats import table
 from data_prep.formats.corpus_format import ReadOptions
+from data_prep.formats.tag_names import read_tag_names
 from ner_dist.cli.options import option
-from ner_dist.contract.shard_format import SPLITS
-from ner_dist.contract.tag_schemes import SCHEMES
+from ner_dist.contract.shard_format import SPLITS, is_feature_name
+from ner_dist.contract.tag_schemes import ALL_SCHEMES
 from ner_dist.errors import UserError
 
 MAX_CHARS_LIMIT = 65535
@@ -27,8 +28,15 @@ class SettingsError(UserError):
     """A setting whose value makes no sense."""
 
 
-def _column(text: str) -> int | None:
-    return None if text == "none" else int(text)
+def _column(text: str) -> int | str | None:
+    return None if text == "none" else text if text == "auto" else int(text)
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, equals, column = text.partition("=")
+    if not (name and equals and column):
+        raise ValueError
+    return name, column
 
 
 def _fractions(text: str) -> tuple[float, ...]:
@@ -37,6 +45,7 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 # What argparse calls them in "invalid ... value".
 _column.__name__ = "column"
+_named.__name__ = "NAME=COLUMN"
 _fractions.__name__ = "list of fractions"
 
 
@@ -58,24 +67,48 @@ class Settings:
         help=f"text encoding of the files ({table.describe_encodings()}; a byte-order mark takes precedence)",
         group=READING,
     )
-    token_column: int = option(0, group=READING)
-    """conll: column of the token, counted from 0; a negative number counts from the last column"""
-    pos_column: Optional[int] = option(1, type=_column, group=READING)
-    """conll: column of the part of speech, or 'none'; ignored in files of two columns"""
-    tag_column: int = option(-1, group=READING)
-    """conll: column of the entity tag"""
-    scheme: str = option("auto", choices=("auto", *SCHEMES), group=READING)
-    """tag scheme of the files; auto: infer it from how entities begin"""
+    token_column: Optional[int] = option(None, group=READING)
+    """columns: that of the token, counted from 0; a negative number counts from the last column; by default the first
+    one that is no number"""
+    pos_column: Union[int, str, None] = option("auto", type=_column, group=READING)
+    """columns: that of the part of speech, or 'none'; auto: the second one, if it looks like parts of speech"""
+    tag_column: Optional[int] = option(None, group=READING)
+    """columns: that of the entity tag; by default the last one with tags"""
+    feature: tuple[tuple[str, str], ...] = option((), type=_named, metavar="NAME=COLUMN", group=READING)
+    """token features, each with an embedding of its own, such as pos=1 dep=3: a name, and a column's number, its name
+    in the header, or the name of a list in JSON"""
+    columns: tuple[tuple[str, str], ...] = option((), type=_named, metavar="ROLE=COLUMN", group=READING)
+    """of files with a header, and of JSON: which column or field is the token, tag, sentence, document, id, text or
+    entities, such as token=word tag=labels, where the names do not say it"""
+    tag_names: Optional[str] = option(None, metavar="FILE|A,B,C", group=READING)
+    """names of tags that are integers, in the order of their numbers, separated by commas; or a file with one a line,
+    or a JSON list, or an object id2label or label2id"""
+    tokenizer: Literal["auto", "rules", "characters", "whitespace"] = option("auto", group=READING)
+    """how texts without tokens are cut into sentences and tokens, here and in everything that the trained tagger reads;
+    rules: as spaCy's rules for the language; characters: each character is a token, for scripts without spaces; auto:
+    characters if most of the first texts' letters are of such scripts, otherwise rules; texts that come with tokens
+    keep them with auto, and are cut anew with the others"""
+    language: Optional[str] = option(None, metavar="CODE", group=READING)
+    """spaCy's code of the texts' language, for --tokenizer rules (default: en)"""
+    on_misaligned: Literal["fail", "split", "widen", "drop"] = option("fail", group=READING)
+    """entities by characters that do not begin and end at token borders; fail: list them and stop; split: cut the token
+    there, in training and in the score over tokens; widen: take whole tokens; drop: leave the entity out; the score
+    over characters always counts the entities of the source"""
+    scheme: str = option("auto", choices=("auto", *ALL_SCHEMES), group=READING)
+    """tag scheme of the files; auto: infer it from their tags, for each file by itself"""
     split: tuple[float, ...] = option(
         (0.8, 0.1, 0.1), type=_fractions, nargs=None, metavar="FRACTIONS", group=SPLITTING
     )
     """fractions for train, dev and test (or train and dev) if --train is the only file; all copies of a sentence go to
     the same split"""
+    split_by: Literal["auto", "document", "sentence"] = option("auto", group=SPLITTING)
+    """what stays whole if --train is the only file: documents, or sentences; auto: documents if the corpus has 10 or
+    more, some of several sentences"""
     seed: int = option(0, group=SPLITTING)
     """seed of --split: which sentences go to which split"""
     on_broken: Literal["fail", "repair"] = option("fail", group=READING)
-    """tags that violate their scheme, or character spans that do not match token boundaries; fail: list them and stop;
-    repair: read tags as the CoNLL scorer does, widen spans to whole tokens, and count the repairs"""
+    """tags that violate their scheme, or entities by characters that overlap; fail: list them and stop; repair: read
+    tags as the CoNLL scorer does, drop the entity that begins later or is shorter, and count the repairs"""
     max_tokens: int = option(512, group=LENGTHS)
     """maximum length of a sentence, in tokens"""
     on_long_sentence: Literal["fail", "split"] = option("fail", group=LENGTHS)
@@ -120,6 +153,9 @@ class Settings:
             raise SettingsError(f"--max-chars must lie between 2 and {MAX_CHARS_LIMIT}, not {self.max_chars}")
         if self.num_shards > MAX_SHARDS:
             raise SettingsError(f"--num-shards must be at most {MAX_SHARDS}, not {self.num_shards}")
+        for name, _ in self.feature:
+            if not is_feature_name(name):
+                raise SettingsError(f"--feature {name}=...: {name!r} cannot be a feature's name; choose another one")
         if not 0 <= self.seed < 1 << 64:
             raise SettingsError(f"--seed must lie between 0 and 2^64 - 1, not {self.seed}")
         if not 2 <= len(self.split) <= len(SPLITS) or min(self.split) <= 0 or abs(sum(self.split) - 1) > 1e-6:
@@ -132,9 +168,20 @@ class Settings:
 
     @property
     def read_options(self) -> ReadOptions:
-        repair = self.on_broken == "repair"
         return ReadOptions(
-            self.format, self.encoding, self.token_column, self.pos_column, self.tag_column, repair=repair
+            format=self.format,
+            encoding=self.encoding,
+            token_column=self.token_column,
+            pos_column=self.pos_column,
+            tag_column=self.tag_column,
+            features=self.feature,
+            columns=self.columns,
+            tag_names=None if self.tag_names is None else read_tag_names(self.tag_names),
+            tokenizer=self.tokenizer,
+            language=self.language,
+            on_misaligned=self.on_misaligned,
+            repair=self.on_broken == "repair",
+            max_tokens=self.max_tokens if self.on_long_sentence == "split" else None,
         )
 
 

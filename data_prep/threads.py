@@ -22,14 +22,21 @@ class StoppedError(Exception):
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
     """The same items; a thread produces the next one while the caller works on the current one."""
     end = object()
+    # One alone is not worth a thread: of thousands of small files, each is a single block.
+    first, second = next(items, end), next(items, end)
+    if first is not end:
+        yield first  # type: ignore[misc]
+    if second is end:
+        return
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, items, end)
+        yield second  # type: ignore[misc]
         while (item := coming.result()) is not end:
             coming = pool.submit(next, items, end)
             yield item  # type: ignore[misc]
 
 
-def _num_cores() -> int:
+def num_cores() -> int:
     # Only Linux knows which cores the process may use.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -46,7 +53,7 @@ def side_by_side(work: Callable[[Item, Callable[[], None]], Result], items: Iter
         if stopped.is_set():
             raise StoppedError
 
-    with ThreadPoolExecutor(min(MAX_THREADS, _num_cores())) as pool:
+    with ThreadPoolExecutor(min(MAX_THREADS, num_cores())) as pool:
         try:
             coming = [pool.submit(work, item, go_on) for item in items]
             # Returns at the first failure, otherwise when all are done.

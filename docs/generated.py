@@ -23,10 +23,13 @@ import yaml
 
 import ner_dist
 from data_prep.commands import COMMANDS as PREPARATION
+from data_prep.formats.table import FORMATS
+from data_prep.writers.table import WRITERS as OUTPUT_FORMATS
 from launch.launchers import LAUNCHERS
 from ner_dist import config
 from ner_dist.__main__ import COMMANDS as FRONT_DOOR
 from ner_dist.cli.options import docstrings
+from ner_dist.contract import language_rules
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.M)
@@ -209,11 +212,48 @@ def _described(name: str, value: Any) -> list[str]:
     return ["```python", f"{name}{signature}", "```", "", _as_text(inspect.getdoc(value) or ""), ""]
 
 
+def _plain(text: str) -> str:
+    """A text in which nothing is markup, and options stay as they are: typography makes a dash of two hyphens."""
+    return re.sub(r"(--[\w-]+)", r"`\1`", re.sub(r"([*_<|])", r"\\\1", text))
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(line) + " |" for line in [header, ["---"] * len(header), *rows]]
+    return "\n".join(lines)
+
+
+def formats() -> str:
+    """The formats that are read, in the order in which a file is tried for them."""
+    rows = [
+        [f"`{row.name}`", _plain(row.description), _plain(row.evidence), row.default_encoding]
+        for row in FORMATS.values()
+    ]
+    return _table(["`--format`", "What it is", "Recognised by", "Encoding"], rows)
+
+
+def output_formats() -> str:
+    """The formats that `convert` writes, and what each has a place for besides tokens, entities and documents."""
+    rows = []
+    for row in OUTPUT_FORMATS.values():
+        endings = " and ".join(f"`{ending}`" for ending in row.endings)
+        features = "any" if row.holds_features is None else ", ".join(row.holds_features) or "none"
+        rows.append([f"`{row.name}`", _plain(row.description), endings, "yes" if row.holds_ids else "no", features])
+    return _table(["`--to`", "What it is", "Endings", "Ids", "Token features"], rows)
+
+
+def languages() -> str:
+    """The packages that spaCy's rules for some languages need."""
+    return _table(["`--language`", "Needs"], [[f"`{code}`", what] for code, what in language_rules._PACKAGES.items()])
+
+
 WRITERS: dict[str, Callable[[], str]] = {
     "knobs": knobs,
     "jobs": jobs,
     "settings": settings,
     "commands": commands,
+    "formats": formats,
+    "output-formats": output_formats,
+    "languages": languages,
     "python": python,
 }
 

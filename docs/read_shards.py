@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 
 def read_sentences(directory, split):
-    """The sentences of a split in corpus order, each a dictionary of lists with one item per token."""
+    """The sentences of a split in corpus order: lists with one item per token, and where the sentence comes from."""
 
     def content(entry):
         data = (Path(directory) / entry["path"]).read_bytes()
@@ -20,8 +20,8 @@ def read_sentences(directory, split):
         return data
 
     index = json.loads((Path(directory) / "index.json").read_text(encoding="utf-8"))
-    if (index["format"], index["version"]) != ("ner-shards", 2):
-        raise ValueError("not a shard set of version 2")
+    if (index["format"], index["version"]) != ("ner-shards", 3):
+        raise ValueError("not a shard set of version 3")
     tags = ["O", *(f"{prefix}-{name}" for name in index["entity_types"] for prefix in "BILU")]
     values = {name: json.loads(content(entry))["values"] for name, entry in index["vocab"].items()}
     features = [feature["name"] for feature in index["features"]]
@@ -34,7 +34,10 @@ def read_sentences(directory, split):
         sentence = {name: [values[name][value_id] for value_id in row[name]] for name in ["word", *features]}
         sentence["chars"] = [list(itertools.islice(chars, count)) for count in row["token_chars"]]
         sentence["tag"] = [tags[tag_id] for tag_id in row["tag"]]
-        yield {**sentence, "text": row["text"]}
+        sentence["source"] = index["sources"][row["source"]]["name"]
+        # Texts are there if the corpus has any; spans are the entities as the source has them.
+        names = ["text", "line", "record", "document", "source_text", "text_start", "start", "spans"]
+        yield {**sentence, **{name: row[name] for name in names if name in row}}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Optional
+from typing import Any, Literal, NamedTuple, Optional
 
 import numpy as np
 
@@ -16,12 +16,14 @@ from ner_dist.cli.options import make_parser, option, read_options
 from ner_dist.cli.shell_completion import complete
 from ner_dist.contract.shard_format import read_index
 from ner_dist.data.batch import Batch
+from ner_dist.data.raw_rows import open_texts
 from ner_dist.data.shard_reader import open_split
 from ner_dist.data.used_inputs import used_features
 from ner_dist.errors import UserError
+from ner_dist.evaluation.characters import character_scores, score_with_characters
 from ner_dist.evaluation.f1 import scores
 from ner_dist.evaluation.prediction_files import ConllColumns, JsonLines, write
-from ner_dist.evaluation.score_split import OpenedSplit, ScoredNetwork, score_split
+from ner_dist.evaluation.score_split import OpenedSplit, ScoredNetwork
 from ner_dist.evaluation.score_table import score_table
 from ner_dist.model.entities import DecodedBatch
 from ner_dist.ranks.comm import Comm, Solo, on_every_rank, on_rank_0
@@ -70,24 +72,33 @@ def evaluate_tagger(model: str | Path, split: str = "test", *, shards: str | Pat
     """Score a run's best checkpoint, or an export, on a split of its shards, in this process.
 
     model: directory of a run or an export. shards: where its shards are now, if they have moved. Returns entity and
-    token scores, as result.json has them: `evaluate_tagger("runs/mine")["entity"]["f1"]`. Raises UserError.
+    token scores, and those over characters if the shards have texts, as result.json has them:
+    `evaluate_tagger("runs/mine")["entity"]["f1"]`. Raises UserError.
     """
     options = Options(Path(model), split, shards=None if shards is None else Path(shards))  # type: ignore[arg-type]
-    return _score(options, Solo(), lambda opened: {})[1]
+    return _score(options, Solo(), lambda opened: {}).scores
 
 
 def _evaluate(options: Options, comm: Comm) -> None:
     """Every rank: load the model, score its shards, and let rank 0 print and write."""
-    origin, found = _score(options, comm, lambda opened: _files(options, opened))
+    scored = _score(options, comm, lambda opened: _files(options, opened))
     if comm.rank == 0:
-        print(f"{options.model} {options.split} ({origin})")
-        print(score_table(found))
+        print(f"{options.model} {options.split} ({scored.origin})")
+        print(score_table(scored.scores, scored.tokenizer))
+
+
+class _Scored(NamedTuple):
+    # Where the network came from.
+    origin: str
+    scores: dict[str, Any]
+    # The index's.
+    tokenizer: dict[str, Any]
 
 
 def _score(
     options: Options, comm: Comm, files_of: Callable[[OpenedSplit], dict[Path, ConllColumns | JsonLines]]
-) -> tuple[str, dict[str, Any]]:
-    """Where the network came from, and the scores; the files are written on the way."""
+) -> _Scored:
+    """Score the split; the files are written on the way."""
     is_export = (options.model / "tagger.json").is_file()
     origin, opened = _open_export(options, comm) if is_export else _open_run(options, comm)
     files = files_of(opened)
@@ -96,11 +107,16 @@ def _score(
         for file in files.values():
             file.observe(decoded)
 
-    counts = score_split(opened.network, opened.batches(), len(opened.index.entity_types), comm, observe)
+    index, batch_sentences = opened.index, opened.config.train.eval_batch_sentences
+    part = (opened.network, opened.batches(), opened.texts, len(index.entity_types), batch_sentences)
+    counts, characters = score_with_characters(*part, comm, observe)
     for path, file in files.items():
         parts = comm.gather_objects(file.lines)
         on_rank_0(comm, partial(write, path, file, parts, opened.shards, options.split))
-    return origin, scores(counts, opened.index.entity_types)
+    found = scores(counts, index.entity_types)
+    if characters is not None:
+        found["characters"] = character_scores(characters, index, options.split)
+    return _Scored(origin, found, index.tokenizer)
 
 
 def _files(options: Options, opened: OpenedSplit) -> dict[Path, ConllColumns | JsonLines]:
@@ -146,9 +162,11 @@ def _open_export(options: Options, comm: Comm) -> tuple[str, OpenedSplit]:
                 f"{options.model}: this model was trained on other shards than those in {directory}; name its own with "
                 "--shards"
             )
-        reader = open_split(config, index, options.split, directory, comm.num_ranks, comm.rank)
+        part = (config, index, options.split, directory, comm.num_ranks, comm.rank)
+        reader = open_split(*part)
         used = [place for place, _ in used_features(config.model, index)]
-        opened = OpenedSplit(_ExportOnShards(network, used), config, index, directory, reader)
+        exported = _ExportOnShards(network, used)
+        opened = OpenedSplit(exported, config, index, directory, reader, open_texts(*part, reader))
         return f"export of the {origin['checkpoint']} checkpoint, epoch {origin['epoch']}", opened
 
     return on_every_rank(comm, open_all)

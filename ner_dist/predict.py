@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import logging
 import os
 import sys
 import time
@@ -12,20 +13,34 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal, Optional, TextIO
+from typing import List, Literal, Optional, TextIO, Tuple
 
 from tqdm import tqdm
 
 from ner_dist.atomic_file import whole_file
 from ner_dist.cli.options import make_parser, option, read_options
 from ner_dist.cli.shell_completion import complete
+from ner_dist.contract.tokenizers import TOKENIZERS
 from ner_dist.errors import UserError
-from ner_dist.prediction import input_formats, output_formats
-from ner_dist.prediction.input_formats import TokenColumns
+from ner_dist.prediction import input_formats, input_lines, output_formats
+from ner_dist.prediction.familiarity import Familiarity
+from ner_dist.prediction.input_formats import InputOptions
 from ner_dist.prediction.output_formats import DocumentWriter
+from ner_dist.prediction.read_conll import TokenColumns, next_document
 from ner_dist.prediction.tagger import Tagger
 from ner_dist.ranks.comm import Comm, on_every_rank
 from ner_dist.ranks.rank_process import run_rank
+
+
+def _named_column(text: str) -> Tuple[str, int]:
+    name, _, column = text.partition("=")
+    if not name:
+        raise ValueError
+    return name, int(column)
+
+
+# What argparse calls it in "invalid ... value".
+_named_column.__name__ = "NAME=COLUMN"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,18 +57,26 @@ class PredictOptions:
     input_format: str = option("auto", names=("--from",), choices=("auto", *input_formats.FORMATS), metavar=None)
     """text: prose, with blank lines between paragraphs; lines: each line is a text; tokens: each line is a sentence of
     tokens separated by spaces; conll: each line has a token in columns, with a blank line after each sentence; jsonl:
-    each line is {"text": ...} or {"tokens": [...], "pos": [...]}; auto: by the file's name, else text"""
+    each line is {"text": ...}, {"tokens": [...]} or both, with other fields; auto: by the file's name, else text"""
     output_format: str = option("auto", names=("--to",), choices=("auto", *output_formats.FORMATS), metavar=None)
     """jsonl: entities with character positions, type and confidence; conll: a token and its BIO tag per line; inline:
     the text with <TYPE>...</TYPE>; html: a page of coloured entities; auto: by the name of --out, else jsonl"""
     out: Optional[Path] = option(None, metavar="FILE")
     """where to write, whole or not at all; standard output if not given"""
-    language: str = option("en", metavar="CODE", group="reading the input")
-    """spaCy's code of the language, for splitting raw text into tokens"""
+    tokenizer: str = option("auto", choices=("auto", *TOKENIZERS), metavar=None, group="reading the input")
+    """what cuts raw text into tokens: spaCy's rules of a language, single characters, or white space; auto: what cut
+    the texts that the model was trained on"""
+    language: Optional[str] = option(None, metavar="CODE", group="reading the input")
+    """spaCy's code of the language, for --tokenizer rules; the model's own if not given"""
     token_column: int = option(0, group="reading the input")
     """conll: index of the token's column"""
+    feature: Optional[List[Tuple[str, int]]] = option(
+        None, action="append", nargs=None, type=_named_column, metavar="NAME=COLUMN", group="reading the input"
+    )
+    """conll: index of the column of a token feature, for models that use it; may be given several times. In JSON
+    lines, the field NAME is a list of one value per token"""
     pos_column: Optional[int] = option(None, group="reading the input")
-    """conll: index of the column of the part of speech, for models that need it"""
+    """the same as --feature pos=COLUMN, parts of speech"""
     checkpoint: Literal["best", "last"] = option("best", group="the model")
     """which checkpoint of a run"""
     device: Literal["auto", "cpu", "gpu"] = option("auto", group="the model")
@@ -87,12 +110,18 @@ def predict(options: PredictOptions, comm: Comm) -> None:
 
     def prepare() -> tuple[Tagger, DocumentWriter]:
         tagger = Tagger.load(
-            options.run, language=options.language, checkpoint=options.checkpoint, device=options.device
+            options.run,
+            tokenizer=options.tokenizer,
+            language=options.language,
+            checkpoint=options.checkpoint,
+            device=options.device,
         )
         format_name = output_formats.format_of(options.out, options.output_format)
         title = options.file.name if options.file else "entities"
         return tagger, output_formats.document_writer(format_name, tagger.entity_types, title)
 
+    # What every rank would say, one says.
+    logging.getLogger("ner_dist.prediction").disabled = comm.rank > 0
     tagger, writer = on_every_rank(comm, prepare)
     total: Counter[str] = Counter()
     with _output(options.out, comm.rank == 0) as out:
@@ -108,6 +137,9 @@ def predict(options: PredictOptions, comm: Comm) -> None:
             f"{seconds:.1f} s, {total['tokens'] / seconds:,.0f} tokens/s",
             file=sys.stderr,
         )
+        complaint = Familiarity(total["tokens"], total["known"]).complaint(tagger.tokenizer)
+        if complaint:
+            print(f"warning: {complaint}", file=sys.stderr)
 
 
 def _tagged_portions(
@@ -116,22 +148,25 @@ def _tagged_portions(
     """All portions in the order of the input, as text to write, with counts; in each round every rank tags one."""
     format_name = input_formats.format_of(options.file, options.input_format)
     name = str(options.file or "standard input")
-    columns = TokenColumns(options.token_column, options.pos_column)
-    with input_formats.open_input(options.file) as file:
+    columns = {} if options.pos_column is None else {"pos": options.pos_column}
+    columns.update(options.feature or ())
+    reading = InputOptions(tagger.document, TokenColumns(options.token_column, columns), tagger.given_features)
+    with input_lines.open_input(options.file) as file:
         size = options.file.stat().st_size if options.file is not None and options.file.suffix != ".gz" else None
         # disable=None: unless stderr is a terminal.
         bar = tqdm(total=size, unit="B", unit_scale=True, leave=False, disable=True if comm.rank else None)
-        portions = input_formats.portions(input_formats.read_lines(file, name), format_name)
+        portions = input_lines.portions(input_lines.read_lines(file, name), format_name, next_document)
 
         def tag_mine() -> tuple[str, Counter[str]] | None:
             # Every rank reads all portions of the round and keeps its own.
             read = list(itertools.islice(portions, comm.num_ranks))
-            bar.update(sum(len(line.text) for portion in read for line in portion))
+            bar.update(sum(len(line.text) for portion in read for line in portion.lines))
             if comm.rank >= len(read):
                 return None
-            documents = input_formats.read_documents(read[comm.rank], format_name, name, tagger.document, columns)
-            tagged = list(tagger.stream(documents))
+            known_before = tagger.familiarity.num_known
+            tagged = list(tagger.stream(input_formats.read_documents(read[comm.rank], format_name, name, reading)))
             counts = Counter(
+                known=tagger.familiarity.num_known - known_before,
                 sentences=sum(len(document.sentences) for document in tagged),
                 tokens=sum(document.num_tokens for document in tagged),
                 entities=sum(len(document.entities) for document in tagged),

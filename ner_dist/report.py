@@ -40,10 +40,11 @@ def _report(options: ReportOptions, comm: Comm) -> None:
     with whole_file(page) as file:
         file.write(render(gathered))
     for run in gathered.runs:
-        f1 = run.rows["entity"][0].f1
+        f1, characters = run.rows["entity"][0].f1, run.judged.scores.get("characters")
+        over_characters = "" if characters is None else f", over characters {100 * characters['f1']:.2f}"
         print(
             f"{run.facts.path} {options.split} entity F1 {100 * f1.value:.2f} "
-            f"(95 % of the draws: {100 * f1.low:.2f} to {100 * f1.high:.2f})"
+            f"(95 % of the draws: {100 * f1.low:.2f} to {100 * f1.high:.2f}){over_characters}"
         )
     print(f"{page}: {page.stat().st_size / 1e6:.1f} MB")
 

@@ -7,10 +7,11 @@ import dataclasses
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 from ner_dist.cli.options import make_parser, nested, option, read_options
 from ner_dist.cli.shell_completion import complete
+from ner_dist.contract.tokenizers import TOKENIZERS
 from ner_dist.errors import UserError
 from ner_dist.serving.settings import BatchSettings, Limits, ServerSettings
 
@@ -29,8 +30,10 @@ class ServeOptions:
 
     model: Path = option(positional=True, metavar="DIR")
     """an export (python -m ner_dist.export), or the directory of a run"""
-    language: str = option("en", metavar="CODE")
-    """spaCy's code of the texts' language"""
+    tokenizer: str = option("auto", choices=("auto", *TOKENIZERS), metavar=None)
+    """what cuts texts into tokens; auto: what cut the texts that the model was trained on"""
+    language: Optional[str] = option(None, metavar="CODE")
+    """spaCy's code of the texts' language, for --tokenizer rules; the model's own if not given"""
     server: ServerSettings = nested(ServerSettings)
     batches: BatchSettings = nested(BatchSettings)
     limits: Limits = nested(Limits)
@@ -51,7 +54,7 @@ def main(argv: list[str] | None = None) -> None:
         # Late, so that help and completion do not wait for it.
         from ner_dist.serving import server
 
-        name, load = str(options.model), lambda: _load(options.model, options.language)
+        name, load = str(options.model), lambda: _load(options)
         server.run(name, load, options.server, options.batches, options.limits)
     except UserError as error:
         sys.exit(f"error: {error}")
@@ -60,20 +63,22 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(130)
 
 
-def _load(model: Path, language: str) -> Tagger:
+def _load(options: ServeOptions) -> Tagger:
     """The tagger, after it has tagged a first text, so that what is loaded lazily is loaded before requests come."""
-    if not model.is_dir():
-        raise UserError(f"{model} is not a directory; expected what `python -m ner_dist.export RUN --onnx DIR` wrote")
+    if not options.model.is_dir():
+        raise UserError(
+            f"{options.model} is not a directory; expected what `python -m ner_dist.export RUN --onnx DIR` wrote"
+        )
     # One core is left for reading requests and writing answers: that serves as many requests as the model on two cores,
     # for two thirds of the CPU time.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores - 1)))
     from ner_dist.prediction import Tagger
 
-    tagger = Tagger.load(model, language=language)
-    if tagger.needs_pos:
+    tagger = Tagger.load(options.model, tokenizer=options.tokenizer, language=options.language)
+    if tagger.given_features:
         tokens = _WARM_UP.split()
-        tagger.tag_tokens([tokens], [["NNP"] * len(tokens)])
+        tagger.tag_tokens([tokens], **{name: [["?"] * len(tokens)] for name in tagger.given_features})
     else:
         tagger.tag([_WARM_UP])
     return tagger

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from corpus_sources import sources_of
 from hypothesis import settings
 
 from data_prep.passes.build import build
@@ -36,7 +37,7 @@ def synth_corpus(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def synth_shards(synth_corpus: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a shard set of 400 sentences with 8 shards per split. Do not change it: copy it first."""
     out = tmp_path_factory.mktemp("synth-shards") / "shards"
-    build(synth_corpus, Settings(num_shards=NUM_SYNTH_SHARDS, num_buckets=4), out, Problems())
+    build(sources_of(synth_corpus), Settings(num_shards=NUM_SYNTH_SHARDS, num_buckets=4), out, Problems())
     return out
 
 
@@ -68,7 +69,7 @@ def rich_shards(
 ) -> Path:
     """Like synth_shards, with pretrained vectors and lexicon features."""
     out = tmp_path_factory.mktemp("rich-shards") / "shards"
-    build(synth_corpus, rich_settings, out, Problems())
+    build(sources_of(synth_corpus), rich_settings, out, Problems())
     return out
 
 

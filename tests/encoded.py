@@ -19,4 +19,5 @@ def read_conll(path: Path) -> tuple[list[list[str]], list[list[str]]]:
 
 
 def encoded_batch(encoder: Encoder, tokens: list[list[str]], pos: list[list[str]] | None = None) -> Batch:
-    return encoder.batches(document_of_tokens(tokens, pos).sentences).batch(np.arange(len(tokens)))
+    features = {} if pos is None else {"pos": pos}
+    return encoder.batches(document_of_tokens(tokens, features).sentences).batch(np.arange(len(tokens)))

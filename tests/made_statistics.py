@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from corpus_sources import sources_of
 
 from data_prep.__main__ import main
 from data_prep.problems import Problems
@@ -45,7 +46,7 @@ rains O
 
 
 def counted(sources: dict[str, Path]) -> CorpusStats:
-    return stats_of_files(sources, Settings(), Problems())
+    return stats_of_files(sources_of(sources), Settings(), Problems())
 
 
 def run_stats(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:

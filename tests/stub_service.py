@@ -8,14 +8,16 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import httpx
 import uvicorn
 
+from ner_dist.contract.tokenizers import choose
 from ner_dist.errors import UserError
 from ner_dist.prediction.documents import Document, Entity, Sentence
+from ner_dist.prediction.familiarity import Familiarity
 from ner_dist.serving.app import create_app
 from ner_dist.serving.batching import TaggingWorker
 from ner_dist.serving.metrics import Metrics
@@ -26,9 +28,11 @@ from ner_dist.serving.settings import BatchSettings, Limits, ServerSettings
 class StubTagger:
     """Finds words that begin with a capital letter, whenever the test lets it."""
 
-    def __init__(self, needs_pos: bool = False) -> None:
+    def __init__(self, given_features: Sequence[str] = ()) -> None:
         self.entity_types = ["LOC", "PER"]
-        self.needs_pos = needs_pos
+        self.given_features = list(given_features)
+        self.tokenizer = choose("whitespace", None)
+        self.familiarity = Familiarity()
         # Texts of each batch.
         self.batches: list[list[str]] = []
         # It works only while the first is set, and sets the second when it begins.
@@ -45,6 +49,10 @@ class StubTagger:
         self.batches.append([document.text for document in documents])
         self.begun.set()
         assert self.free.wait(20)
+        num_tokens = sum(document.num_tokens for document in documents)
+        # It knows no Greek.
+        num_known = sum(token.isascii() for d in documents for sentence in d.sentences for token in sentence.tokens)
+        self.familiarity = Familiarity(self.familiarity[0] + num_tokens, self.familiarity[1] + num_known)
         for document in documents:
             if "refuse me" in document.text:
                 raise UserError("this text cannot be tagged")

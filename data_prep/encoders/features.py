@@ -20,20 +20,21 @@ from ner_dist.contract.spelling import CAPS, capitalisation
 
 
 class FitInput(NamedTuple):
-    """What a feature is fitted to: V distinct tokens and P parts of speech, and how often each occurs in train."""
+    """What a feature is fitted to: V distinct tokens, the values of the corpus's own token features, and how often each
+    occurs in train."""
 
     token_V: list[str]
     count_V: np.ndarray
-    # Empty if the corpus has no parts of speech.
-    pos_P: list[str]
-    pos_count_P: np.ndarray
+    # By name: distinct values and their counts.
+    given: dict[str, tuple[list[str], np.ndarray]]
 
 
 class EncodeInput(NamedTuple):
-    """What a feature encodes: the M tokens of N whole sentences, as indices into token_V and pos_P of FitInput."""
+    """What a feature encodes: the M tokens of N whole sentences, as indices into token_V and the values of FitInput."""
 
     token_M: np.ndarray
-    pos_M: np.ndarray
+    # In the order of FitInput.given.
+    feature_FM: list[np.ndarray]
     length_N: np.ndarray
 
 
@@ -52,20 +53,18 @@ def _fit_caps(corpus: FitInput) -> FittedFeature:
     return FittedFeature(Vocab(list(ids), counts.tolist()), lambda tokens: id_V[tokens.token_M])
 
 
-def _fit_pos(corpus: FitInput) -> FittedFeature | None:
-    """The part of speech that the corpus gives."""
-    if not corpus.pos_P:
-        return None
-    vocab, id_P = fit_values(corpus.pos_P, corpus.pos_count_P, min_count=1)
-    id_P = id_P.astype(id_dtype(len(vocab.values)))
-    return FittedFeature(vocab, lambda tokens: id_P[tokens.pos_M])
-
-
-# Each function returns None if the corpus cannot have the feature.
-FEATURES: dict[str, Callable[[FitInput], FittedFeature | None]] = {
+# Those that can be computed from any corpus.
+FEATURES: dict[str, Callable[[FitInput], FittedFeature]] = {
     "caps": _fit_caps,
-    "pos": _fit_pos,
 }
+
+
+def _fit_given(corpus: FitInput, place: int, name: str) -> FittedFeature:
+    """What the corpus itself says of each token, such as its part of speech."""
+    values, counts = corpus.given[name]
+    vocab, id_P = fit_values(values, counts, min_count=1)
+    id_P = id_P.astype(id_dtype(len(vocab.values)))
+    return FittedFeature(vocab, lambda tokens: id_P[tokens.feature_FM[place]])
 
 
 def _fit_lexicon(names: EntityList, corpus: FitInput) -> FittedFeature:
@@ -81,10 +80,11 @@ def _fit_lexicon(names: EntityList, corpus: FitInput) -> FittedFeature:
 
 
 def fit_features(corpus: FitInput, settings: Settings) -> dict[str, FittedFeature]:
-    """The features that this corpus can have, by name: FEATURES in order, then those of the lexicon by type.
+    """The features by name: FEATURES in order, those that the corpus gives, then those of the lexicon by type.
 
     Raises SettingsError or CorpusError for a lexicon that cannot be used.
     """
     fitted = {name: fit(corpus) for name, fit in FEATURES.items()}
+    fitted.update({name: _fit_given(corpus, place, name) for place, name in enumerate(corpus.given)})
     fitted.update({FEATURE_PREFIX + names.type: _fit_lexicon(names, corpus) for names in entity_lists(settings)})
-    return {name: feature for name, feature in fitted.items() if feature is not None}
+    return fitted

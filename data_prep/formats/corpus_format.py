@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import NamedTuple
+from contextlib import AbstractContextManager
+from typing import IO, NamedTuple
 
-import numpy as np
-
-from data_prep.formats.block import SentenceIds, TaggedSentences
+from data_prep.formats import stored_files, text_source
+from data_prep.formats.block import SentenceIds
+from data_prep.formats.cut_records import CutOptions
+from data_prep.formats.cutter import Cutter
+from data_prep.formats.source_files import SourceFile
 from data_prep.formats.string_ids import CorpusStrings
 from data_prep.problems import Problems
-from ner_dist.contract import tag_schemes
 
 
 class ReadOptions(NamedTuple):
@@ -21,38 +22,78 @@ class ReadOptions(NamedTuple):
     format: str = "auto"
     # None: that of a byte-order mark or of the format.
     encoding: str | None = None
-    token_column: int = 0
-    # None: do not read parts of speech.
-    pos_column: int | None = 1
-    tag_column: int = -1
-    # Repair entity spans that do not fit the tokens, instead of reporting them.
+    # None: found out from the file.
+    token_column: int | None = None
+    # "auto": the second column if it looks like parts of speech; None: do not read any.
+    pos_column: int | str | None = "auto"
+    # None: found out from the file; the last one unless the format knows better.
+    tag_column: int | None = None
+    # Token features: name and column, a number or the name in a header.
+    features: tuple[tuple[str, str], ...] = ()
+    # Of files with a header: which column is "token", "tag", "sentence" or "document".
+    columns: tuple[tuple[str, str], ...] = ()
+    # Names of integer tags, by number; None if not given.
+    tag_names: tuple[str, ...] | None = None
+    # "auto" or one of contract.tokenizers.TOKENIZERS.
+    tokenizer: str = "auto"
+    # A language code of spaCy's; None if not given.
+    language: str | None = None
+    # What becomes of spans whose ends are not at token borders: fail, split, widen or drop.
+    on_misaligned: str = "fail"
+    # Of two entities that overlap drop the later or shorter one, instead of reporting them.
     repair: bool = False
+    # Longer sentences of texts are cut; None: they are left to a later pass.
+    max_tokens: int | None = None
+
+    @property
+    def cut_options(self) -> CutOptions:
+        return CutOptions(self.on_misaligned, self.repair, self.max_tokens, self.tokenizer != "auto")
+
+
+class Sample(NamedTuple):
+    """The beginning of a file, to recognise its format."""
+
+    name: str
+    # Decompressed.
+    head: bytes
+    # The same as text; undecodable bytes are left out.
+    text: str
+    # The first lines that are not blank; the last one may be cut off.
+    lines: list[str]
 
 
 class Source(NamedTuple):
     """A corpus file while it is read."""
 
-    path: Path
+    # For messages: a path, or an archive's with that of the member.
+    path: str
     # (number of the first line, whole lines) of one block after another; see text_source.text_blocks.
     blocks: Iterator[tuple[int, str]]
+    # The same text as it comes, whole lines or not, for files whose lines may be of any length; see
+    # text_source.text_pieces. Use one of the two.
+    pieces: Iterator[tuple[int, str]]
     options: ReadOptions
-    # Numbers the tokens, tags and parts of speech.
+    # Numbers the tokens, tags and values of features.
     strings: CorpusStrings
     problems: Problems
+    file: SourceFile
+    # How texts without tokens are cut; the same for all files of a corpus.
+    cutter: Cutter
+    # Size of the file.
+    num_bytes: int
+    # Told of bytes that are read; `blocks` and `pieces` do so themselves.
+    progress: text_source.Progress | None = None
+
+    def open(self) -> AbstractContextManager[IO[bytes]]:
+        """The content, decompressed and seekable, of a format that is not text. Raises CorpusError."""
+        return stored_files.open_seekable(self.file)
+
+    def read_sibling(self, name: str) -> bytes | None:
+        """The content of another file beside this one, on disk or in the same archive; None if there is none."""
+        return stored_files.read_sibling(self.file, name)
 
     def error(self, line: int, what: str) -> None:
         self.problems.error(f"{self.path}:{line}", what)
-
-
-class WriteOptions(NamedTuple):
-    """What is known about the sentences before the first one is written, and what the user chose."""
-
-    entity_types: list[str]
-    scheme: str
-    # Whether some token, part of speech or entity type is empty or contains a space.
-    has_spaces: bool = False
-    # Write the text with entity spans instead of tags; see Format.writes_spans.
-    as_text: bool = False
 
 
 class Format(NamedTuple):
@@ -62,30 +103,9 @@ class Format(NamedTuple):
     default_encoding: str
     # What `recognise` looks for, for the message if no format is recognised.
     evidence: str
-    # Whether the first lines of a file, without the blank ones, are in this format.
-    recognise: Callable[[list[str], ReadOptions], bool]
+    # What in the beginning of a file shows that it is in this format, in words for the user; None if nothing does.
+    recognise: Callable[[Sample, ReadOptions], str | None]
     # Yields blocks of sentences; invalid lines are reported and skipped.
     read: Callable[[Source], Iterator[SentenceIds]]
-    # (block, number of sentences written before it, options, problems) -> text, with any header before the first
-    # sentence. What would not be read back unchanged is reported. None if the format can only be read.
-    write: Callable[[TaggedSentences, int, WriteOptions, Problems], str] | None = None
-    # `convert` writes this format to files with these endings (lower case).
-    endings: tuple[str, ...] = ()
-    # Whether it can be written as text with entity spans (--text).
-    writes_spans: bool = False
-
-
-def report_separators(separators: str, block: TaggedSentences, entity_types: list[str], problems: Problems) -> None:
-    """Report tokens and parts of speech that contain a separator, and types (once per block) that do or are blank."""
-    for name, values in (("token", block.text_M), ("part of speech", block.pos_M)):
-        # One search through all of them: hardly ever is there anything to report.
-        joined = "".join(values)
-        for char in (char for char in separators if char in joined):
-            for i in (i for i, value in enumerate(values) if char in value):
-                what = f"{name} {values[i][:30]!r} contains the separator {char!r}; write jsonl instead"
-                problems.error(block.where(i), what)
-    _, type_M = tag_schemes.split_ids(block.tag_M)
-    for type_id, name in enumerate(entity_types):
-        if not name.strip() or any(char in name for char in separators):
-            for i in np.flatnonzero(type_M == type_id)[:1]:
-                problems.error(block.where(int(i)), f"entity type {name!r} cannot be written in this format")
+    # Whether an empty file can be of this format; `recognise` is then asked about it.
+    may_be_empty: bool = False

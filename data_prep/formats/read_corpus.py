@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from data_prep.formats import text_source
+from data_prep.formats import stored_files, text_source
 from data_prep.formats.block import SentenceIds
-from data_prep.formats.corpus_format import Format, ReadOptions, Source
+from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
+from data_prep.formats.cutter import Cutter
+from data_prep.formats.decide_encoding import decide_encoding
+from data_prep.formats.source_files import SourceFile
 from data_prep.formats.string_ids import CorpusStrings
 from data_prep.formats.table import FORMATS
 from data_prep.problems import CorpusError, Problems
@@ -17,33 +23,66 @@ from data_prep.threads import ahead
 NUM_SAMPLE_LINES = 200
 
 
-def format_and_encoding(path: Path, options: ReadOptions) -> tuple[Format, str]:
+class Recognised(NamedTuple):
+    """The format of a file, with what shows it, and its encoding."""
+
+    format: Format
+    evidence: str
+    encoding: str
+
+
+def recognise(file: SourceFile, options: ReadOptions) -> Recognised:
     """As chosen, or inferred from the file's content. Raises CorpusError if the format is not recognised."""
-    first_bytes = text_source.head(path)
+    first_bytes = text_source.head(file, may_be_empty=True)
     text = first_bytes.decode(text_source.choose_encoding(first_bytes, options.encoding, "latin-1"), "ignore")
-    lines = [line for line in text_source.split_lines(text)[:NUM_SAMPLE_LINES] if line.strip()]
-    recognised = (row for row in FORMATS.values() if lines and row.recognise(lines, options))
-    chosen = FORMATS.get(options.format) or next(recognised, None)
+    # Lines end as in text_source.split_lines.
+    first_lines = itertools.islice(io.StringIO(text, newline=None), NUM_SAMPLE_LINES)
+    lines = [line.removesuffix("\n") for line in first_lines if line.strip()]
+    chosen, evidence = FORMATS.get(options.format), "given by --format"
+    if chosen is None:
+        sample = Sample(Path(file.name).name, first_bytes, text, lines)
+        rows = [row for row in FORMATS.values() if lines or row.may_be_empty]
+        found = ((row, row.recognise(sample, options)) for row in rows)
+        chosen, evidence = next(((row, what) for row, what in found if what is not None), (None, ""))
+    if not first_bytes and not (chosen and chosen.may_be_empty):
+        raise CorpusError(f"{file}: the file is empty")
     if chosen is None:
         evidence = ", ".join(f"{row.evidence} ({row.name})" for row in FORMATS.values())
         raise CorpusError(
-            f"{path}: the format cannot be recognised from the content; found none of: {evidence}; "
-            f"pass --format, and --tag-column for conll (now {options.tag_column})"
+            f"{file}: the format cannot be recognised from the content; found none of: {evidence}; "
+            f"pass --format, and --tag-column for conll"
         )
-    return chosen, text_source.choose_encoding(first_bytes, options.encoding, chosen.default_encoding)
+    return Recognised(chosen, evidence, decide_encoding(file, first_bytes, options.encoding, chosen.default_encoding))
 
 
 def read_corpus(
-    path: Path,
+    file: SourceFile,
     options: ReadOptions,
     problems: Problems,
     strings: CorpusStrings,
+    cutter: Cutter,
     progress: text_source.Progress | None = None,
 ) -> Iterator[SentenceIds]:
     """Blocks of the sentences of one file, in order, with ids from `strings`; invalid lines go to `problems`.
 
     Raises CorpusError if the whole file is unreadable.
     """
-    chosen, encoding = format_and_encoding(path, options)
-    blocks = ahead(text_source.text_blocks(path, encoding, progress))
-    return chosen.read(Source(path, blocks, options, strings, problems))
+    return read_as(recognise(file, options), file, options, problems, strings, cutter, progress)
+
+
+def read_as(
+    found: Recognised,
+    file: SourceFile,
+    options: ReadOptions,
+    problems: Problems,
+    strings: CorpusStrings,
+    cutter: Cutter,
+    progress: text_source.Progress | None = None,
+) -> Iterator[SentenceIds]:
+    """As `read_corpus`, of a file whose format is known."""
+    blocks = ahead(text_source.text_blocks(file, found.encoding, progress))
+    pieces = ahead(text_source.text_pieces(file, found.encoding, progress))
+    num_bytes = stored_files.stored_bytes(file)
+    return found.format.read(
+        Source(str(file), blocks, pieces, options, strings, problems, file, cutter, num_bytes, progress)
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -51,16 +51,38 @@ class StringIds(dict):
             self.clear()
 
 
+class FeatureStrings(dict[str, StringIds]):
+    """The distinct values of each token feature, by its name. The first sentences of a corpus say which there are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fixed = False
+        # The first file with token features or without, for messages; and by their number the columns that were found
+        # in the first column file, by what they hold.
+        self.source = ""
+        self.columns: dict[int, dict[str, int]] = {}
+
+    def require(self, names: Collection[str]) -> None:
+        """These are the features of some sentences. Raises ValueError if the sentences before had others."""
+        if not self.fixed:
+            self.update((name, StringIds()) for name in names)
+            self.fixed = True
+        if self.keys() != set(names):
+            found, expected = (", ".join(sorted(some)) or "none" for some in (names, self))
+            raise ValueError(f"the token features are {found}, and in the sentences before {expected}")
+
+
 class CorpusStrings(NamedTuple):
-    """The distinct tokens, tags and parts of speech of a corpus; readers number them here."""
+    """The distinct tokens, tags and values of token features of a corpus; readers number them here."""
 
     token: StringIds
     tag: StringIds
-    pos: StringIds
+    features: FeatureStrings
 
-    def ids(self, columns: Sequence[pa.DictionaryArray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Ids of the columns token, tag and pos; without a column pos, the last array is empty."""
-        token_M, tag_M, *pos = (
-            ids.ids(column.dictionary.to_pylist())[column.indices.to_numpy()] for ids, column in zip(self, columns)
+    def ids(self, columns: Sequence[pa.DictionaryArray]) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+        """Ids of the columns token, tag and each feature."""
+        token_M, tag_M, *feature_FM = (
+            ids.ids(column.dictionary.to_pylist())[column.indices.to_numpy()]
+            for ids, column in zip((self.token, self.tag, *self.features.values()), columns)
         )
-        return token_M, tag_M, pos[0] if pos else np.zeros(0, np.int32)
+        return token_M, tag_M, feature_FM

@@ -1,17 +1,20 @@
-"""Source files, plain, .gz or .zip -> blocks of whole text lines; a byte that cannot be decoded is reported by line."""
+"""Source files, plain, compressed or in archives -> blocks of whole lines; undecodable bytes are named by line."""
 
 from __future__ import annotations
 
 import codecs
-import gzip
 import itertools
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
+from data_prep.formats.archives import Archive, archive_at
+from data_prep.formats.compression import damage_named, unpacked
+from data_prep.formats.source_files import SourceFile
 from data_prep.problems import CorpusError
 
 BLOCK_BYTES = 1 << 19
@@ -27,66 +30,85 @@ BYTE_ORDER_MARKS = (
 
 # Called with the number of bytes read from disk since the last call.
 Progress = Callable[[int], object]
-# Picks one of the files in a zip, or raises CorpusError.
+# Picks one of the files in an archive, or raises CorpusError.
 Pick = Callable[[Path, list[str]], str]
 
 
 def only_member(path: Path, names: list[str]) -> str:
-    """The only file in a zip. Raises CorpusError unless there is exactly one."""
+    """The only file in an archive. Raises CorpusError unless there is exactly one."""
     if len(names) != 1:
-        raise CorpusError(f"{path}: the zip holds {len(names)} files, expected one; unpack it and name the file")
+        kind = "zip" if zipfile.is_zipfile(path) else "archive"
+        raise CorpusError(
+            f"{path}: the {kind} holds {len(names)} files, expected one; name the file in it as {path}/NAME, "
+            "or unpack it"
+        )
     return names[0]
 
 
+def own_names(archive: Archive) -> list[str]:
+    """The files of an archive that people put there."""
+    return [name for name in archive.names if not name.startswith("__MACOSX/")]
+
+
 @contextmanager
-def open_bytes(path: Path, progress: Progress | None = None, pick: Pick = only_member) -> Iterator[Iterator[bytes]]:
-    """Blocks of a file's content, decompressed if its first bytes are those of gzip or zip.
+def open_bytes(
+    file: SourceFile | Path, progress: Progress | None = None, pick: Pick = only_member, may_be_empty: bool = False
+) -> Iterator[Iterator[bytes]]:
+    """Blocks of a file's content, decompressed if its first bytes are those of a compressed file.
 
-    Raises CorpusError if the file is absent, empty, damaged or not readable.
+    pick: of an archive whose member is not named. Raises CorpusError if the file is absent, empty, damaged or not
+    readable.
     """
+    if isinstance(file, Path):
+        file = SourceFile(file)
+    stored, num_bytes = open_stored(file, pick, may_be_empty)
+    with stored:
+        yield _blocks(stored, file, num_bytes, progress)
+
+
+def open_stored(file: SourceFile, pick: Pick, may_be_empty: bool) -> tuple[IO[bytes], int | None]:
+    """What is stored as this file; and of a member of an archive the bytes that it takes there."""
+    path = file.path
     if not path.is_file():
-        raise CorpusError(f"{path}: {'not a regular file' if path.exists() else 'no such file'}")
-    try:
-        with open(path, "rb") as raw:
-            magic = raw.read(4)
-            raw.seek(0)
-            if not magic:
-                raise CorpusError(f"{path}: the file is empty")
-            if magic[:2] == b"\x1f\x8b":
-                with gzip.open(raw) as unpacked:
-                    yield _blocks(unpacked, raw, progress)
-            elif magic == b"PK\x03\x04":
-                with zipfile.ZipFile(raw) as archive:
-                    names = [name for name in archive.namelist() if not name.endswith("/")]
-                    names = [name for name in names if not name.startswith("__MACOSX/")]
-                    with archive.open(pick(path, names)) as member:
-                        yield _blocks(member, raw, progress)
-            else:
-                yield _blocks(raw, raw, progress)
-    except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise CorpusError(f"{path}: the compressed file is damaged or incomplete ({error})") from error
-    except PermissionError as error:
-        raise CorpusError(f"{path}: no permission to read the file") from error
-    except (RuntimeError, NotImplementedError) as error:
-        raise CorpusError(f"{path}: the zip cannot be read ({error}); unpack it and name the file") from error
+        raise CorpusError(f"{file}: {'not a regular file' if path.exists() else 'no such file'}")
+    num_bytes = path.stat().st_size
+    if not num_bytes and not may_be_empty:
+        raise CorpusError(f"{file}: the file is empty")
+    with damage_named(str(file)):
+        archive = archive_at(path)
+        if archive is None:
+            if file.member is not None:
+                raise CorpusError(f"{file}: {path} is not an archive")
+            return open(path, "rb"), None
+        name = file.member if file.member is not None else pick(path, own_names(archive))
+        if name not in archive.names:
+            raise CorpusError(f"{file}: no such file in the archive")
+        return archive.open(name), num_bytes if file.member is None else archive.stored_bytes(name)
 
 
-def _blocks(stream: IO[bytes] | gzip.GzipFile, raw: IO[bytes], progress: Progress | None) -> Iterator[bytes]:
+def _blocks(stored: IO[bytes], file: SourceFile, num_bytes: int | None, progress: Progress | None) -> Iterator[bytes]:
+    """num_bytes: what to tell `progress` in all; None: the place in the file at any time."""
     seen = 0
-    while block := stream.read(BLOCK_BYTES):
-        if progress is not None:
-            position = raw.tell()
-            progress(position - seen)
-            seen = position
-        yield block
+    with damage_named(str(file)):
+        stream = unpacked(stored)
+        while block := stream.read(BLOCK_BYTES):
+            if progress is not None:
+                position = stored.tell() if num_bytes is None else min(num_bytes, seen + len(block))
+                progress(position - seen)
+                seen = position
+            yield block
+    if progress is not None and num_bytes is not None:
+        progress(num_bytes - seen)
 
 
-def head(path: Path, pick: Pick = only_member) -> bytes:
-    """The first block of a file. Raises CorpusError as `open_bytes` does."""
-    with open_bytes(path, pick=pick) as blocks:
+def head(file: SourceFile | Path, pick: Pick = only_member, may_be_empty: bool = False) -> bytes:
+    """The first block of a file. Raises CorpusError as `open_bytes` does, and for an empty file unless it may be."""
+    with open_bytes(file, pick=pick, may_be_empty=may_be_empty) as blocks:
         for block in blocks:
             return block
-    raise CorpusError(f"{path}: the file is empty")
+    if may_be_empty:
+        return b""
+    raise CorpusError(f"{file}: the file is empty")
 
 
 def choose_encoding(first_bytes: bytes, encoding: str | None, default: str) -> str:
@@ -96,35 +118,83 @@ def choose_encoding(first_bytes: bytes, encoding: str | None, default: str) -> s
 
 
 def split_lines(text: str) -> list[str]:
-    r"""The lines of a block of text without their ends; only \n and \r\n end a line."""
+    r"""The lines of a block of text without their ends, which are \n, \r\n or \r."""
     # str.splitlines would also split at NEL (cp1252's ellipsis, read as latin-1) and other characters.
-    return text.replace("\r\n", "\n").removesuffix("\r").split("\n")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").removesuffix("\r").replace("\r", "\n")
+    return text.split("\n")
 
 
-def text_blocks(path: Path, encoding: str, progress: Progress | None = None) -> Iterator[tuple[int, str]]:
-    r"""(number of the first line, whole lines without the last \n) of one block after another; see `split_lines`.
+class _NewlineDecoder:
+    r"""Decodes blocks of bytes to text in which a \r is followed by \n, or lines end with \n alone."""
+
+    def __init__(self, encoding: str) -> None:
+        self._decoder = codecs.getincrementaldecoder(encoding)("strict")
+        # A \r at the end of a block, which may be half of a \r\n.
+        self.held = ""
+
+    def decode(self, block: bytes) -> str:
+        """An empty block is the last one. Raises UnicodeDecodeError."""
+        decoded = self._decoder.decode(block, final=not block)
+        if not self.held and not _has_lone_returns(block):
+            return decoded
+        text, self.held = self.held + decoded, ""
+        if block and text.endswith("\r"):
+            text, self.held = text[:-1], "\r"
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _has_lone_returns(block: bytes) -> bool:
+    r"""Whether a \r is not followed by \n, or may not be because it is the last byte. Of the bytes it is soon known."""
+    if b"\r" not in block:
+        return False
+    byte_P = np.frombuffer(block, np.uint8)
+    is_return_P = byte_P == ord("\r")
+    return bool(is_return_P[-1] or (is_return_P[:-1] & (byte_P[1:] != ord("\n"))).any())
+
+
+def text_pieces(file: SourceFile | Path, encoding: str, progress: Progress | None = None) -> Iterator[tuple[int, str]]:
+    r"""(number of the line in which it begins, text) of one piece after another; lines end with \n or \r\n.
 
     Raises CorpusError with file and line for bytes that are not text in `encoding`.
     """
-    decoder = codecs.getincrementaldecoder(encoding)("strict")
-    number, rest = 1, ""
-    with open_bytes(path, progress) as blocks:
+    decoder = _NewlineDecoder(encoding)
+    number = 1
+    with open_bytes(file, progress, may_be_empty=True) as blocks:
         # The empty block ends the file.
         for block in itertools.chain(blocks, [b""]):
             try:
-                decoded = decoder.decode(block, final=not block)
+                text = decoder.decode(block)
             except UnicodeDecodeError as error:
-                line = number + error.object[: error.start].decode(encoding, "ignore").count("\n")
+                before = decoder.held + error.object[: error.start].decode(encoding, "ignore")
+                line = number + len(split_lines(before + "x")) - 1
                 other = "cp1252" if encoding.startswith("utf") else "utf-8"
                 raise CorpusError(
-                    f"{path}:{line}: error: byte 0x{error.object[error.start]:02x} is not {encoding} text; "
+                    f"{file}:{line}: error: byte 0x{error.object[error.start]:02x} is not {encoding} text; "
                     f"pass the file's encoding, for example --encoding {other}"
                 ) from error
-            text, end, rest = (rest + decoded).rpartition("\n")
-            if len(rest) > MAX_LINE_CHARS:
-                raise CorpusError(f"{path}:{number}: a line of more than {MAX_LINE_CHARS:,} characters; is this text?")
-            if end:
+            if text:
                 yield number, text
-                number += text.count("\n") + 1
+                number += text.count("\n")
+
+
+def whole_lines(pieces: Iterable[tuple[int, str]], path: object) -> Iterator[tuple[int, str]]:
+    r"""(number of the first line, whole lines without the last \n) of one block after another; see `split_lines`.
+
+    Raises CorpusError for a line that is too long.
+    """
+    number, piece, rest = 1, "", ""
+    for number, piece in pieces:
+        # What is left of the piece before has no line end, so that it belongs to the line in which this one begins.
+        text, end, rest = (rest + piece).rpartition("\n")
+        if len(rest) > MAX_LINE_CHARS:
+            raise CorpusError(f"{path}:{number}: a line of more than {MAX_LINE_CHARS:,} characters; is this text?")
+        if end:
+            yield number, text
     if rest:
-        yield number, rest
+        yield number + piece.count("\n"), rest
+
+
+def text_blocks(file: SourceFile | Path, encoding: str, progress: Progress | None = None) -> Iterator[tuple[int, str]]:
+    """The `whole_lines` of a file. Raises CorpusError as `text_pieces` does."""
+    return whole_lines(text_pieces(file, encoding, progress), file)

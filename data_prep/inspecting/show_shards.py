@@ -41,7 +41,7 @@ def verify(directory: Path) -> Index:
         )
     index = read_index(directory)
     vectors = [index.vectors] if index.vectors else []
-    for file in itertools.chain(index.vocab.values(), vectors, *index.splits.values()):
+    for file in itertools.chain(index.vocab.values(), vectors, *index.splits.values(), *index.raw.values()):
         verify_file(directory, file)
     return index
 
@@ -61,12 +61,17 @@ def _bucket_lines(index: Index) -> list[str]:
 
 def describe(directory: Path, index: Index) -> list[str]:
     """Lines about the whole set."""
-    files = [shard for shards in index.splits.values() for shard in shards]
+    files = [shard for shards in (*index.splits.values(), *index.raw.values()) for shard in shards]
     megabytes = sum(shard.num_bytes for shard in files) / 1e6
     lines = [f"{directory}: {len(files)} shards, {megabytes:.1f} MB, every checksum as in the index", ""]
     lines += [*summary_lines(directory, index), "", *_bucket_lines(index), ""]
     lines += [f"source of {file['split']}: {file['name']}, {file['num_bytes']:,} bytes" for file in index.sources]
     return [*lines, f"fingerprint: {index.fingerprint()[:16]}"]
+
+
+def is_shard_set(path: str | os.PathLike[str]) -> bool:
+    """Whether it is a folder of shards, and not one of corpus files."""
+    return (Path(path) / INDEX_NAME).is_file()
 
 
 def complete_from_index(directory: str, key: str) -> Callable[..., list[str]]:

@@ -73,6 +73,15 @@ def agreement_lines(directory: Path, index: Index) -> list[str]:
     return ["", *text_table(header, table)]
 
 
+def text_lines(index: Index) -> list[str]:
+    """How the texts of the corpus were cut, and what entities the tokens do not express; no lines without texts."""
+    if not index.has_text:
+        return []
+    lost = sum(sum(stats.get("inexpressible", {}).values()) for stats in index.stats.values())
+    tokenizer = " ".join(index.tokenizer[name] for name in ("name", "language") if index.tokenizer[name])
+    return [f"texts cut by: {tokenizer}; {lost:,} entities fit none of its tokens"]
+
+
 def summary_lines(directory: Path, index: Index) -> list[str]:
     """What a set contains: tables of splits, entities and lexicon, vocabulary sizes, counted warnings."""
     splits = list(index.splits)
@@ -81,6 +90,7 @@ def summary_lines(directory: Path, index: Index) -> list[str]:
             split,
             f"{index.num_sentences(split):,}",
             f"{index.num_tokens(split):,}",
+            f"{index.stats[split]['documents']:,}",
             f"{sum(index.stats[split]['entities'].values()):,}",
             percent(index.stats[split]["unknown_words"], index.num_tokens(split)),
             percent(index.stats[split]["padding_to_edge"], 1),
@@ -89,7 +99,17 @@ def summary_lines(directory: Path, index: Index) -> list[str]:
         ]
         for split in splits
     ]
-    header = ["split", "sentences", "tokens", "entities", "unknown words", "padding to edge", "longest", "shards"]
+    header = [
+        "split",
+        "sentences",
+        "tokens",
+        "documents",
+        "entities",
+        "unknown words",
+        "padding to edge",
+        "longest",
+        "shards",
+    ]
     entity_rows = [
         [name, *(f"{index.stats[split]['entities'][name]:,}" for split in splits)] for name in index.entity_types
     ]
@@ -103,4 +123,4 @@ def summary_lines(directory: Path, index: Index) -> list[str]:
         lines.append(f"vectors: {index.vectors.num_units} units; {alone:,} words are not in train, but have a vector")
     lines.append(f"tags: {index.settings.get('scheme_found')}, stored as BILOU")
     lines += [f"{name.replace('_', ' ')}: {count:,}" for name, count in index.warnings.items()]
-    return [*lines, *agreement_lines(directory, index)]
+    return [*lines, *text_lines(index), *agreement_lines(directory, index)]

@@ -17,21 +17,29 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from data_prep.encoders.lexicon_files import entity_lists
 from data_prep.encoders.word_vectors import write_vectors
+from data_prep.formats.source_files import SourceFile, Sources
+from data_prep.formats.stored_files import companions, describe
 from data_prep.formats.text_source import Progress
 from data_prep.passes.encode import shard_features, write_vocabs
-from data_prep.passes.prepare import prepare, split_stats
-from data_prep.passes.shard_pass import deal_to_shards
+from data_prep.passes.prepare import PreparedCorpus, prepare, split_stats
+from data_prep.passes.shard_pass import deal_to_shards, raw_name
 from data_prep.passes.write_pass import write_shards
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.staging import check_output, staged
-from ner_dist.contract.shard_format import Index, file_sha256, write_index
+from ner_dist.contract.shard_format import Index, write_index
+from ner_dist.contract.tokenizers import TokenizerChoice
+
+# Of the tokens, if the corpus cuts its text into characters.
+CHARACTERS_SHARE = 0.9
 
 
 def build(
-    sources: dict[str, Path],
+    sources: Sources,
     settings: Settings,
     out: Path,
     problems: Problems,
@@ -44,7 +52,7 @@ def build(
     OutputError if `out` must not be replaced.
     """
     lists = [("lexicon", entity_list.path) for entity_list in entity_lists(settings)]
-    check_output(out, [*sources.values(), *map(Path, settings.vectors), *(path for _, path in lists)])
+    check_output(out, [*(file.path for _, file in sources), *map(Path, settings.vectors), *(path for _, path in lists)])
     with staged(out) as (directory, spill):
         prepared = prepare(sources, settings, spill, problems, read_progress)
         problems.raise_errors()
@@ -57,10 +65,15 @@ def build(
         if prepared.vectors is not None and lookup is not None:
             used = [("vectors", path) for path in prepared.vectors.files]
             vectors = write_vectors(directory, lookup.row_I, lookup.first_unseen, prepared.vectors.matrix_RD)
+        beside = [(split, companion) for split, file in sources for companion in companions(file)]
         # Files without their folders: the same input gives the same bytes wherever it lies.
         recorded = {
             **dataclasses.asdict(settings),
-            "split": list(settings.split),
+            **{
+                name: list(recorded)
+                for name, recorded in dataclasses.asdict(settings).items()
+                if isinstance(recorded, tuple)
+            },
             "vectors": [Path(path).name for path in settings.vectors],
             "lexicon": settings.lexicon and Path(settings.lexicon).name,
         }
@@ -70,14 +83,26 @@ def build(
             features=shard_features(encoder.features),
             vocab=write_vocabs(directory, encoder),
             vectors=vectors,
-            splits=splits,
+            splits={split: splits[split] for split in tagged.splits},
+            raw={split: splits[raw_name(split)] for split in tagged.splits if raw_name(split) in splits},
+            has_text=encoder.has_text,
+            tokenizer={**_tokenizer(prepared).to_record(), "applied": encoder.has_text},
             stats={split: split_stats(prepared, split_id) for split_id, split in enumerate(tagged.splits)},
             sources=[
-                {"split": split, "name": path.name, "num_bytes": path.stat().st_size, "sha256": file_sha256(path)}
-                for split, path in [*sources.items(), *lists, *used]
+                {"split": split, **describe(file)}
+                for split, file in [*sources, *beside, *((split, SourceFile(path)) for split, path in [*lists, *used])]
             ],
             settings={**recorded, "scheme_found": tagged.scheme.name},
             warnings=dict(sorted(problems.warnings.items())),
         )
         write_index(directory, index)
     return index
+
+
+def _tokenizer(prepared: PreparedCorpus) -> TokenizerChoice:
+    """How new text will be cut: as the corpus's texts were or, if it had none, so that its tokens could come of it."""
+    corpus = prepared.corpus
+    count_V = prepared.tagged.token_SV.sum(0)
+    single_V = np.array([len(token) == 1 for token in corpus.token_V])
+    are_characters = count_V[single_V].sum() > CHARACTERS_SHARE * count_V.sum()
+    return corpus.cutter.choice(corpus.token_V if are_characters else ())

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep.formats.source_files import Sources
 from data_prep.formats.text_source import Progress
 from data_prep.inspecting.summary import coverage_lines
 from data_prep.passes.buckets import padding_share
 from data_prep.passes.prepare import PreparedCorpus, prepare, split_stats
+from data_prep.passes.read_pass import IdCorpus, ReadSource
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from ner_dist.cli.text_table import percent, text_table
 
 RARE_ENTITIES = 50
+MAX_SHOWN_TOKENS = 20
 SINGLE_TAG_SHARE = 0.999
 UNKNOWN_WORDS_SHARE = 0.2
 PERCENTILES = (50, 90, 99, 99.9, 100)
@@ -24,7 +27,7 @@ CHUNK_TYPES = {"NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ",
 
 
 def _report_unusual(prepared: PreparedCorpus, problems: Problems) -> None:
-    tagged, where = prepared.tagged, str(next(iter(prepared.sources.values())))
+    tagged, where = prepared.tagged, str(prepared.corpus.sources[0].file)
     tag_K = tagged.tag_SK.sum(0)
     if tag_K.max() > SINGLE_TAG_SHARE * tag_K.sum():
         problems.warn("single_tag", where, f"one tag covers {percent(tag_K.max(), tag_K.sum())} of the tokens")
@@ -50,7 +53,7 @@ def _report_unusual(prepared: PreparedCorpus, problems: Problems) -> None:
 
 def _length_lines(prepared: PreparedCorpus) -> list[str]:
     tagged, shares = prepared.tagged, np.array(PERCENTILES) / 100
-    chars_V = np.array([len(text) for text in prepared.token_V])
+    chars_V = np.array([len(text) for text in prepared.corpus.token_V])
     num_chars_SC = [np.bincount(chars_V, token_V).astype(np.int64) for token_V in tagged.token_SV]
     rows = [
         [f"{what}, {split}", *map(str, np.searchsorted(np.cumsum(histogram), shares * histogram.sum()).tolist())]
@@ -64,8 +67,31 @@ def _length_lines(prepared: PreparedCorpus) -> list[str]:
         for split, (num_tokens, where) in zip(tagged.splits, tagged.longest)
         if num_tokens
     ]
-    longest = max(prepared.token_V, key=len)
+    longest = max(prepared.corpus.token_V, key=len)
     return [*lines, f"longest token: {longest[:60]!r}, {len(longest)} characters"]
+
+
+def _reading_lines(corpus: IdCorpus) -> list[str]:
+    """How the files were read: formats with what shows them, the first sentence, features, the tokenizer."""
+    kinds: dict[tuple[str, str, str], list[ReadSource]] = {}
+    for source in corpus.sources:
+        kinds.setdefault((source.split, source.found.format.name, source.found.evidence), []).append(source)
+    lines = []
+    for (split, name, evidence), sources in kinds.items():
+        others = f" and {len(sources) - 1} more files" if len(sources) > 1 else ""
+        lines.append(f"{split}: {sources[0].file}{others}: {name} ({evidence})")
+    first = next((source.first for source in corpus.sources if source.first), None)
+    if first is not None:
+        shown = [
+            [token, *values, tag] for token, *values, tag in zip(first.tokens, *first.features.values(), first.tags)
+        ]
+        lines += ["", "the first sentence as it was read:"]
+        lines += text_table(["token", *first.features, "tag"], shown[:MAX_SHOWN_TOKENS])
+        lines += ["..."] * (len(shown) > MAX_SHOWN_TOKENS)
+    choice = corpus.cutter.choice()
+    what = f"{choice.name}{f', {choice.language}' if choice.language else ''}"
+    used = f"texts are cut into tokens by: {what}" if corpus.cutter.was_used else "the tokens are the corpus's own"
+    return [*lines, "", used]
 
 
 def report_lines(prepared: PreparedCorpus) -> list[str]:
@@ -87,6 +113,7 @@ def report_lines(prepared: PreparedCorpus) -> list[str]:
     entity_rows = [[name, *(f"{facts['entities'][name]:,}" for facts in stats)] for name in tagged.entity_types]
     padding = padding_share(tagged.length_SL.sum(0), prepared.edges)
     return [
+        *_reading_lines(prepared.corpus),
         f"tag scheme: {tagged.scheme.name} ({tagged.scheme.evidence})",
         "",
         *text_table(header, rows),
@@ -99,9 +126,14 @@ def report_lines(prepared: PreparedCorpus) -> list[str]:
     ]
 
 
-def check(sources: dict[str, Path], settings: Settings, progress: Progress | None = None) -> tuple[Problems, list[str]]:
-    """Everything that would stop `build`, everything unusual, and a report (empty if nothing could be read)."""
-    problems = Problems()
+def check(
+    sources: Sources, settings: Settings, progress: Progress | None = None, problems: Problems | None = None
+) -> tuple[Problems, list[str]]:
+    """Everything that would stop `build`, everything unusual, and a report (empty if nothing could be read).
+
+    problems: those that are known already.
+    """
+    problems = problems or Problems()
     with tempfile.TemporaryDirectory(prefix="data-prep-check-") as spill:
         prepared = prepare(sources, settings, Path(spill), problems, progress)
     if prepared is None:

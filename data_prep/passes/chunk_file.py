@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
+# The types of stored arrays.
+DTYPES = (np.dtype(np.int32), np.dtype(np.int64))
 
-def append_chunk(file: IO[bytes], arrays: Iterable[np.ndarray]) -> None:
-    """Append integer arrays as one chunk, stored as int32."""
-    chunk = [np.ascontiguousarray(array, np.int32) for array in arrays]
-    file.write(np.array([len(chunk), *(array.size for array in chunk)], np.int64).tobytes())
+
+def append_chunk(file: IO[bytes], arrays: Iterable[np.ndarray], wide: Collection[int] = ()) -> None:
+    """Append arrays as one chunk, those at the positions `wide` as int64, the others as int32."""
+    chunk = [np.ascontiguousarray(array, DTYPES[i in wide]) for i, array in enumerate(arrays)]
+    header = [len(chunk)]
+    for array in chunk:
+        header += [array.size, DTYPES.index(array.dtype)]
+    file.write(np.array(header, np.int64).tobytes())
     for array in chunk:
         file.write(array.tobytes())
 
@@ -21,5 +27,7 @@ def append_chunk(file: IO[bytes], arrays: Iterable[np.ndarray]) -> None:
 def read_chunks(path: Path) -> Iterator[list[np.ndarray]]:
     with open(path, "rb") as file:
         while count := file.read(8):
-            sizes = np.frombuffer(file.read(8 * int.from_bytes(count, sys.byteorder)), np.int64)
-            yield [np.frombuffer(file.read(4 * int(size)), np.int32) for size in sizes]
+            header = np.frombuffer(file.read(16 * int.from_bytes(count, sys.byteorder)), np.int64).reshape(-1, 2)
+            yield [
+                np.frombuffer(file.read(DTYPES[kind].itemsize * size), DTYPES[kind]) for size, kind in header.tolist()
+            ]

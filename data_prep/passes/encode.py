@@ -12,11 +12,12 @@ import pyarrow as pa
 
 from data_prep.encoders.features import EncodeInput, FitInput, FittedFeature, fit_features
 from data_prep.encoders.vocab import CharEncoding, WordEncoding, fit_chars, fit_words, gather_chars
+from data_prep.passes.origin_file import read_origins
 from data_prep.passes.read_pass import IdCorpus
 from data_prep.passes.shard_pass import ShardSentences
 from data_prep.passes.tag_pass import TaggedCorpus
 from data_prep.settings import Settings
-from ner_dist.contract.shard_format import Feature, VocabFile, file_sha256, shard_schema
+from ner_dist.contract.shard_format import TEXT_COLUMNS, Feature, VocabFile, file_sha256, shard_schema
 
 
 class ShardEncoder(NamedTuple):
@@ -27,6 +28,10 @@ class ShardEncoder(NamedTuple):
     features: dict[str, FittedFeature]
     text_V: pa.StringArray
     schema: pa.Schema
+    entity_types: list[str]
+    # Of the origins; and whether the corpus has texts.
+    origin_path: Path
+    has_text: bool
 
     def encode(self, sentences: ShardSentences) -> pa.Table:
         """A table with one row per sentence, in the given order."""
@@ -34,7 +39,7 @@ class ShardEncoder(NamedTuple):
         char_C, token_chars_M = gather_chars(self.chars, sentences.token_M)
         # Characters of each sentence: sums over its tokens. Sentences are never empty.
         chars_N = np.add.reduceat(token_chars_M, np.cumsum(length_N) - length_N)
-        tokens = EncodeInput(sentences.token_M, sentences.pos_M, length_N)
+        tokens = EncodeInput(sentences.token_M, sentences.feature_FM, length_N)
         by_token = {
             "word": self.words.id_V[sentences.token_M],
             "token_chars": token_chars_M,
@@ -44,9 +49,38 @@ class ShardEncoder(NamedTuple):
         }
         columns = {name: _lists(values, length_N, self.schema.field(name).type) for name, values in by_token.items()}
         columns["char"] = _lists(char_C, chars_N, self.schema.field("char").type)
-        columns["length"] = pa.array(sentences.length_N, pa.int32())
-        columns["sentence_id"] = pa.array(sentences.sentence_id_N.astype(np.int64))
+        for name in ("length", "sentence_id", "source", "line", "recut"):
+            columns[name] = pa.array(sentences.sentence_N[name], self.schema.field(name).type)
+        columns.update(self._origin_columns(sentences))
         return pa.Table.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
+
+    def _origin_columns(self, sentences: ShardSentences) -> dict[str, pa.Array]:
+        """Where the sentences come from: record and document, and, if the corpus has texts, the columns of the text."""
+        rows = sentences.sentence_N
+        number_N, nothing = rows["document"], pa.array([""] * len(rows), pa.string())
+        documents = pa.array([str(number or "") for number in number_N.tolist()]) if number_N.any() else nothing
+        if not self.has_text and not rows["origin_size"].any():
+            return {"record": nothing, "document": documents}
+        origins = read_origins(self.origin_path, rows["origin_place"], rows["origin_size"])
+        columns = {
+            "record": pa.array([origin.record for origin in origins], pa.string()),
+            "document": pa.array(
+                [origin.document or number for origin, number in zip(origins, documents.to_pylist())], pa.string()
+            ),
+        }
+        if not self.has_text:
+            return columns
+        type_ids = {name: type_id for type_id, name in enumerate(self.entity_types)}
+        spans = [
+            [value for start, end, name in origin.spans for value in (start, end, type_ids[name])] for origin in origins
+        ]
+        values = {
+            "source_text": [origin.text or "" for origin in origins],
+            "text_start": [origin.text_start for origin in origins],
+            "start": [origin.starts for origin in origins],
+            "spans": spans,
+        }
+        return {**columns, **{name: pa.array(values[name], self.schema.field(name).type) for name in TEXT_COLUMNS}}
 
 
 def shard_features(features: dict[str, FittedFeature]) -> list[Feature]:
@@ -58,13 +92,18 @@ def fit_encoder(
 ) -> ShardEncoder:
     """Fit vocabularies and features to the training split (split 0); look up the words' pretrained vectors."""
     count_V = tagged.token_SV[0]
-    features = fit_features(FitInput(corpus.token_V, count_V, corpus.pos_P, tagged.pos_SP[0]), settings)
+    given = {name: (values, tagged.features[name][0]) for name, values in corpus.features.items()}
+    features = fit_features(FitInput(corpus.token_V, count_V, given), settings)
+    has_text = corpus.cutter.was_used
     return ShardEncoder(
         fit_words(corpus.token_V, count_V, settings, vector_rows),
         fit_chars(corpus.token_V, count_V, settings),
         features,
         pa.array(corpus.token_V, pa.string()),
-        shard_schema(tagged.tag_SK.shape[1], shard_features(features)),
+        shard_schema(tagged.tag_SK.shape[1], shard_features(features), has_text),
+        tagged.entity_types,
+        corpus.origin_path,
+        has_text,
     )
 
 

@@ -10,10 +10,11 @@ import numpy as np
 from data_prep.encoders.vocab import coverage, misses
 from data_prep.encoders.word_vectors import Vectors, read_all_vectors
 from data_prep.formats.mojibake import report_odd_text
+from data_prep.formats.source_files import Sources
 from data_prep.formats.text_source import Progress
 from data_prep.passes.buckets import optimal_edges, padding_share
 from data_prep.passes.encode import ShardEncoder, fit_encoder
-from data_prep.passes.read_pass import read_sources
+from data_prep.passes.read_pass import IdCorpus, read_sources
 from data_prep.passes.tag_pass import TaggedCorpus, resolve_tags
 from data_prep.problems import Problems
 from data_prep.settings import Settings
@@ -24,9 +25,7 @@ from ner_dist.contract.tag_schemes import bilou_tags
 class PreparedCorpus(NamedTuple):
     """A corpus of which everything is known, and no shard is written yet."""
 
-    sources: dict[str, Path]
-    # The V distinct tokens.
-    token_V: list[str]
+    corpus: IdCorpus
     tagged: TaggedCorpus
     encoder: ShardEncoder
     edges: list[int]
@@ -34,29 +33,31 @@ class PreparedCorpus(NamedTuple):
 
 
 def prepare(
-    sources: dict[str, Path], settings: Settings, spill: Path, problems: Problems, progress: Progress | None = None
+    sources: Sources, settings: Settings, spill: Path, problems: Problems, progress: Progress | None = None
 ) -> PreparedCorpus | None:
-    """Read the file of each split (or the one file to be split). None if there are no sentences.
+    """Read the files of each split (or those of the one to be split). None if there are no sentences.
 
     Intermediate files go to `spill`. Raises CorpusError if a whole file is unreadable; other problems are collected.
     """
-    paths = list(sources.values())
     vectors = read_all_vectors([Path(path) for path in settings.vectors], spill, problems, progress)
-    corpus = read_sources(paths, settings, spill / "read", problems, progress)
-    if not sum(corpus.sentences_by_source):
+    corpus = read_sources(sources, settings, spill / "read", problems, progress)
+    if not sum(source.num_sentences for source in corpus.sources):
         return None
-    splits = list(sources) if len(sources) > 1 else list(SPLITS[: len(settings.split)])
-    tagged = resolve_tags(corpus, paths, splits, settings, spill / "tagged", problems)
-    corpus.path.unlink()
-    corpus.hash_path.unlink()
-    report_odd_text(corpus.token_V, tagged.token_SV.sum(0), str(paths[0]), problems)
+    given = list(dict.fromkeys(split for split, _ in sources))
+    splits = given if len(given) > 1 else list(SPLITS[: len(settings.split)])
+    tagged = resolve_tags(corpus, splits, settings, spill / "tagged", problems)
+    for path in (corpus.path, corpus.hash_path, corpus.documents.path):
+        path.unlink()
+    report_odd_text(corpus.token_V, tagged.token_SV.sum(0), str(sources[0][1]), problems)
     edges = optimal_edges(tagged.length_SL.sum(0), settings.num_buckets)
+    # The last bucket also takes longer raw sentences.
+    edges[-1] = max(edges[-1], tagged.raw_SL.shape[1] - 1)
     encoder = fit_encoder(corpus, tagged, settings, vectors and vectors.rows)
     lookup = encoder.words.lookup
     if lookup is not None and not any(lookup.steps):
         what = "no word of the corpus has a vector here; are these vectors of its language?"
         problems.error(", ".join(settings.vectors), what)
-    return PreparedCorpus(sources, corpus.token_V, tagged, encoder, edges, vectors)
+    return PreparedCorpus(corpus, tagged, encoder, edges, vectors)
 
 
 def split_stats(prepared: PreparedCorpus, split_id: int) -> dict[str, Any]:
@@ -68,6 +69,7 @@ def split_stats(prepared: PreparedCorpus, split_id: int) -> dict[str, Any]:
         "num_sentences": int(length_L.sum()),
         "num_tokens": int(tag_K.sum()),
         "entities": tagged.entities(split_id),
+        "documents": int(tagged.documents_S[split_id]),
         "tags": dict(zip(bilou_tags(tagged.entity_types), tag_K.tolist())),
         "unknown_words": int(count_V[words.id_V == UNK_ID].sum()),
         # If every sentence is padded to its bucket's edge; batches pad less.
@@ -78,4 +80,6 @@ def split_stats(prepared: PreparedCorpus, split_id: int) -> dict[str, Any]:
         stats["with_vector"] = coverage(words, count_V)
         if split_id == 0:
             stats["without_vector"] = misses(words, count_V)
+    if tagged.has_text_S[split_id]:
+        stats["inexpressible"] = dict(sorted(tagged.inexpressible[split_id].items()))
     return stats

@@ -1,37 +1,97 @@
-"""First pass: corpus files -> ids of distinct strings on disk, block by block, and a hash of every sentence."""
+"""First pass: corpus files -> ids of distinct strings on disk, and hashes of all sentences and documents."""
 
 from __future__ import annotations
 
 import hashlib
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from data_prep.formats.block import SentenceIds, ragged_positions
-from data_prep.formats.read_corpus import read_corpus
-from data_prep.formats.string_ids import CorpusStrings, StringIds
-from data_prep.formats.tag_strings import Scheme, TagTable
+from data_prep.formats.block import NOTHING, SentenceIds, ragged_positions
+from data_prep.formats.cutter import Cutter
+from data_prep.formats.read_corpus import Recognised, read_as, recognise
+from data_prep.formats.source_files import SourceFile
+from data_prep.formats.string_ids import CorpusStrings, FeatureStrings, StringIds
 from data_prep.formats.text_source import Progress
 from data_prep.passes.chunk_file import append_chunk
-from data_prep.passes.tag_collector import TagCollector, occurrences
+from data_prep.passes.document_hashes import DocumentHashes
+from data_prep.passes.origin_file import OriginWriter
+from data_prep.passes.tag_collector import Scheme, SourceTags, TagCollector, describe_schemes, occurrences
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from ner_dist.contract.mixing_hash import GAMMA, mix_bits
 
 
-class IdCorpus(NamedTuple):
-    """All sources together after this pass; V distinct tokens, P parts of speech."""
+class ReadChunk(NamedTuple):
+    """A block of N sentences of M tokens in the spill file; all from one source."""
 
-    # A file of chunks: the arrays of SentenceIds, [source id].
+    # [number of the source, whether these are raw sentences, which follow the block whose records they are of].
+    kind: np.ndarray
+    token_M: np.ndarray
+    tag_M: np.ndarray
+    line_M: np.ndarray
+    length_N: np.ndarray
+    # Empty if the source has no documents.
+    document_N: np.ndarray
+    # Empty if no sentence was recut.
+    recut_N: np.ndarray
+    # Of raw sentences: the sentence of the block before with which each belongs to a split.
+    of_N: np.ndarray
+    # Where each origin lies in the file of origins, and its size; see origin_file.
+    origin_place_N: np.ndarray
+    origin_size_N: np.ndarray
+    feature_FM: list[np.ndarray]
+
+    @classmethod
+    def from_arrays(cls, arrays: list[np.ndarray]) -> ReadChunk:
+        num_others = len(cls._fields) - 1
+        return cls(*arrays[:num_others], arrays[num_others:])  # type: ignore[call-arg, arg-type]
+
+    def append_to(self, file: BinaryIO) -> None:
+        *arrays, features = self
+        append_chunk(file, [*arrays, *features], wide=(self._fields.index("origin_place_N"),))
+
+
+class FirstSentence(NamedTuple):
+    """The first sentence of a source, as it was read."""
+
+    tokens: list[str]
+    tags: list[str]
+    features: dict[str, list[str]]
+
+
+class ReadSource(NamedTuple):
+    """What is known about a source after it was read."""
+
+    split: str
+    file: SourceFile
+    found: Recognised
+    num_sentences: int
+    first: FirstSentence | None
+
+
+class IdCorpus(NamedTuple):
+    """All sources together after this pass; V distinct tokens."""
+
+    # A file of chunks, each a ReadChunk; and that of the origins.
     path: Path
+    origin_path: Path
+    sources: list[ReadSource]
     token_V: list[str]
-    pos_P: list[str]
-    tag_table: TagTable
+    # The distinct values of each token feature.
+    features: dict[str, list[str]]
+    entity_types: list[str]
+    # What the tags of each source mean, and their schemes in words.
+    tags: list[SourceTags]
     scheme: Scheme
-    # File of a keyed 64-bit hash (uint64) of each sentence's tokens, in corpus order, source after source.
+    # File of a keyed 64-bit hash (uint64) of each sentence's tokens, in corpus order, source after source; without raw
+    # sentences.
     hash_path: Path
-    sentences_by_source: list[int]
+    # The same of each sentence's document.
+    documents: DocumentHashes
+    cutter: Cutter
 
 
 def hash_sentences(token_hash_M: np.ndarray, length_N: np.ndarray) -> np.ndarray:
@@ -73,7 +133,7 @@ class _TokenCollector:
             elif len(text) > self.settings.max_chars:
                 self.long[token_id] = text
 
-    def report(self, block: SentenceIds, path: Path, problems: Problems) -> None:
+    def report(self, block: SentenceIds, path: str, problems: Problems) -> None:
         for i, text in occurrences(block.token_M, self.blank):
             report_blank_token(text, f"{path}:{block.line_M[i]}", problems)
         for i, text in occurrences(block.token_M, self.long):
@@ -85,42 +145,100 @@ class _TokenCollector:
                 problems.error(where, f"{what}, more than --max-chars {limit}; pass --on-long-word cut or raise it")
 
 
+class _Reading:
+    """The state of this pass: what all sources share."""
+
+    def __init__(self, settings: Settings, spill_path: Path, problems: Problems, stack: ExitStack) -> None:
+        self.settings, self.problems = settings, problems
+        self.tokens, self.tags, self.features = _TokenCollector(settings), TagCollector(), FeatureStrings()
+        self.cutter = Cutter(settings.tokenizer, settings.language)
+        self.paths = [spill_path, *(spill_path.with_name(f"{spill_path.name}-{name}") for name in ("hash", "origin"))]
+        self._chunks, self._hashes, origins = (stack.enter_context(path.open("wb")) for path in self.paths)
+        self._origins = OriginWriter(origins)
+        self.documents = DocumentHashes(spill_path.with_name(f"{spill_path.name}-documents"), settings.seed, stack)
+
+    def read(self, source_id: int, split: str, file: SourceFile, progress: Progress | None) -> ReadSource:
+        strings = CorpusStrings(self.tokens.ids, self.tags.ids, self.features)
+        found = recognise(file, self.settings.read_options)
+        num_sentences, first = 0, None
+        options = self.settings.read_options
+        for block in read_as(found, file, options, self.problems, strings, self.cutter, progress):
+            if not len(block.length_N):
+                continue
+            self.tokens.add_new()
+            self.tokens.report(block, str(file), self.problems)
+            self.tags.add(block, source_id)
+            hash_N = hash_sentences(self.tokens.hash_V[block.token_M], block.length_N)
+            hash_N.tofile(self._hashes)
+            self.documents.add(block, hash_N)
+            self._append(source_id, block, is_raw=False)
+            if block.raw is not None:
+                self._append(source_id, block.raw._replace(raw_of_R=block.raw_of_R), is_raw=True)
+            first = first or self._first_sentence(block)
+            num_sentences += len(block.length_N)
+        self.documents.end_source()
+        if not num_sentences and not self.problems.num_errors:
+            self.problems.error(str(file), "the file holds no sentences")
+        return ReadSource(split, file, found, num_sentences, first)
+
+    def _append(self, source_id: int, block: SentenceIds, is_raw: bool) -> None:
+        place_N, size_N = self._origins.append(block.origins, len(block.length_N))
+        ReadChunk(
+            np.array([source_id, is_raw]),
+            block.token_M,
+            block.tag_M,
+            block.line_M,
+            block.length_N,
+            block.document_N,
+            block.recut_N if block.recut_N.any() else NOTHING,
+            block.raw_of_R,
+            place_N,
+            size_N,
+            block.feature_FM,
+        ).append_to(self._chunks)
+
+    def _first_sentence(self, block: SentenceIds) -> FirstSentence:
+        place = slice(int(block.length_N[0]))
+        return FirstSentence(
+            self.tokens.ids.strings(block.token_M[place]),
+            self.tags.ids.strings(block.tag_M[place]),
+            {
+                name: ids.strings(feature_M[place])
+                for (name, ids), feature_M in zip(self.features.items(), block.feature_FM)
+            },
+        )
+
+
 def read_sources(
-    sources: list[Path], settings: Settings, spill_path: Path, problems: Problems, progress: Progress | None = None
+    sources: list[tuple[str, SourceFile]],
+    settings: Settings,
+    spill_path: Path,
+    problems: Problems,
+    progress: Progress | None = None,
 ) -> IdCorpus:
-    """Read all sources into the file `spill_path`; invalid lines go to `problems`.
+    """Read all sources, each of a split, into the file `spill_path`; invalid lines go to `problems`.
 
     Raises CorpusError if a whole file is unreadable.
     """
-    tokens, tags, pos = _TokenCollector(settings), TagCollector(), StringIds()
-    strings = CorpusStrings(tokens.ids, tags.ids, pos)
-    sentences_by_source, with_pos = [], []
-    hash_path = spill_path.with_name(spill_path.name + "-hashes")
-    with open(spill_path, "wb") as spill, open(hash_path, "wb") as hashes:
-        for source_id, path in enumerate(sources):
-            num_sentences, has_pos = 0, False
-            for block in read_corpus(path, settings.read_options, problems, strings, progress):
-                if not len(block.length_N):
-                    continue
-                tokens.add_new()
-                tokens.report(block, path, problems)
-                tags.add(block)
-                tags.report_malformed(block, path, problems)
-                has_pos = bool(len(block.pos_M))
-                hash_sentences(tokens.hash_V[block.token_M], block.length_N).tofile(hashes)
-                append_chunk(spill, [*block, np.array([source_id])])
-                num_sentences += len(block.length_N)
-            if not num_sentences and not problems.num_errors:
-                problems.error(str(path), "the file holds no sentences")
-            sentences_by_source.append(num_sentences)
-            with_pos.append(has_pos)
-    for path, has_pos in zip(sources, with_pos):
-        if has_pos != with_pos[0] and not problems.num_errors:
-            has, lacks = (path, sources[0]) if has_pos else (sources[0], path)
-            what = f"no parts of speech, unlike {has}; --pos-column none ignores those of conll files"
-            problems.error(str(lacks), what)
-    tags.report_many_types(sources[0], problems)
-    if not tags.table.entity_types and not problems.num_errors:
-        problems.error(str(sources[0]), "no entities at all: every tag is O; is this the column of the tags?")
-    scheme = tags.choose_scheme(settings, "--scheme", sources[0], problems, report=not problems.num_errors)
-    return IdCorpus(spill_path, tokens.ids.texts, pos.texts, tags.table, scheme, hash_path, sentences_by_source)
+    with ExitStack() as stack:
+        reading = _Reading(settings, spill_path, problems, stack)
+        read = [reading.read(i, split, file, progress) for i, (split, file) in enumerate(sources)]
+    tags, where = reading.tags, str(sources[0][1])
+    names, splits = [str(file) for _, file in sources], [split for split, _ in sources]
+    found = tags.choose_schemes(names, settings, "--scheme", problems, not problems.num_errors, splits)
+    if not tags.entity_types and not problems.num_errors:
+        problems.error(where, "no entities at all: every tag is O; is this the column of the tags?")
+    spill_path, hash_path, origin_path = reading.paths
+    return IdCorpus(
+        spill_path,
+        origin_path,
+        read,
+        reading.tokens.ids.texts,
+        {name: ids.texts for name, ids in reading.features.items()},
+        tags.entity_types,
+        found,
+        describe_schemes(names, found),
+        hash_path,
+        reading.documents,
+        reading.cutter,
+    )

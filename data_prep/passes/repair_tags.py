@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from data_prep.formats.block import SentenceIds, starts_mask
-from data_prep.formats.tag_strings import TagTable
+from data_prep.formats.tag_characters import shown
+from data_prep.formats.tag_strings import Dialect, ParsedTag, malformed_reason, read_tag
+from data_prep.passes.tag_collector import SourceTags
+from data_prep.passes.tag_table import FINE, MALFORMED
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from ner_dist.contract import tag_schemes
@@ -48,43 +49,65 @@ def cut_long(
     return tag_M, new_lengths, pieces_N, num_cut
 
 
-def _describe_broken(
-    i: int, prefix_M: np.ndarray, type_M: np.ndarray, starts_M: np.ndarray, table: TagTable, scheme: str
-) -> str:
-    """What is wrong with token i, in the letters of the scheme."""
-    letters = "OBIES" if scheme == "bioes" else "OBILU"
+def _describe_fault(i: int, id_M: np.ndarray, tags: SourceTags) -> str:
+    """What is wrong with token i, whose tag is malformed or of another scheme."""
+    tag, table = tags.table.tags[id_M[i]], tags.table
+    if table.fault_K[id_M[i]] == MALFORMED:
+        return malformed_reason(tag, table.dialect)
+    what = f"tag {shown(tag.raw)} does not belong to {tags.scheme.name}"
+    if tags.decided_by == "an option":
+        return f"{what} ({tags.scheme.evidence})"
+    whose = {"this file": "this file's", "its split": "its split's", "the corpus": "the corpus's"}[tags.decided_by]
+    one = "tag is" if tags.num_fitting == 1 else "tags are"
+    return f"{what}, in which {whose} other {tags.num_fitting:,} {one}"
 
-    def name(j: int) -> str:
-        letter = letters[prefix_M[j]]
-        return letter if letter == "O" else f"{letter}-{table.entity_types[type_M[j]]}"
 
-    before = "the sentence's start" if starts_M[i] else name(i - 1)
+def _meant(tag: ParsedTag, dialect: Dialect) -> str:
+    """As what a malformed tag is read."""
+    letter, entity_type, _ = read_tag(tag, dialect)
+    return letter if letter == "O" else f"{letter}-{entity_type}"
+
+
+def _describe_broken(i: int, id_M: np.ndarray, rule_M: np.ndarray, starts_M: np.ndarray, tags: SourceTags) -> str:
+    """What is wrong with token i, in the tags of the file."""
+    scheme, texts = tags.scheme.name, tags.table.tags
+    before = "the sentence's start" if starts_M[i] else shown(texts[id_M[i - 1]].raw)
     ends = i + 1 == len(starts_M) or starts_M[i + 1]
-    unfinished = scheme in ("bioes", "bilou") and ends and prefix_M[i] in (tag_schemes.B, tag_schemes.I)
-    return f"tag {name(i)} after {before}{' and at the end of the sentence' if unfinished else ''} breaks {scheme}"
+    unfinished = scheme not in ("bio", "iob1") and ends and rule_M[i] in (tag_schemes.B, tag_schemes.I)
+    place = f"after {before}{' and at the end of the sentence' if unfinished else ''}"
+    return f"tag {shown(texts[id_M[i]].raw)} {place} breaks {scheme}"
 
 
-def to_bilou(
-    block: SentenceIds, path: Path, table: TagTable, scheme: str, settings: Settings, problems: Problems
-) -> np.ndarray:
-    """The BILOU ids of a block's tags. Tags that break the scheme are reported, and read as the CoNLL scorer does."""
-    prefix_M, type_M, starts_M = table.prefix_K[block.tag_M], table.type_K[block.tag_M], starts_mask(block.length_N)
+def to_bilou(block: SentenceIds, path: str, tags: SourceTags, settings: Settings, problems: Problems) -> np.ndarray:
+    """The BILOU ids of a block's tags.
+
+    Malformed tags and those that break the scheme are reported; or they are read as what is most likely meant (a tag
+    without look-alikes, or O) and as the CoNLL scorer does, and counted.
+    """
+    table, id_M, starts_M = tags.table, block.tag_M, starts_mask(block.length_N)
+    prefix_M, type_M, rule_M = table.prefix_K[id_M], table.type_K[id_M], table.rule_K[id_M]
+    wrong_M = tag_schemes.broken_tokens(rule_M, type_M, starts_M, tags.scheme.name)
+    if table.fault_K.any():
+        wrong_M |= table.fault_K[id_M] != FINE
     repair = settings.on_broken == "repair"
-    for i in np.flatnonzero(tag_schemes.broken_tokens(prefix_M, type_M, starts_M, scheme)):
+    for i in np.flatnonzero(wrong_M):
         if not repair and problems.full:
             problems.more_errors(1)
             continue
-        where = f"{path}:{block.line_M[i]}"
-        what = _describe_broken(i, prefix_M, type_M, starts_M, table, scheme)
-        if repair:
-            problems.warn("broken_tags_repaired", where, what)
+        where, fault = f"{path}:{block.line_M[i]}", table.fault_K[id_M[i]]
+        what = _describe_fault(i, id_M, tags) if fault else _describe_broken(i, id_M, rule_M, starts_M, tags)
+        meant = _meant(table.tags[id_M[i]], table.dialect) if fault == MALFORMED else "the CoNLL scorer does"
+        if not repair:
+            problems.error(where, f"{what} (--on-broken repair reads it as {meant})")
+        elif fault == MALFORMED:
+            problems.warn("malformed_tags_repaired", where, f"{what}; read as {meant}")
         else:
-            problems.error(where, f"{what} (--on-broken repair reads it as the CoNLL scorer does)")
+            problems.warn("broken_tags_repaired", where, what)
     return tag_schemes.spans_to_bilou(tag_schemes.entity_spans(prefix_M, type_M, starts_M), len(prefix_M))
 
 
 def cut_sentences(
-    block: SentenceIds, path: Path, settings: Settings, problems: Problems
+    block: SentenceIds, path: str, settings: Settings, problems: Problems
 ) -> tuple[SentenceIds, np.ndarray]:
     """Report or cut the long sentences of a block of BILOU ids; also returns the number of pieces of each."""
     limit, start_N = settings.max_tokens, np.cumsum(block.length_N) - block.length_N
@@ -98,5 +121,5 @@ def cut_sentences(
     tag_M, length_N, pieces_N, num_cut = cut_long(block.tag_M, block.length_N, limit)
     if num_cut:
         what = f"{num_cut} entities had to be cut together with their sentences"
-        problems.warn("entities_cut", str(path), what, num_cut)
+        problems.warn("entities_cut", path, what, num_cut)
     return block._replace(tag_M=tag_M, length_N=length_N), pieces_N

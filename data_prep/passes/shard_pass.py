@@ -18,39 +18,61 @@ import numpy as np
 from data_prep.formats.block import ragged_positions
 from data_prep.passes.buckets import bucket_ids
 from data_prep.passes.chunk_file import read_chunks
-from data_prep.passes.tag_pass import TaggedCorpus
+from data_prep.passes.tag_pass import TaggedChunk, TaggedCorpus
 from ner_dist.contract.shard_format import id_dtype
 
-SENTENCE = np.dtype([("sentence_id", np.int64), ("length", np.int32)])
+SENTENCE = np.dtype(
+    [
+        ("sentence_id", np.int64),
+        ("length", np.int32),
+        ("source", np.int32),
+        ("line", np.int64),
+        ("document", np.int32),
+        ("recut", np.bool_),
+        ("origin_place", np.int64),
+        ("origin_size", np.int32),
+    ]
+)
 
 
 class ShardCells(NamedTuple):
-    """The files of all cells, with one record per sentence and one per token, and the cells' sizes."""
+    """The files of all cells, with one record per sentence and one per token, and the cells' sizes.
+
+    The S splits are followed by their raw sentences, if there are any: split S + s has those of split s.
+    """
 
     splits: list[str]
     edges: list[int]
     sentence_path: Path
     token_path: Path
-    # Fields: token, id of a distinct string; tag, BILOU id; pos, id of a part of speech.
+    # Fields: token, id of a distinct string; tag, BILOU id; and each feature's, named by its number.
     token_dtype: np.dtype
     rows_SHB: np.ndarray
     tokens_SHB: np.ndarray
 
 
 class ShardSentences(NamedTuple):
-    """N sentences of M tokens: ids of distinct tokens, BILOU ids, ids of parts of speech; position in the split."""
+    """N sentences of M tokens: ids of distinct tokens, BILOU ids, ids of the values of each feature."""
 
     token_M: np.ndarray
     tag_M: np.ndarray
-    # All 0 if the corpus has no parts of speech.
-    pos_M: np.ndarray
-    length_N: np.ndarray
-    sentence_id_N: np.ndarray
+    feature_FM: list[np.ndarray]
+    # A record of SENTENCE for each; sentence_id is the position in the split.
+    sentence_N: np.ndarray
+
+    @property
+    def length_N(self) -> np.ndarray:
+        return self.sentence_N["length"]
+
+
+def raw_name(split: str) -> str:
+    """What the files of a split's raw sentences are called."""
+    return f"{split}-raw"
 
 
 def _chunks_with_cells(
     tagged: TaggedCorpus, rows_SB: np.ndarray, edges: list[int], num_shards: int
-) -> Iterator[list[np.ndarray]]:
+) -> Iterator[tuple[TaggedChunk, np.ndarray]]:
     """The chunks of the second pass, and the cells of their sentences, int64 (N,).
 
     The sentences of a bucket go to the shards in turn. Turns continue across the buckets of a split, so that the
@@ -58,12 +80,13 @@ def _chunks_with_cells(
     """
     # The shard of a group's next sentence.
     next_G = (np.cumsum(rows_SB, 1) - rows_SB).ravel() % num_shards
-    for *columns, length_N, split_N in read_chunks(tagged.path):
-        bucket_N = bucket_ids(length_N, edges)
-        group_N = split_N * len(edges) + bucket_N
+    for arrays in read_chunks(tagged.path):
+        chunk = TaggedChunk.from_arrays(arrays)
+        bucket_N = bucket_ids(chunk.length_N, edges)
+        group_N = chunk.split_N * len(edges) + bucket_N
         shard_N = (next_G[group_N] + _num_before(group_N)) % num_shards
         next_G = (next_G + np.bincount(group_N, minlength=len(next_G))) % num_shards
-        yield [*columns, length_N, split_N, (split_N * num_shards + shard_N) * len(edges) + bucket_N]
+        yield chunk, (chunk.split_N * num_shards + shard_N) * len(edges) + bucket_N
 
 
 def _num_before(group_N: np.ndarray) -> np.ndarray:
@@ -77,20 +100,22 @@ def _num_before(group_N: np.ndarray) -> np.ndarray:
 
 def deal_to_shards(tagged: TaggedCorpus, directory: Path, edges: list[int], num_shards: int) -> ShardCells:
     """Sort the sentences into their cells, in corpus order within each cell."""
-    bucket_L = bucket_ids(np.arange(tagged.length_SL.shape[1]), edges)
-    rows_SB = np.stack([np.bincount(bucket_L, rows_L, len(edges)) for rows_L in tagged.length_SL]).astype(np.int64)
+    splits = [*tagged.splits, *(raw_name(split) for split in tagged.splits if tagged.raw_SL.any())]
+    rows_SB = np.concatenate([_rows_of_buckets(lengths_SL, edges) for lengths_SL in (tagged.length_SL, tagged.raw_SL)])[
+        : len(splits)
+    ]
 
     # Two passes over the corpus: one for the sizes of the cells, one to write each sentence to its place.
-    shape = (len(tagged.splits), num_shards, len(edges))
+    shape = (len(splits), num_shards, len(edges))
     rows_C, tokens_C = np.zeros((2, math.prod(shape)), np.int64)
-    for *_, length_N, _, cell_N in _chunks_with_cells(tagged, rows_SB, edges, num_shards):
+    for chunk, cell_N in _chunks_with_cells(tagged, rows_SB, edges, num_shards):
         rows_C += np.bincount(cell_N, minlength=len(rows_C))
-        tokens_C += np.bincount(cell_N, length_N, len(rows_C)).astype(np.int64)
+        tokens_C += np.bincount(cell_N, chunk.length_N, len(rows_C)).astype(np.int64)
 
-    tag_dtype, pos_dtype = id_dtype(tagged.tag_SK.shape[1]), id_dtype(tagged.pos_SP.shape[1])
-    token_dtype = np.dtype([("token", np.int32), ("tag", tag_dtype), ("pos", pos_dtype)])
+    features = [(str(i), id_dtype(counts.shape[1])) for i, counts in enumerate(tagged.features.values())]
+    token_dtype = np.dtype([("token", np.int32), ("tag", id_dtype(tagged.tag_SK.shape[1])), *features])
     cells = ShardCells(
-        splits=tagged.splits,
+        splits=splits,
         edges=edges,
         sentence_path=directory / "sentences",
         token_path=directory / "tokens",
@@ -100,6 +125,12 @@ def deal_to_shards(tagged: TaggedCorpus, directory: Path, edges: list[int], num_
     )
     _write_cells(_chunks_with_cells(tagged, rows_SB, edges, num_shards), cells)
     return cells
+
+
+def _rows_of_buckets(length_SL: np.ndarray, edges: list[int]) -> np.ndarray:
+    """Sentences of each split in each bucket, int64 (S, B)."""
+    bucket_L = bucket_ids(np.arange(length_SL.shape[1]), edges)
+    return np.stack([np.bincount(bucket_L, rows_L, len(edges)) for rows_L in length_SL]).astype(np.int64)
 
 
 def _write_runs(file: BinaryIO, records_M: np.ndarray, place_C: np.ndarray, size_C: np.ndarray) -> None:
@@ -115,20 +146,25 @@ def _write_runs(file: BinaryIO, records_M: np.ndarray, place_C: np.ndarray, size
             begin, place = begin + written, place + written
 
 
-def _write_cells(chunks: Iterator[list[np.ndarray]], cells: ShardCells) -> None:
+def _write_cells(chunks: Iterator[tuple[TaggedChunk, np.ndarray]], cells: ShardCells) -> None:
     # The next free record of each cell, counted from the beginning of the file.
     row_C, token_C = (np.cumsum(sizes) - sizes.ravel() for sizes in (cells.rows_SHB, cells.tokens_SHB))
     next_id_S = np.zeros(len(cells.splits), np.int64)
     with open(cells.sentence_path, "wb") as sentence_file, open(cells.token_path, "wb") as token_file:
-        for token_M, tag_M, pos_M, length_N, split_N, cell_N in chunks:
-            sentences_N = np.empty(len(length_N), SENTENCE)
+        for chunk, cell_N in chunks:
+            length_N, split_N = chunk.length_N, chunk.split_N
+            sentences_N = np.zeros(len(length_N), SENTENCE)
             sentences_N["sentence_id"] = next_id_S[split_N] + _num_before(split_N)
-            sentences_N["length"] = length_N
+            sentences_N["source"] = chunk.source[0]
+            for field in ("length", "line", "document", "recut", "origin_place", "origin_size"):
+                values_N = getattr(chunk, f"{field}_N")
+                if len(values_N):
+                    sentences_N[field] = values_N
             next_id_S += np.bincount(split_N, minlength=len(next_id_S))
-            tokens_M = np.zeros(len(token_M), cells.token_dtype)
-            tokens_M["token"], tokens_M["tag"] = token_M, tag_M
-            if len(pos_M):
-                tokens_M["pos"] = pos_M
+            tokens_M = np.zeros(len(chunk.token_M), cells.token_dtype)
+            tokens_M["token"], tokens_M["tag"] = chunk.token_M, chunk.tag_M
+            for i, feature_M in enumerate(chunk.feature_FM):
+                tokens_M[str(i)] = feature_M
 
             order_N = np.argsort(cell_N, kind="stable")
             begin_N = np.cumsum(length_N, dtype=np.int64) - length_N
@@ -160,7 +196,6 @@ def read_shard(cells: ShardCells, split_id: int, shard: int, max_tokens: int) ->
         num_tokens, dtype = int(ends_N[num_rows - 1]), cells.token_dtype
         tokens_M = np.fromfile(cells.token_path, dtype, num_tokens, offset=token * dtype.itemsize)
         # Copies, because fields of packed records are not aligned.
-        by_token = (tokens_M[name].copy() for name in ("token", "tag", "pos"))
-        by_sentence = (sentences_N[name][:num_rows].copy() for name in ("length", "sentence_id"))
-        yield ShardSentences(*by_token, *by_sentence)
+        token_M, tag_M, *feature_FM = (tokens_M[name].copy() for name in dtype.names or ())
+        yield ShardSentences(token_M, tag_M, feature_FM, sentences_N[:num_rows])
         row, token = row + num_rows, token + len(tokens_M)

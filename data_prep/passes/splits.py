@@ -1,6 +1,6 @@
 """Which split a sentence belongs to, and which sentences occur more than once; memory does not grow with the corpus.
 
-Axes: N sentences, R positions, G groups of hashes that begin with the same bits.
+Axes: N sentences, R positions, D documents, G groups of hashes that begin with the same bits.
 """
 
 from __future__ import annotations
@@ -12,40 +12,54 @@ import numpy as np
 
 from data_prep.passes.read_pass import IdCorpus
 from data_prep.problems import Problems
-from data_prep.settings import Settings
+from data_prep.settings import Settings, SettingsError
 
 # Hashes to sort at once and to read at once. To sort them range by range, the file is read at most MAX_RANGES times.
 MAX_SORTED = 1 << 16
 MAX_READ = 1 << 16
 MAX_RANGES = 64
+# Fewer documents are far from the fractions, however they are split.
+MIN_DOCUMENTS = 10
 # The first bits of a hash are its group.
 GROUP_BITS = 16
 
 
 class SplitChooser:
-    """Chooses the split of each sentence: that of its file or, if there is one file to be split, by its hash."""
+    """Chooses the split of each sentence: that of its file; or, if there are only files to be split, by a hash.
 
-    def __init__(self, corpus: IdCorpus, settings: Settings):
+    The hash is the sentence's own, or that of its document.
+    """
+
+    def __init__(self, corpus: IdCorpus, splits: list[str], settings: Settings):
         self.hash_path = corpus.hash_path
-        self.source_ends = np.cumsum(corpus.sentences_by_source)
+        self.source_ends = np.cumsum([source.num_sentences for source in corpus.sources])
         self.num_sentences = int(self.source_ends[-1])
         self.num_seen = 0
-        self.single = len(corpus.sentences_by_source) == 1
+        given = [source.split for source in corpus.sources]
+        self.single = len(set(given)) == 1
+        self.by_document = self.single and _by_document(corpus, settings)
+        self.key_path = corpus.documents.path if self.by_document else corpus.hash_path
         if self.single:
             # Thresholds at quantiles of the hashes: exact fractions, and copies of a sentence stay together.
             cuts = np.round(np.cumsum(settings.split)[:-1] * self.num_sentences).astype(int)
-            self.thresholds = _hashes_at(self.hash_path, np.minimum(cuts, self.num_sentences - 1))
+            cuts = np.minimum(cuts, self.num_sentences - 1)
+            choose = _document_thresholds if self.by_document else _hashes_at
+            self.thresholds = choose(self.key_path, cuts)
+        else:
+            self.split_of_source = np.array([splits.index(split) for split in given])
 
     def next_ids(self, num_sentences: int) -> np.ndarray:
         """Split ids of the next sentences in corpus order."""
         first, self.num_seen = self.num_seen, self.num_seen + num_sentences
-        return self._ids(first, np.fromfile(self.hash_path, np.uint64, num_sentences, offset=8 * first))
+        return self._ids(first, num_sentences)
 
-    def _ids(self, first: int, hash_N: np.ndarray) -> np.ndarray:
-        """Split ids of the sentences from number `first` on, which have these hashes."""
+    def _ids(self, first: int, num_sentences: int) -> np.ndarray:
+        """Split ids of the sentences from number `first` on."""
         if self.single:
-            return np.searchsorted(self.thresholds, hash_N, side="right")
-        return np.searchsorted(self.source_ends, np.arange(first, first + len(hash_N)), side="right")
+            key_N = np.fromfile(self.key_path, np.uint64, num_sentences, offset=8 * first)
+            return np.searchsorted(self.thresholds, key_N, side="right")
+        source_N = np.searchsorted(self.source_ends, np.arange(first, first + num_sentences), side="right")
+        return self.split_of_source[source_N]
 
     def sorted_ranges(self, num_splits: int) -> Iterator[list[np.ndarray]]:
         """For one range of hashes after another, the hashes of each split in ascending order."""
@@ -55,10 +69,22 @@ class SplitChooser:
             found: list[list[np.ndarray]] = [[] for _ in range(num_splits)]
             for first, hash_N in _read(self.hash_path):
                 mine = np.flatnonzero(np.searchsorted(bounds, hash_N, side="right") == part)
-                hash_N, split_N = hash_N[mine], self._ids(first, hash_N)[mine]
+                hash_N, split_N = hash_N[mine], self._ids(first, len(hash_N))[mine]
                 for split_id, hashes in enumerate(found):
                     hashes.append(hash_N[split_N == split_id])
             yield [np.sort(np.concatenate(hashes)) for hashes in found]
+
+
+def _by_document(corpus: IdCorpus, settings: Settings) -> bool:
+    """Whether documents stay whole. Raises SettingsError if they are to, and are fewer than the splits."""
+    num_documents, num_splits = corpus.documents.num_documents, len(settings.split)
+    if settings.split_by == "document" and num_documents < num_splits:
+        found = f"{num_documents or 'no'} document{'' if num_documents == 1 else 's'} for {num_splits} splits"
+        raise SettingsError(f"--split-by document, but {corpus.sources[0].file} has {found}; pass --split-by sentence")
+    if settings.split_by != "auto":
+        return settings.split_by == "document"
+    # Documents of one sentence each are what splitting by sentence keeps apart, too; it also keeps copies together.
+    return corpus.documents.any_long and num_documents >= MIN_DOCUMENTS
 
 
 def _read(path: Path) -> Iterator[tuple[int, np.ndarray]]:
@@ -88,6 +114,26 @@ def _hashes_at(path: Path, position_R: np.ndarray) -> np.ndarray:
     return chosen[position_R - others_G[group_R]]
 
 
+def _document_thresholds(path: Path, position_R: np.ndarray) -> np.ndarray:
+    """Hashes that cut between documents: as near to these positions as possible, and so that each split gets one."""
+    hash_D, size_D = np.zeros(0, np.uint64), np.zeros(0, np.int64)
+    for _, hash_N in _read(path):
+        found, size = np.unique(hash_N, return_counts=True)
+        hash_D, place = np.unique(np.concatenate([hash_D, found]), return_inverse=True)
+        size_D = np.bincount(place.ravel(), np.concatenate([size_D, size])).astype(np.int64)
+        if len(hash_D) > MAX_SORTED:
+            # Of so many documents, those at the positions are small.
+            return _hashes_at(path, position_R)
+    # Sentences before each border.
+    border_D = np.append(0, np.cumsum(size_D))
+    num_before, cuts = 0, []
+    for position, splits_after in zip(position_R, range(len(position_R), 0, -1)):
+        nearest = int(np.argmin(np.abs(border_D - position)))
+        num_before = max(0, min(max(nearest, num_before + 1), len(hash_D) - splits_after))
+        cuts.append(num_before)
+    return hash_D[cuts]
+
+
 def count_duplicates(chooser: SplitChooser, splits: list[str], problems: Problems) -> None:
     """Warn about copies within a split, and sentences of dev and test that also occur in train. All are kept."""
     num_sentences, copies, overlap = np.zeros((3, len(splits)), np.int64)
@@ -106,6 +152,6 @@ def count_duplicates(chooser: SplitChooser, splits: list[str], problems: Problem
             if count:
                 problems.warn(name, split, f"{count:,} of {num_sentences[split_id]:,} sentences {what}", int(count))
     total = int(copies.sum())
-    if chooser.single and total:
+    if chooser.single and not chooser.by_document and total:
         what = f"{total:,} copies are in the split of their original"
         problems.warn("duplicate_sentences_kept_together", "split", what, total)

@@ -1,60 +1,215 @@
-"""The distinct tags of a corpus while it is read: which are malformed, and which scheme they follow."""
+"""The distinct tags of each source while it is read, and what they mean once all of them are known.
+
+Axes: M tokens of a block, K distinct tag strings of all sources.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+from typing import NamedTuple
 
 import numpy as np
 
 from data_prep.formats.block import SentenceIds, starts_mask
 from data_prep.formats.string_ids import StringIds
-from data_prep.formats.tag_strings import Scheme, count_pairs, detect_scheme, is_well_formed, tag_table
+from data_prep.formats.tag_characters import shown
+from data_prep.formats.tag_strings import Dialect, ParsedTag, parse_tag, read_tag
+from data_prep.passes.choose_dialects import Choice, choose_dialects
+from data_prep.passes.near_types import TypeUse, report_near_types
+from data_prep.passes.tag_counts import FORMS, TagCounts, count_pairs
+from data_prep.passes.tag_table import TagTable, make_table
 from data_prep.problems import Problems
 from data_prep.settings import Settings
+from ner_dist.contract.tag_schemes import PREFIX_CODES
 
 MAX_TYPES = 1000
+# Sources named in the text of a corpus of several schemes.
+MAX_NAMED = 3
+
+
+class Scheme(NamedTuple):
+    name: str
+    evidence: str
+    clear: bool
+
+
+class SourceTags(NamedTuple):
+    """What the tags of a source mean."""
+
+    scheme: Scheme
+    table: TagTable
+    # Whose tags decided about the scheme, for messages, and how many fit it.
+    decided_by: str
+    num_fitting: int
+
+
+class _Source:
+    """The tags of a source."""
+
+    def __init__(self) -> None:
+        self.counts = TagCounts()
+        # Line of the first token with each tag.
+        self.first_line: dict[int, int] = {}
+        # Whether its entities are given by characters, so that the tags are our own.
+        self.has_spans = False
+        # Tags of the texts as the tokenizer alone cuts them.
+        self.raw_ids: set[int] = set()
+
+    def add(self, block: SentenceIds, num_tags: int) -> None:
+        count_K = np.bincount(block.tag_M, minlength=num_tags)
+        for tag_id in np.flatnonzero(count_K).tolist():
+            if tag_id not in self.first_line:
+                self.first_line[tag_id] = int(block.line_M[np.argmax(block.tag_M == tag_id)])
+            self.counts.count[tag_id] += int(count_K[tag_id])
+        self.has_spans = self.has_spans or bool(block.span_types)
+        if block.raw is not None:
+            self.raw_ids.update(np.unique(block.raw.tag_M).tolist())
 
 
 class TagCollector:
     def __init__(self) -> None:
         # The reader numbers the tags here.
         self.ids = StringIds()
-        self.table = tag_table([])
-        self.malformed: dict[int, str] = {}
-        # Counts of tag pairs, to detect the scheme; see tag_strings.count_pairs.
-        self.pairs = np.zeros((5, 5, 2), np.int64)
+        self.tags: list[ParsedTag] = []
+        self.entity_types: list[str] = []
+        # Types of entities by characters, some of which no tag may express.
+        self._span_types: set[str] = set()
+        self._sources: dict[int, _Source] = defaultdict(_Source)
+        self._type_ids: dict[str, int] = defaultdict(lambda: len(self._type_ids))
+        # By form, prefix code and number of the type of each tag if it is read so: int64 (2, K).
+        self._codes = {form: np.zeros((2, 0), np.int64) for form in FORMS}
 
-    def add(self, block: SentenceIds) -> None:
-        first_id, new = self.ids.take_new()
-        if new:
-            self.malformed.update((i, name) for i, name in enumerate(new, first_id) if not is_well_formed(name))
-            self.table = tag_table(self.ids.texts)
-        prefix_M, type_M = self.table.prefix_K[block.tag_M], self.table.type_K[block.tag_M]
-        self.pairs += count_pairs(prefix_M, type_M, starts_mask(block.length_N))
+    def _add_new(self) -> None:
+        new = [parse_tag(text) for text in self.ids.take_new()[1]]
+        self.tags += new
+        for form in FORMS if new else ():
+            codes = [(0, -1)] * len(new)
+            for i, tag in enumerate(new):
+                for reading in tag.readings:
+                    if (reading.style.form == "suffix") == (form == "suffix"):
+                        codes[i] = (PREFIX_CODES[reading.letter], self._type_ids[reading.type])
+            self._codes[form] = np.concatenate([self._codes[form], np.array(codes, np.int64).T], 1)
 
-    def report_malformed(self, block: SentenceIds, path: Path, problems: Problems) -> None:
-        for i, name in occurrences(block.tag_M, self.malformed):
-            if problems.full:
-                problems.more_errors(1)
-                continue
-            what = f"tag {name!r} is neither O nor one of B I E L S U, a hyphen and a type"
-            problems.error(f"{path}:{block.line_M[i]}", what)
+    def add(self, block: SentenceIds, source_id: int = 0) -> None:
+        """Count the tags of a block; sources are numbered from 0."""
+        self._add_new()
+        source, starts_M = self._sources[source_id], starts_mask(block.length_N)
+        source.add(block, len(self.tags))
+        self._span_types |= block.span_types
+        for form, (prefix_K, type_K) in self._codes.items():
+            # Suffixes are hardly ever needed.
+            if form == "prefix" or prefix_K.any():
+                source.counts.pairs[form] += count_pairs(prefix_K[block.tag_M], type_K[block.tag_M], starts_M)
 
-    def report_many_types(self, path: Path, problems: Problems) -> None:
-        names = self.table.entity_types
-        if len(names) > MAX_TYPES:
-            found = f"{len(names):,} entity types, for example {names[0]!r}"
-            problems.error(str(path), f"{found}; is this the column of the tags?")
+    def choose_schemes(
+        self,
+        names: Sequence[str],
+        settings: Settings,
+        option: str,
+        problems: Problems,
+        report: bool = True,
+        splits: Sequence[str] | None = None,
+    ) -> list[SourceTags]:
+        """What the tags of each source mean, by its number; fixes `entity_types`.
 
-    def choose_scheme(self, settings: Settings, option: str, path: Path, problems: Problems, report: bool) -> Scheme:
-        """The scheme that is set by `option`, or the detected one; unless it is clear, report it if asked to."""
-        if settings.scheme != "auto":
-            return Scheme(settings.scheme, f"given by {option}", clear=True)
-        scheme = detect_scheme(self.pairs, self.table.letters)
-        if report and not scheme.clear:
-            problems.error(str(path), f"the tag scheme is not clear ({scheme.evidence}); pass {option}")
-        return scheme
+        names: of the sources, for messages. splits: the split of each; without, each is one of its own. option: the one
+        that sets the scheme. Warns of trimmed tags and near types; reports a scheme that is not clear if asked to.
+        """
+        self._add_new()
+        sources = [self._sources[source_id] for source_id in range(len(names))]
+        splits = splits if splits is not None else [str(i) for i in range(len(names))]
+        given = None if settings.scheme == "auto" else settings.scheme
+        choices = choose_dialects([source.counts for source in sources], splits, self.tags, given)
+        uses = self._type_uses(names, sources, choices, lenient=settings.on_broken == "repair")
+        self.entity_types = sorted(uses.keys() | self._span_types)
+        for name, source, choice in zip(names, sources, choices):
+            self._report_source(name, source, choice, problems, option if report and not given else None)
+        if len(uses) <= MAX_TYPES:
+            report_near_types(uses, problems)
+        else:
+            found = f"{len(uses):,} entity types, for example {shown(self.entity_types[0])}"
+            problems.error(names[0], f"{found}; is this the column of the tags?")
+        # One table for all sources of a dialect.
+        tables = {
+            dialect: make_table(dialect, self.tags, self.entity_types) for dialect in {c.dialect for c in choices}
+        }
+        if given:
+            choices = [choice._replace(evidence=f"given by {option}", clear=True) for choice in choices]
+        choices = [
+            choice._replace(evidence="entities by characters", clear=True) if source.has_spans else choice
+            for source, choice in zip(sources, choices)
+        ]
+        return [SourceTags(_scheme(c), tables[c.dialect], c.decided_by, c.num_fitting) for c in choices]
+
+    def _type_uses(
+        self, names: Sequence[str], sources: list[_Source], choices: list[Choice], lenient: bool
+    ) -> dict[str, TypeUse]:
+        """The types of all sources; lenient: also those that malformed tags may mean."""
+        uses: dict[str, TypeUse] = {}
+        for name, source, choice in zip(names, sources, choices):
+            for tag_id in sorted({*source.first_line, *source.raw_ids}):
+                letter, entity_type, fault = read_tag(self.tags[tag_id], choice.dialect)
+                if letter == "O" or (fault == "malformed" and not lenient):
+                    continue
+                num_tokens, where = source.counts.count[tag_id], f"{name}:{source.first_line.get(tag_id, 1)}"
+                before = uses.get(entity_type, TypeUse(0, where))
+                uses[entity_type] = TypeUse(before.num_tokens + num_tokens, before.where)
+        return uses
+
+    def _report_source(
+        self, name: str, source: _Source, choice: Choice, problems: Problems, option: str | None
+    ) -> None:
+        """What is unusual about the tags of a source; option: if an unclear scheme is to be reported."""
+        numbers = [i for i in source.first_line if self.tags[i].kind == "number"]
+        if choice.dialect.numbers and numbers:
+            first = min(numbers, key=source.first_line.__getitem__)
+            what = f"tag {shown(self.tags[first].raw)} is a number, as most tags here"
+            problems.error(
+                f"{name}:{source.first_line[first]}",
+                f"{what}; integers need names: --tag-names FILE|A,B,C (they are never guessed)",
+            )
+        elif option and not choice.clear:
+            problems.error(name, f"the tag scheme is not clear ({choice.evidence}); pass {option}")
+        for tag_id, line in source.first_line.items():
+            tag, count = self.tags[tag_id], source.counts.count[tag_id]
+            plain = _trimmed(tag, choice.dialect)
+            if plain != tag.raw:
+                times = "once" if count == 1 else f"{count:,} times, first here"
+                what = f"tag {shown(tag.raw)} is read as {shown(plain)}, without the invisible characters ({times})"
+                problems.warn("tags_trimmed", f"{name}:{line}", what, count)
+
+
+def _trimmed(tag: ParsedTag, dialect: Dialect) -> str:
+    """The tag without what is trimmed from it and from its type."""
+    readings = [reading for reading in tag.readings if reading.style == dialect.style]
+    for letter, entity_type, style in readings:
+        return style.spell(letter, "" if style.form == "letter" else entity_type)
+    return tag.text
+
+
+def _scheme(choice: Choice) -> Scheme:
+    return Scheme(choice.dialect.scheme, choice.evidence, choice.clear)
+
+
+def describe_schemes(names: Sequence[str], found: Sequence[SourceTags]) -> Scheme:
+    """The schemes of all sources in one: "bio" if they agree, else "bio (train.conll), bilou (dev.conll)"."""
+    schemes: dict[str, list[str]] = {}
+    evidence: dict[str, list[str]] = {}
+    for name, tags in zip(names, found):
+        schemes.setdefault(tags.scheme.name, []).append(name)
+        evidence.setdefault(tags.scheme.evidence, []).append(name)
+    name = next(iter(schemes)) if len(schemes) == 1 else ", ".join(f"{s} ({_files(of)})" for s, of in schemes.items())
+    told = [text if len(evidence) == 1 else f"{_files(of)}: {text}" for text, of in evidence.items()]
+    more = f"; and {len(told) - MAX_NAMED:,} others" if len(told) > MAX_NAMED else ""
+    return Scheme(name, "; ".join(told[:MAX_NAMED]) + more, all(tags.scheme.clear for tags in found))
+
+
+def _files(names: list[str]) -> str:
+    """The first few names without their folders."""
+    more = f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(PurePath(name).name for name in names[:MAX_NAMED]) + more
 
 
 def occurrences(id_M: np.ndarray, texts: dict[int, str]) -> Iterator[tuple[int, str]]:

@@ -2,30 +2,75 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from data_prep.formats.block import SentenceIds
+from data_prep.formats.block import NOTHING, SentenceIds
 from data_prep.passes.chunk_file import append_chunk, read_chunks
-from data_prep.passes.read_pass import IdCorpus
+from data_prep.passes.origin_file import read_origins
+from data_prep.passes.read_pass import IdCorpus, ReadChunk
 from data_prep.passes.repair_tags import cut_sentences, to_bilou
 from data_prep.passes.splits import SplitChooser, count_duplicates
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 
 
+class TaggedChunk(NamedTuple):
+    """N sentences of M tokens in this pass's file."""
+
+    # [number of the source].
+    source: np.ndarray
+    token_M: np.ndarray
+    # BILOU ids.
+    tag_M: np.ndarray
+    length_N: np.ndarray
+    # The split's id; that of its raw sentences follows after all splits'.
+    split_N: np.ndarray
+    # Line of the first token.
+    line_N: np.ndarray
+    # As in ReadChunk.
+    document_N: np.ndarray
+    recut_N: np.ndarray
+    origin_place_N: np.ndarray
+    origin_size_N: np.ndarray
+    feature_FM: list[np.ndarray]
+
+    @classmethod
+    def from_arrays(cls, arrays: list[np.ndarray]) -> TaggedChunk:
+        num_others = len(cls._fields) - 1
+        return cls(*arrays[:num_others], arrays[num_others:])  # type: ignore[call-arg, arg-type]
+
+    def append_to(self, file: BinaryIO) -> None:
+        *arrays, features = self
+        append_chunk(file, [*arrays, *features], wide=(self._fields.index("origin_place_N"),))
+
+
 class TaggedCorpus:
-    """The corpus after this pass, and its counts: S splits, V distinct tokens, K BILOU tags, P parts of speech."""
+    """The corpus after this pass, and its counts: S splits, V distinct tokens, K BILOU tags.
+
+    Counts are of what is trained on and scored by tokens; raw sentences count in raw_SL alone.
+    """
 
     def __init__(self, path: Path, splits: list[str], corpus: IdCorpus):
+        # A file of chunks, each a TaggedChunk.
         self.path, self.splits = path, splits
-        self.scheme, self.entity_types = corpus.scheme, corpus.tag_table.entity_types
+        self.scheme, self.entity_types = corpus.scheme, corpus.entity_types
         self.token_SV = np.zeros((len(splits), len(corpus.token_V)), np.int64)
         self.tag_SK = np.zeros((len(splits), 1 + 4 * len(self.entity_types)), np.int64)
-        self.pos_SP = np.zeros((len(splits), len(corpus.pos_P)), np.int64)
-        # Sentences of each length, from 0 to the longest.
+        # Of each value of each feature.
+        self.features = {
+            name: np.zeros((len(splits), len(values)), np.int64) for name, values in corpus.features.items()
+        }
+        # Sentences of each length, from 0 to the longest; and raw ones.
         self.length_SL = np.zeros((len(splits), 1), np.int64)
+        self.raw_SL = np.zeros((len(splits), 1), np.int64)
+        self.documents_S = np.zeros(len(splits), np.int64)
+        # By split: whether its sentences have texts; and of each type the entities that raw tokens do not express.
+        self.has_text_S = np.zeros(len(splits), bool)
+        self.inexpressible: list[Counter[str]] = [Counter() for _ in splits]
         # Length and place of the longest sentence of each split.
         self.longest = [(0, "") for _ in splits]
         # Place of the first token with this (split id, type id).
@@ -36,17 +81,15 @@ class TaggedCorpus:
         tag_KB = self.tag_SK[split_id, 1:].reshape(-1, 4)
         return {name: int(begins) for name, begins in zip(self.entity_types, tag_KB[:, 0] + tag_KB[:, 3])}
 
-    def add(self, block: SentenceIds, split_N: np.ndarray, path: Path) -> None:
+    def add(self, block: SentenceIds, split_N: np.ndarray, path: str) -> None:
         """Count a block of the file `path`; its tags are BILOU ids."""
         tag_M, length_N = block.tag_M, block.length_N
         split_M = np.repeat(split_N, length_N)
-        for counts, values in ((self.token_SV, block.token_M), (self.tag_SK, tag_M), (self.pos_SP, block.pos_M)):
+        counted = ((self.token_SV, block.token_M), (self.tag_SK, tag_M), *zip(self.features.values(), block.feature_FM))
+        for counts, values in counted:
             if counts.size and len(values):
                 add_counts(counts.reshape(-1), split_M * counts.shape[1] + values)
-        width = max(self.length_SL.shape[1], int(length_N.max()) + 1)
-        self.length_SL = np.pad(self.length_SL, ((0, 0), (0, width - self.length_SL.shape[1])))
-        flat = np.bincount(split_N * width + length_N, minlength=self.length_SL.size)
-        self.length_SL += flat.reshape(self.length_SL.shape)
+        self.length_SL = _with_lengths(self.length_SL, split_N, length_N)
 
         start_N = np.cumsum(length_N) - length_N
         for split_id in np.unique(split_N):
@@ -57,6 +100,13 @@ class TaggedCorpus:
             longest = int(np.argmax(np.where(split_N == split_id, length_N, -1)))
             if length_N[longest] > self.longest[split_id][0]:
                 self.longest[split_id] = (int(length_N[longest]), f"{path}:{block.line_M[start_N[longest]]}")
+
+
+def _with_lengths(histogram_SL: np.ndarray, split_N: np.ndarray, length_N: np.ndarray) -> np.ndarray:
+    """The histogram with more sentences, wider if need be."""
+    width = max(histogram_SL.shape[1], int(length_N.max()) + 1)
+    wide_SL = np.pad(histogram_SL, ((0, 0), (0, width - histogram_SL.shape[1])))
+    return wide_SL + np.bincount(split_N * width + length_N, minlength=wide_SL.size).reshape(wide_SL.shape)
 
 
 def add_counts(counts: np.ndarray, id_M: np.ndarray) -> None:
@@ -70,30 +120,99 @@ def add_counts(counts: np.ndarray, id_M: np.ndarray) -> None:
 
 
 def resolve_tags(
-    corpus: IdCorpus, sources: list[Path], splits: list[str], settings: Settings, path: Path, problems: Problems
+    corpus: IdCorpus, splits: list[str], settings: Settings, path: Path, problems: Problems
 ) -> TaggedCorpus:
-    """Read the first pass's file, write `path` for the third pass, and count.
-
-    Its chunks are token, tag (BILOU id) and pos of M tokens, length and split id of N sentences.
-    """
+    """Read the first pass's file, write `path` for the third pass, and count."""
     tagged = TaggedCorpus(path, splits, corpus)
-    chooser = SplitChooser(corpus, settings)
+    chooser = SplitChooser(corpus, splits, settings)
+    if chooser.single and corpus.documents.any_long and settings.split_by == "auto" and not chooser.by_document:
+        what = f"only {corpus.documents.num_documents} documents, so it is split by sentence, not by document"
+        problems.warn("few_documents", str(corpus.sources[0].file), what)
+    last_document = (-1, 0)
+    split_N = NOTHING
     with open(path, "wb") as spill:
-        for *columns, source in read_chunks(corpus.path):
-            block, source_path = SentenceIds(*columns), sources[source[0]]
-            split_N = chooser.next_ids(len(block.length_N))
-            tag_M = to_bilou(block, source_path, corpus.tag_table, corpus.scheme.name, settings, problems)
-            block = block._replace(tag_M=tag_M)
-            if block.length_N.max() > settings.max_tokens:
-                block, pieces_N = cut_sentences(block, source_path, settings, problems)
-                split_N = np.repeat(split_N, pieces_N)
-            tagged.add(block, split_N, source_path)
-            append_chunk(spill, [block.token_M, block.tag_M, block.pos_M, block.length_N, split_N])
+        for arrays in read_chunks(corpus.path):
+            chunk = ReadChunk.from_arrays(arrays)
+            source_id, is_raw = chunk.kind.tolist()
+            name = str(corpus.sources[source_id].file)
+            # Raw sentences follow those of their records.
+            split_N = split_N[chunk.of_N] if is_raw else chooser.next_ids(len(chunk.length_N))
+            tag_M = to_bilou(_block(chunk), name, corpus.tags[source_id], settings, problems)
+            chunk = chunk._replace(tag_M=tag_M)
+            if is_raw:
+                _count_raw(tagged, corpus, chunk, split_N)
+                _append(spill, chunk, split_N + len(splits))
+                continue
+            last_document = _count_documents(tagged, chunk, split_N, last_document)
+            np.logical_or.at(tagged.has_text_S, split_N[chunk.origin_size_N > 0], corpus.cutter.was_used)
+            whole_N = split_N
+            if chunk.length_N.max() > settings.max_tokens:
+                chunk, pieces_N = _cut_long(chunk, name, settings, problems)
+                whole_N = np.repeat(split_N, pieces_N)
+            tagged.add(_block(chunk), whole_N, name)
+            _append(spill, chunk, whole_N)
     _check_types(tagged, settings, problems)
     if not problems.num_errors:
-        _check_splits(tagged, str(sources[0]), settings, problems)
+        _check_splits(tagged, str(corpus.sources[0].file), settings, problems)
     count_duplicates(chooser, splits, problems)
     return tagged
+
+
+def _block(chunk: ReadChunk) -> SentenceIds:
+    return SentenceIds(chunk.token_M, chunk.tag_M, chunk.feature_FM, chunk.line_M, chunk.length_N)
+
+
+def _cut_long(chunk: ReadChunk, name: str, settings: Settings, problems: Problems) -> tuple[ReadChunk, np.ndarray]:
+    """The chunk with its long sentences cut, and the number of pieces of each."""
+    block, pieces_N = cut_sentences(_block(chunk), name, settings, problems)
+    by_sentence = ("document_N", "recut_N", "origin_place_N", "origin_size_N")
+    repeated = {
+        field: np.repeat(values, pieces_N) if len(values := getattr(chunk, field)) else values for field in by_sentence
+    }
+    return chunk._replace(tag_M=block.tag_M, length_N=block.length_N, **repeated), pieces_N  # type: ignore[arg-type]
+
+
+def _append(spill: BinaryIO, chunk: ReadChunk, split_N: np.ndarray) -> None:
+    line_N = chunk.line_M[np.cumsum(chunk.length_N) - chunk.length_N]
+    TaggedChunk(
+        chunk.kind[:1],
+        chunk.token_M,
+        chunk.tag_M,
+        chunk.length_N,
+        split_N,
+        line_N,
+        chunk.document_N,
+        chunk.recut_N,
+        chunk.origin_place_N,
+        chunk.origin_size_N,
+        chunk.feature_FM,
+    ).append_to(spill)
+
+
+def _count_documents(
+    tagged: TaggedCorpus, chunk: ReadChunk, split_N: np.ndarray, last: tuple[int, int]
+) -> tuple[int, int]:
+    """Count the documents that begin in a chunk; `last` is the source and number of the last one before it."""
+    if not len(chunk.document_N):
+        return last
+    source_id = int(chunk.kind[0])
+    before_N = np.append(last[1] if last[0] == source_id else 0, chunk.document_N[:-1])
+    begins_N = (chunk.document_N != before_N) & (chunk.document_N > 0)
+    tagged.documents_S += np.bincount(split_N[begins_N], minlength=len(tagged.splits))
+    return source_id, int(chunk.document_N[-1])
+
+
+def _count_raw(tagged: TaggedCorpus, corpus: IdCorpus, chunk: ReadChunk, split_N: np.ndarray) -> None:
+    tagged.raw_SL = _with_lengths(tagged.raw_SL, split_N, chunk.length_N)
+    origins = read_origins(corpus.origin_path, chunk.origin_place_N, chunk.origin_size_N)
+    ends = np.cumsum(chunk.length_N).tolist()
+    for split_id, origin, begin, end in zip(split_N.tolist(), origins, [0, *ends], ends):
+        if origin.spans:
+            lengths = (len(corpus.token_V[token]) for token in chunk.token_M[begin:end].tolist())
+            token_ends = {start + length for start, length in zip(origin.starts, lengths)}
+            starts = set(origin.starts)
+            lost = (span.type for span in origin.spans if span.start not in starts or span.end not in token_ends)
+            tagged.inexpressible[split_id].update(lost)
 
 
 def _check_types(tagged: TaggedCorpus, settings: Settings, problems: Problems) -> None:

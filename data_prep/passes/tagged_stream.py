@@ -5,74 +5,108 @@ Each file is read twice: once to survey its tags (scheme and entity types), once
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from data_prep.formats.block import TaggedSentences
+from data_prep.formats.cutter import Cutter
 from data_prep.formats.read_corpus import read_corpus
-from data_prep.formats.string_ids import CorpusStrings, StringIds
-from data_prep.formats.tag_strings import Scheme
+from data_prep.formats.record import Origin
+from data_prep.formats.source_files import SourceFile
+from data_prep.formats.string_ids import CorpusStrings, FeatureStrings, StringIds
 from data_prep.formats.text_source import Progress
 from data_prep.passes.read_pass import report_blank_token
 from data_prep.passes.repair_tags import to_bilou
-from data_prep.passes.tag_collector import TagCollector
+from data_prep.passes.tag_collector import Scheme, SourceTags, TagCollector, describe_schemes
 from data_prep.problems import Problems
 from data_prep.settings import Settings
+
+# Sentences of which nothing is known follow one another.
+_origin = lru_cache(maxsize=1)(Origin.from_bytes)
 
 
 class TagSurvey(NamedTuple):
     """What must be known about files before their first sentence can be interpreted."""
 
+    # Of all files, in words.
     scheme: Scheme
     tags: TagCollector
-    # Whether some token, part of speech or type is empty or contains a space.
+    # What the tags of each file mean.
+    by_file: dict[SourceFile, SourceTags]
+    # How texts are cut.
+    cutter: Cutter
+    # Names of the token features.
+    features: tuple[str, ...]
+    # Whether some token, value of a feature or type is empty or contains a space; whether some sentence has an id, or a
+    # document.
     has_spaces: bool
+    has_ids: bool
+    has_documents: bool
 
 
 def survey_tags(
-    paths: list[Path], settings: Settings, option: str, problems: Problems, progress: Progress | None = None
+    files: list[SourceFile],
+    settings: Settings,
+    option: str,
+    problems: Problems,
+    progress: Progress | None = None,
+    splits: Sequence[str] | None = None,
 ) -> TagSurvey:
     """Read files that belong together, to learn about their tags.
 
-    option: the one that sets the tag scheme, for messages. Raises CorpusError if the scheme is not clear, or a file
-    has no sentences. Invalid lines are not reported here: read_tagged does.
+    option: the one that sets the tag scheme, for messages. splits: the split of each file. Raises CorpusError if a
+    scheme is not clear, or a file has no sentences. Invalid lines are not reported here: read_tagged does.
     """
     ignored = Problems()
-    tags, has_spaces = TagCollector(), False
-    for path in paths:
-        tokens, pos, num_sentences = StringIds(), StringIds(), 0
-        for block in read_corpus(path, settings.read_options, ignored, CorpusStrings(tokens, tags.ids, pos), progress):
-            tags.add(block)
+    tags, has_spaces, has_ids, has_documents = TagCollector(), False, False, False
+    features, cutter = FeatureStrings(), Cutter(settings.tokenizer, settings.language)
+    for source_id, file in enumerate(files):
+        tokens, num_sentences = StringIds(), 0
+        strings = CorpusStrings(tokens, tags.ids, features)
+        for block in read_corpus(file, settings.read_options, ignored, strings, cutter, progress):
+            tags.add(block, source_id)
             num_sentences += len(block.length_N)
-            for ids in (tokens, pos):
+            has_documents = has_documents or bool(block.document_N.any())
+            has_ids = has_ids or any(_origin(origin).record for origin in block.origins or ())
+            for ids in (tokens, *features.values()):
                 _, new = ids.take_new()
                 has_spaces = has_spaces or any(not text or " " in text for text in new)
                 ids.evict()
         if not num_sentences and not ignored.num_errors:
-            problems.error(str(path), "the file holds no sentences")
-    tags.report_many_types(paths[0], problems)
-    scheme = tags.choose_scheme(settings, option, paths[0], problems, report=not ignored.num_errors)
+            problems.error(str(file), "the file holds no sentences")
+    names = [str(file) for file in files]
+    found = tags.choose_schemes(names, settings, option, problems, not ignored.num_errors, splits)
     problems.raise_errors()
-    return TagSurvey(scheme, tags, has_spaces or any(" " in name for name in tags.table.entity_types))
+    has_spaces = has_spaces or any(" " in name for name in tags.entity_types)
+    return TagSurvey(
+        describe_schemes(names, found),
+        tags,
+        dict(zip(files, found)),
+        cutter,
+        tuple(features),
+        has_spaces,
+        has_ids,
+        has_documents,
+    )
 
 
 def read_tagged(
-    path: Path, settings: Settings, found: TagSurvey, problems: Problems, progress: Progress | None = None
+    file: SourceFile, settings: Settings, found: TagSurvey, problems: Problems, progress: Progress | None = None
 ) -> Iterator[TaggedSentences]:
     """The sentences of a surveyed file; whatever is wrong with them goes to `problems`, worded as in `build`.
 
     Raises CorpusError if the whole file is unreadable.
     """
-    tokens, pos, where = StringIds(), StringIds(), f"{path}:"
-    for block in read_corpus(
-        path, settings.read_options, problems, CorpusStrings(tokens, found.tags.ids, pos), progress
-    ):
-        found.tags.report_malformed(block, path, problems)
+    tokens, features, where = StringIds(), FeatureStrings(), f"{file}:"
+    strings = CorpusStrings(tokens, found.tags.ids, features)
+    for block in read_corpus(file, settings.read_options, problems, strings, found.cutter, progress):
         texts = tokens.strings(block.token_M)
         for i in (i for i, text in enumerate(texts) if not text or text.isspace()):
             report_blank_token(texts[i], f"{where}{block.line_M[i]}", problems)
-        tag_M = to_bilou(block, path, found.tags.table, found.scheme.name, settings, problems)
-        yield TaggedSentences(texts, tag_M, pos.strings(block.pos_M), block.length_N, where, block.line_M)
-        tokens.evict()
-        pos.evict()
+        tag_M = to_bilou(block, str(file), found.by_file[file], settings, problems)
+        values = {name: ids.strings(feature_M) for (name, ids), feature_M in zip(features.items(), block.feature_FM)}
+        origins = None if block.origins is None else list(map(_origin, block.origins))
+        yield TaggedSentences(texts, tag_M, values, block.length_N, where, block.line_M, block.document_N, origins)
+        for ids in (tokens, *features.values()):
+            ids.evict()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_prep.passes.buckets import bucket_ids
@@ -18,6 +20,23 @@ from ner_dist.contract.shard_format import ShardFile, file_sha256
 MAX_PIECE_TOKENS = 1 << 14
 
 
+def _parquet_options(schema: pa.Schema) -> dict[str, Any]:
+    """How to store each column: differences of numbers are faster to compress than numbers, and as small.
+
+    Columns with one value for each sentence are mostly constant or count up, so that nothing is left to compress.
+    """
+    encodings, compression = {}, {}
+    for field in schema:
+        is_list = pa.types.is_list(field.type)
+        path, values = (f"{field.name}.list.element", field.type.value_type) if is_list else (field.name, field.type)
+        if pa.types.is_integer(values):
+            encodings[path] = "DELTA_BINARY_PACKED"
+        elif pa.types.is_string(values):
+            encodings[path] = "DELTA_LENGTH_BYTE_ARRAY"
+        compression[path] = "zstd" if is_list or field.name == "source_text" else "none"
+    return {"column_encoding": encodings, "compression": compression, "use_dictionary": False}
+
+
 def _write_shard(
     path: Path, cells: ShardCells, split_id: int, shard: int, encoder: ShardEncoder, progress: Callable[[int], object]
 ) -> ShardFile:
@@ -26,10 +45,9 @@ def _write_shard(
     with pq.ParquetWriter(
         str(path),
         encoder.schema,
-        compression="zstd",
-        use_dictionary=["text.list.element"],
         write_statistics=False,
         write_page_checksum=True,
+        **_parquet_options(encoder.schema),
     ) as writer:
         for sentences in read_shard(cells, split_id, shard, MAX_PIECE_TOKENS):
             # Encoding all buckets of a piece at once is faster than one by one. Each becomes a row group.
@@ -47,7 +65,10 @@ def _write_shard(
 def write_shards(
     cells: ShardCells, encoder: ShardEncoder, directory: Path, progress: Callable[[int], object]
 ) -> dict[str, list[ShardFile]]:
-    """Write all shards of all splits. Several threads call `progress` with the number of tokens just written."""
+    """Write all shards of all splits, and of their raw sentences.
+
+    Several threads call `progress` with the number of tokens just written.
+    """
 
     def write_split(split_id: int, go_on: Callable[[], None]) -> list[ShardFile]:
         def written(num_tokens: int) -> None:

@@ -7,6 +7,7 @@ Axes: K tags, T entity types, L lengths from 0, N sentences, M tokens and E enti
 
 from __future__ import annotations
 
+import itertools
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data_prep.formats.block import TaggedSentences, starts_mask
+from data_prep.formats.source_files import SourceFile, Sources
 from data_prep.formats.text_source import Progress
 from data_prep.inspecting.read_sentences import read_unordered
 from data_prep.inspecting.show_shards import verify
@@ -28,6 +30,8 @@ from ner_dist.contract import tag_schemes
 # The name of a corpus that is not divided into splits.
 WHOLE = "corpus"
 MAX_ENTITY_TOKENS = 1 << 10
+# Of files, in a title.
+MAX_NAMES = 3
 
 
 class SplitCounts:
@@ -200,18 +204,28 @@ def _finish(title: str, scheme: str, entity_types: list[str], splits: list[Split
 
 
 def stats_of_files(
-    sources: dict[str, Path], settings: Settings, problems: Problems, progress: Progress | None = None
+    sources: Sources, settings: Settings, problems: Problems, progress: Progress | None = None
 ) -> CorpusStats:
     """Statistics of corpus files by split. Raises CorpusError listing what is wrong with them."""
-    paths = list(sources.values())
-    found = survey_tags(paths, settings, "--scheme", problems, progress)
-    types = found.tags.table.entity_types
+    files = [file for _, file in sources]
+    found = survey_tags(files, settings, "--scheme", problems, progress, [split for split, _ in sources])
+    types = found.tags.entity_types
+    by_split: dict[str, list[SourceFile]] = {}
+    for split, file in sources:
+        by_split.setdefault(split, []).append(file)
     splits = [
-        SplitCounts(name, types, read_tagged(path, settings, found, problems, progress))
-        for name, path in sources.items()
+        SplitCounts(
+            name,
+            types,
+            itertools.chain.from_iterable(
+                read_tagged(file, settings, found, problems, progress) for file in files_of_split
+            ),
+        )
+        for name, files_of_split in by_split.items()
     ]
     problems.raise_errors()
-    title = ", ".join(dict.fromkeys(path.name for path in paths))
+    names = list(dict.fromkeys(file.name for file in files))
+    title = ", ".join(names[:MAX_NAMES]) + (f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else "")
     return _finish(title, f"{found.scheme.name} ({found.scheme.evidence})", types, splits)
 
 

@@ -85,6 +85,16 @@ class HelpFormatter(argparse.HelpFormatter):
         return "\n\n".join(part if "\n  " in part else fill(part, width, indent) for part in paragraphs)
 
 
+class _Gather(argparse.Action):
+    """Several values after one option, or after each of several: argparse itself would keep the last option's alone."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [*([] if before is self.default else before), *values])
+
+
 class _Option(NamedTuple):
     # The field's name, after that of the nested dataclass and a dot if it is in one.
     destination: str
@@ -168,6 +178,9 @@ def _add(parser: Any, option: _Option) -> None:
         shown = ",".join(map(str, default)) if isinstance(default, (tuple, list)) else default
         text += f" (default {shown})"
     argument = {**_of_type(option.hint, default, facts), **given, "help": text.replace("%", "%%")}
+    if "nargs" in given and argument.get("action") is _Gather:
+        # One value, whatever its type: the last one counts.
+        del argument["action"]
     if "choices" in given and "metavar" not in given:
         # argparse then shows the choices.
         argument.pop("metavar", None)
@@ -194,7 +207,7 @@ def _of_type(hint: Any, default: Any, facts: Any) -> dict[str, Any]:
     if origin is typing.Literal:
         return {"choices": parts}
     if origin in (list, tuple):
-        return {"nargs": "+", **_of_type(parts[0], None, facts)}
+        return {"nargs": "+", "action": _Gather, **_of_type(parts[0], None, facts)}
     least, most = facts.get("least"), facts.get("most")
     if least is not None or most is not None:
         return {"type": bounded(hint, least, most), "metavar": "N"}

@@ -3,7 +3,8 @@
 A shard set is a directory: `index.json` (written last, so its presence means complete), `vocab/*.json`,
 `vectors.npy` if there are pretrained word vectors, and one Parquet file per shard, `<split>-<shard>.parquet`.
 Rows are sentences ordered by length bucket; a row group never mixes buckets. Within each bucket, the shards of a split
-differ by at most one sentence.
+differ by at most one sentence. Files `<split>-raw-<shard>.parquet`, if any, hold raw rows: sentences as the tokenizer
+alone cuts them, for the character score (docs/reference/shard-format.md).
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import dataclasses
 import hashlib
 import json
 import os
-from pathlib import Path
+import re
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -21,10 +23,13 @@ import pyarrow as pa
 from ner_dist.errors import UserError
 
 FORMAT = "ner-shards"
-VERSION = 2
+VERSION = 3
 INDEX_NAME = "index.json"
 VECTORS_NAME = "vectors.npy"
 SPLITS = ("train", "dev", "test")
+# Only in sets of corpora with texts: the part of the text that is the sentence, where it begins in its record's text,
+# where each token begins there, and the entities of the source that begin in the part.
+TEXT_COLUMNS = ("source_text", "text_start", "start", "spans")
 
 # Ids fixed in every vocabulary. Characters have one UNK per character type.
 PAD_ID = 0
@@ -32,6 +37,22 @@ UNK_ID = 1
 CHAR_TYPES = ("pad", "upper", "lower", "punct", "other")
 CHAR_UNK_IDS = {"upper": 1, "lower": 2, "punct": 3, "other": 4}
 NUM_CHAR_SPECIALS = 5
+
+# What version 2 did without saying so: new text was cut by English rules, the corpus had its own tokens.
+TOKENIZER_OF_VERSION_2 = {"name": "rules", "language": "en", "version": "", "applied": False}
+
+
+# Of a token feature: it names a column, a file and an input of the network.
+FEATURE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+# What columns, files and inputs already mean; "lexicon_" and what follows is a list's.
+TAKEN_NAMES = frozenset(
+    ("sentence_id", "length", "source", "line", "record", "document", "recut", "word", "char", "token_chars", "tag")
+) | {"text", *TEXT_COLUMNS, "caps", "form", "emission", "texts", "tokens", "entities"}
+
+
+def is_feature_name(name: str) -> bool:
+    """Whether a corpus may call a token feature so."""
+    return bool(FEATURE_NAME.fullmatch(name)) and name not in TAKEN_NAMES and not name.startswith("lexicon_")
 
 
 class ShardError(UserError):
@@ -92,6 +113,12 @@ class Index:
     vocab: dict[str, VocabFile]
     vectors: VectorsFile | None
     splits: dict[str, list[ShardFile]]
+    # Raw rows by split, in as many files as the split has; empty if no split has any.
+    raw: dict[str, list[ShardFile]]
+    # Whether the corpus has texts, so that rows have the columns of TEXT_COLUMNS.
+    has_text: bool
+    # "name", "language" and "version" of the tokenizer for new text; "applied": whether it cut any text of the corpus.
+    tokenizer: dict[str, Any]
     # Entities by type, tokens by tag and other facts of each split, for reports and loss weights.
     stats: dict[str, Any]
     # Name, size and sha256 of each source; the preparation's settings; counts of what was repaired or odd.
@@ -111,9 +138,12 @@ class Index:
 
     def fingerprint(self) -> str:
         """SHA-256 of the content, not of the place: the same vocabularies and shards have the same fingerprint."""
+        return hashlib.sha256("".join(f.path + f.sha256 for f in self.files()).encode()).hexdigest()
+
+    def files(self) -> list[ListedFile]:
+        """All files of the set but index.json."""
         files: list[ListedFile] = [*self.vocab.values(), *([self.vectors] if self.vectors else [])]
-        files += [shard for shards in self.splits.values() for shard in shards]
-        return hashlib.sha256("".join(f.path + f.sha256 for f in files).encode()).hexdigest()
+        return files + [shard for shards in [*self.splits.values(), *self.raw.values()] for shard in shards]
 
 
 def id_dtype(num_values: int) -> np.dtype:
@@ -124,10 +154,11 @@ def id_dtype(num_values: int) -> np.dtype:
     raise ValueError(f"{num_values} values do not fit 32-bit ids")
 
 
-def shard_schema(num_tags: int, features: list[Feature]) -> pa.Schema:
+def shard_schema(num_tags: int, features: list[Feature], has_text: bool) -> pa.Schema:
     """The columns of a shard, whose rows are sentences of T tokens with C characters in all.
 
-    word, tag, text and the features are lists of T; char is a list of C, which the counts in token_chars (T) split.
+    word, tag, text, start and the features are lists of T; char is a list of C, which the counts in token_chars (T)
+    split; spans has start, end and type id of each entity.
     """
 
     def ids(dtype: np.dtype) -> pa.DataType:
@@ -136,6 +167,11 @@ def shard_schema(num_tags: int, features: list[Feature]) -> pa.Schema:
     columns = {
         "sentence_id": pa.int64(),
         "length": pa.int32(),
+        "source": pa.int32(),
+        "line": pa.int64(),
+        "record": pa.string(),
+        "document": pa.string(),
+        "recut": pa.bool_(),
         "word": ids(np.dtype(np.int32)),
         "char": ids(np.dtype(np.uint16)),
         "token_chars": ids(np.dtype(np.uint16)),
@@ -143,6 +179,9 @@ def shard_schema(num_tags: int, features: list[Feature]) -> pa.Schema:
         **{feature.name: ids(id_dtype(feature.num_values)) for feature in features},
         "text": pa.list_(pa.field("item", pa.string(), nullable=False)),
     }
+    if has_text:
+        types = (pa.string(), pa.int64(), ids(np.dtype(np.int32)), ids(np.dtype(np.int32)))
+        columns.update(zip(TEXT_COLUMNS, types))
     return pa.schema([pa.field(name, dtype, nullable=False) for name, dtype in columns.items()])
 
 
@@ -152,9 +191,40 @@ def write_index(directory: Path, index: Index) -> None:
     (directory / INDEX_NAME).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_index(directory: str | os.PathLike[str]) -> Index:
-    """Raises ShardError if index.json is missing, not an index, of another version, or has other fields."""
+def read_index(directory: str | os.PathLike[str], of_checkpoint: bool = False) -> Index:
+    """Raises ShardError if index.json is missing, not an index, of another version, or has other fields.
+
+    of_checkpoint: accept version 2 as well, which lacks only what rows say about texts; a checkpoint has no rows.
+    """
     path = Path(directory) / INDEX_NAME
+    record = _read_record(path)
+    version = record.pop("version")
+    if version == 2 and of_checkpoint:
+        record.update(raw={}, has_text=False, tokenizer={**TOKENIZER_OF_VERSION_2})
+    elif version != VERSION:
+        raise ShardError(f"{path}: format version {version}, this code reads version {VERSION}; rebuild the shards")
+    try:
+        record["features"] = [Feature(**feature) for feature in record["features"]]
+        record["vocab"] = {name: VocabFile(**entry) for name, entry in record["vocab"].items()}
+        record["vectors"] = VectorsFile(**record["vectors"]) if record["vectors"] else None
+        for files in ("splits", "raw"):
+            record[files] = {split: [ShardFile(**shard) for shard in shards] for split, shards in record[files].items()}
+        index = Index(**record)
+        for entry in index.files():
+            _check_path(entry.path)
+        return index
+    except (KeyError, TypeError, AttributeError) as error:
+        fault = f"a field is missing, unknown or of the wrong kind ({error})"
+        raise ShardError(f"{path}: {fault}; rebuild the shards") from error
+
+
+def index_version(directory: str | os.PathLike[str]) -> Any:
+    """The format version that index.json states, whether or not this code reads it. Raises ShardError."""
+    return _read_record(Path(directory) / INDEX_NAME)["version"]
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """index.json as it is, without "format"; "version" is present, with any value."""
     if not path.is_file():
         state = "holds no index.json, so its shards were never completed" if path.parent.is_dir() else "does not exist"
         raise ShardError(
@@ -166,18 +236,13 @@ def read_index(directory: str | os.PathLike[str]) -> Index:
         raise ShardError(f"{path}: not readable as JSON ({error}); rebuild the shards") from error
     if not isinstance(record, dict) or record.pop("format", None) != FORMAT:
         raise ShardError(f'{path}: not an index of NER shards (no "format": "{FORMAT}"); rebuild the shards')
-    version = record.pop("version", None)
-    if version != VERSION:
-        raise ShardError(f"{path}: format version {version}, this code reads version {VERSION}; rebuild the shards")
-    try:
-        record["features"] = [Feature(**feature) for feature in record["features"]]
-        record["vocab"] = {name: VocabFile(**entry) for name, entry in record["vocab"].items()}
-        record["vectors"] = VectorsFile(**record["vectors"]) if record["vectors"] else None
-        record["splits"] = {name: [ShardFile(**shard) for shard in split] for name, split in record["splits"].items()}
-        return Index(**record)
-    except (KeyError, TypeError, AttributeError) as error:
-        fault = f"a field is missing, unknown or of the wrong kind ({error})"
-        raise ShardError(f"{path}: {fault}; rebuild the shards") from error
+    return {"version": None, **record}
+
+
+def _check_path(path: str) -> None:
+    """A file of the set lies in its directory; a checkpoint copies some of them to the same place in its own."""
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        raise TypeError(f"{path!r} is not a path within the directory")
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

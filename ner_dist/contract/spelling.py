@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 CAPS = ("allCaps", "upperInitial", "lowercase", "mixedCaps", "noinfo")
 
@@ -20,6 +21,10 @@ def capitalisation(token: str) -> str:
     if not has_lower:
         return "allCaps"
     return "upperInitial" if upper[0] and not any(upper[1:]) else "mixedCaps"
+
+
+# Token features that follow from the token; the values of all others but lexicons come with the tokens of new text.
+TOKEN_FEATURES: dict[str, Callable[[str], str]] = {"caps": capitalisation}
 
 
 def char_type(char: str) -> str:

@@ -1,4 +1,4 @@
-"""Tag schemes and entity spans: reads IOB1, BIO, BIOES and BILOU, writes BILOU. numpy only.
+"""Tag schemes and entity spans: reads IOB1, BIO, BIOES, BMES, BMEWO, BILOU and IO, writes BILOU. numpy only.
 
 Within the project a tag is a BILOU id: 0 is O, and type k has B, I, L, U at 1 + 4k .. 4 + 4k. With the types LOC and
 PER, "New York" is B-LOC L-LOC, ids 1 3, and a person of one token is U-PER, id 8.
@@ -13,10 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Prefix codes of any scheme. BIOES spells L as E and U as S; the codes are the same.
+# Prefix codes of any scheme. BIOES spells L as E and U as S, BMES also I as M, and BMEWO U as W, with the same codes.
 O, B, I, L, U = range(5)
-PREFIX_CODES = {"O": O, "B": B, "I": I, "L": L, "E": L, "U": U, "S": U}
+PREFIX_CODES = {"O": O, "B": B, "I": I, "M": I, "L": L, "E": L, "U": U, "S": U, "W": U}
+# Schemes of their own rules that can express every sequence of entities.
 SCHEMES = ("iob1", "bio", "bioes", "bilou")
+# Also other letters for the rules of BIOES, and types without letters, which cannot keep two entities of a type apart.
+ALL_SCHEMES = (*SCHEMES, "bmes", "bmewo", "io")
 
 
 class Spans(NamedTuple):
@@ -101,7 +104,7 @@ def spans_to_bilou(spans: Spans, num_tokens: int) -> np.ndarray:
 def broken_tokens(prefix_M: np.ndarray, type_M: np.ndarray, starts_M: np.ndarray, scheme: str) -> np.ndarray:
     """Where the tags break the scheme, bool (M,): after the token before, or at the end of a sentence.
 
-    Raises ValueError if scheme is none of SCHEMES.
+    Raises ValueError if scheme is none of ALL_SCHEMES.
     """
     before_M, same_M = _previous(prefix_M, type_M, starts_M)
     open_M = np.isin(before_M, (B, I)) & same_M
@@ -109,8 +112,10 @@ def broken_tokens(prefix_M: np.ndarray, type_M: np.ndarray, starts_M: np.ndarray
         return (prefix_M == L) | (prefix_M == U) | ((prefix_M == I) & ~open_M)
     if scheme == "iob1":
         return (prefix_M == L) | (prefix_M == U) | ((prefix_M == B) & ~open_M)
-    if scheme not in ("bioes", "bilou"):
-        raise ValueError(f"tag scheme {scheme!r} is none of {', '.join(SCHEMES)}")
+    if scheme == "io":
+        return np.zeros(len(prefix_M), bool)
+    if scheme not in ALL_SCHEMES:
+        raise ValueError(f"tag scheme {scheme!r} is none of {', '.join(ALL_SCHEMES)}")
     continues_M = (prefix_M == I) | (prefix_M == L)
     unfinished_M = np.isin(before_M, (B, I)) & ~(continues_M & same_M)
     ends_M = np.append(starts_M[1:], True) if len(starts_M) else starts_M

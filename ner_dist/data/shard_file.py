@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -44,19 +44,33 @@ def read_rows(shard: VerifiedShard, index: Index, selections: list[RowSelection]
 
     selections: ascending by row group. Raises ShardError naming the file and what is wrong with it.
     """
-    schema = shard_schema(index.num_tags, index.features)
-    columns = [name for name in schema.names if name != "text"]
+    schema = shard_schema(index.num_tags, index.features, index.has_text)
+    names = ["sentence_id", "length", "word", "char", "token_chars", "tag", *(f.name for f in index.features)]
     try:
         # Threads or reading ahead would take more memory and hardly less time.
         with pq.ParquetFile(shard.path, page_checksum_verification=True, pre_buffer=False) as file:
-            _check_file(shard, file, schema, columns)
+            _check_file(shard, file, schema, names)
             for few in _reads(shard, index, selections):
                 groups = np.array([selection.group for selection in few])
-                table = file.read_row_groups(groups.tolist(), columns, use_threads=False)
+                table = file.read_row_groups(groups.tolist(), names, use_threads=False)
                 _check_rows(shard, table, index, groups)
                 yield _select(shard, table, few)
     except (pa.ArrowException, OSError) as error:
-        raise ShardError(f"{shard.path}: not readable as Parquet ({error}); rebuild the shards") from error
+        raise _unreadable(shard, error) from error
+
+
+def read_columns(shard: VerifiedShard, index: Index, names: list[str]) -> pa.Table:
+    """These columns of all rows, their types checked, their values not. Raises ShardError naming the file."""
+    try:
+        with pq.ParquetFile(shard.path, page_checksum_verification=True, pre_buffer=False) as file:
+            _check_file(shard, file, shard_schema(index.num_tags, index.features, index.has_text), names)
+            return file.read(names, use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(shard, error) from error
+
+
+def _unreadable(shard: VerifiedShard, error: Exception) -> ShardError:
+    return ShardError(f"{shard.path}: not readable as Parquet ({error}); rebuild the shards")
 
 
 def _reads(shard: VerifiedShard, index: Index, selections: list[RowSelection]) -> Iterator[list[RowSelection]]:
@@ -91,7 +105,7 @@ def list_values(column: pa.ChunkedArray) -> np.ndarray:
     return np.concatenate([chunk.flatten().to_numpy() for chunk in column.chunks])
 
 
-def _refuse(shard: VerifiedShard, found: str, expected: str) -> None:
+def refuse(shard: VerifiedShard, found: str, expected: str) -> NoReturn:
     raise ShardError(f"{shard.path}: {found}, expected {expected}; rebuild the shards")
 
 
@@ -100,12 +114,12 @@ def _check_file(shard: VerifiedShard, file: pq.ParquetFile, expected: pa.Schema,
     for name in columns:
         kind = found.field(name).type if name in found.names else "missing"
         if kind != expected.field(name).type:
-            _refuse(shard, f"column {name} is {kind}", str(expected.field(name).type))
+            refuse(shard, f"column {name} is {kind}", str(expected.field(name).type))
     if metadata.num_rows != sum(shard.entry.rows):
-        _refuse(shard, f"{metadata.num_rows} sentences", f"{sum(shard.entry.rows)} {by_index}")
+        refuse(shard, f"{metadata.num_rows} sentences", f"{sum(shard.entry.rows)} {by_index}")
     sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
     if sizes != shard.entry.row_groups:
-        _refuse(shard, f"{len(sizes)} row groups of other sizes", f"{len(shard.entry.row_groups)} {by_index}")
+        refuse(shard, f"{len(sizes)} row groups of other sizes", f"{len(shard.entry.row_groups)} {by_index}")
 
 
 def _check_rows(shard: VerifiedShard, table: pa.Table, index: Index, groups: np.ndarray) -> None:
@@ -121,7 +135,7 @@ def _check_rows(shard: VerifiedShard, table: pa.Table, index: Index, groups: np.
     wrong_R = (length_R < least_R) | (length_R > most_R)
     if wrong_R.any():
         i = wrong_R.argmax()
-        _refuse(shard, f"row {row_R[i]} has {length_R[i]} tokens", f"{least_R[i]} to {most_R[i]} in its bucket")
+        refuse(shard, f"row {row_R[i]} has {length_R[i]} tokens", f"{least_R[i]} to {most_R[i]} in its bucket")
     num_ids = {
         "word": index.vocab["word"].num_values,
         "char": index.vocab["char"].num_values,
@@ -131,12 +145,12 @@ def _check_rows(shard: VerifiedShard, table: pa.Table, index: Index, groups: np.
     for name, limit in num_ids.items():
         ids = list_values(table[name])
         if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < limit:
-            _refuse(shard, f"column {name} has ids {int(ids.min())} to {int(ids.max())}", f"0 to {limit - 1}")
+            refuse(shard, f"column {name} has ids {int(ids.min())} to {int(ids.max())}", f"0 to {limit - 1}")
     for name in ("word", "tag", "token_chars", *(feature.name for feature in index.features)):
         found_R = pc.list_value_length(table[name]).to_numpy()
         if (found_R != length_R).any():
             i = (found_R != length_R).argmax()
-            _refuse(shard, f"row {row_R[i]} has {found_R[i]} values in column {name}", f"{length_R[i]}, its length")
+            refuse(shard, f"row {row_R[i]} has {found_R[i]} values in column {name}", f"{length_R[i]}, its length")
     token_chars = list_values(table["token_chars"]).astype(np.int64)
     if len(token_chars) and (token_chars.min() < 1 or token_chars.sum() != len(list_values(table["char"]))):
-        _refuse(shard, "token_chars does not add up to the characters", "a count of at least 1 for each token")
+        refuse(shard, "token_chars does not add up to the characters", "a count of at least 1 for each token")

@@ -63,6 +63,10 @@ class ShardReader:
         if chapters == 1:
             self.load_chapter(0, 0)
 
+    @property
+    def files(self) -> list[VerifiedShard]:
+        return [file for files in self._shards.values() for file in files]
+
     def load_chapter(self, epoch: int, chapter: int) -> None:
         """Put this chapter of the epoch in memory, instead of the previous one. Raises ShardError."""
         if self._chapters == 1:

@@ -116,7 +116,8 @@ def ratios(right: int, predicted: int, gold: int) -> dict[str, float]:
     return _harmonic(_share(right, predicted), _share(right, gold))
 
 
-def _with_counts(right: int, predicted: int, gold: int) -> dict[str, float]:
+def with_counts(right: int, predicted: int, gold: int) -> dict[str, float]:
+    """The ratios with the counts behind them."""
     return {**ratios(right, predicted, gold), "right": right, "predicted": predicted, "gold": gold}
 
 
@@ -133,7 +134,7 @@ def scores(counts: Counts, entity_types: list[str]) -> dict[str, Any]:
     right_K = np.diag(spans)[:-1]
     predicted_K, gold_K = spans.sum(axis=0)[:-1], spans.sum(axis=1)[:-1]
     counted = zip(entity_types, right_K.tolist(), predicted_K.tolist(), gold_K.tolist())
-    per_type = {name: _with_counts(*counts_of_type) for name, *counts_of_type in counted}
+    per_type = {name: with_counts(*counts_of_type) for name, *counts_of_type in counted}
     totals = int(right_K.sum()), int(predicted_K.sum()), int(gold_K.sum())
     occurring = [entry for entry in per_type.values() if entry["predicted"] or entry["gold"]]
     macro = {
@@ -147,7 +148,7 @@ def scores(counts: Counts, entity_types: list[str]) -> dict[str, Any]:
     names = [*entity_types, "-"]
     return {
         "entity": {
-            **_with_counts(*totals),
+            **with_counts(*totals),
             "per_type": per_type,
             "macro": macro,
             "boundaries": ratios(int(spans[:-1, :-1].sum()), totals[1], totals[2]),
@@ -158,7 +159,7 @@ def scores(counts: Counts, entity_types: list[str]) -> dict[str, Any]:
             },
         },
         "token": {
-            **_with_counts(right_tokens, predicted_tokens, gold_tokens),
+            **with_counts(right_tokens, predicted_tokens, gold_tokens),
             "bio": ratios(right_bio_tokens, predicted_tokens, gold_tokens),
         },
     }

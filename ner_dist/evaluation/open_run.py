@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ner_dist.contract.shard_format import read_index
+from ner_dist.data.raw_rows import open_texts
 from ner_dist.data.shard_reader import open_split
 from ner_dist.evaluation.score_split import OpenedSplit
 from ner_dist.ranks.comm import Comm, on_every_rank, on_rank_0
@@ -27,8 +28,10 @@ def open_run(
 
     def open_all() -> OpenedSplit:
         index = read_index(directory)
-        checkpoint.require_same_data(saved, index, directory, place)
-        reader = open_split(saved.config, index, split, directory, comm.num_ranks, comm.rank)
-        return OpenedSplit(restore(saved, checkpoint.find(place), device), saved.config, index, directory, reader)
+        checkpoint.require_scorable(saved, index, directory, place)
+        part = (saved.config, index, split, directory, comm.num_ranks, comm.rank)
+        reader = open_split(*part)
+        network = restore(saved, checkpoint.find(place), device)
+        return OpenedSplit(network, saved.config, index, directory, reader, open_texts(*part, reader))
 
     return saved, on_every_rank(comm, open_all)

@@ -14,14 +14,17 @@ import pyarrow.parquet as pq
 
 from ner_dist.atomic_file import whole_file
 from ner_dist.contract import tag_schemes
-from ner_dist.contract.shard_format import Index, verify_file
+from ner_dist.contract.shard_format import TEXT_COLUMNS, Index, verify_file
 from ner_dist.model import crf
 from ner_dist.model.entities import DecodedBatch, predicted_entities
 from ner_dist.model.viterbi import n_best
 
 
 class ConllColumns:
-    """`token gold predicted` lines in BIO, and a blank line after each sentence."""
+    """`token gold predicted` lines in BIO, and a blank line after each sentence; white space becomes underscores."""
+
+    # Columns of the shards that `text` needs.
+    columns = ("text",)
 
     def __init__(self, index: Index) -> None:
         self.index = index
@@ -33,23 +36,28 @@ class ConllColumns:
         for column, (sentence_id, length) in enumerate(zip(batch.sentence_id_B.tolist(), batch.length_B.tolist())):
             self.lines[sentence_id] = batch.tag_TB[:length, column], decoded.tag_TB[:length, column]
 
-    def text(self, sentence_id: int, tokens: list[str], kept: Any) -> str:
-        gold, predicted = (_bio(tag_T, self.index.entity_types) for tag_T in kept)
-        # Columns are separated by spaces, so tokens must not contain any.
-        rows = zip(("_".join(token.split()) or "_" for token in tokens), gold, predicted)
+    def text(self, row: dict[str, Any], kept: Any) -> str:
+        # Columns are separated by spaces, so neither tokens nor types must contain any.
+        types = [_without_space(name) for name in self.index.entity_types]
+        gold, predicted = (_bio(tag_T, types) for tag_T in kept)
+        rows = zip(map(_without_space, row["text"]), gold, predicted)
         return "".join(" ".join(row) + "\n" for row in rows) + "\n"
 
 
 class JsonLines:
-    """A JSON object for each sentence: id, tokens, gold, entities with confidence, and the n best sequences if asked.
+    """A JSON object for each sentence: id, place, tokens, gold, entities with confidence, and the n best if asked.
 
-    Confidence is the model's marginal probability of the entity, over all tag sequences of the sentence: by the CRF, or
-    by the tags' softmax over valid sequences. Each of the n best has the probability of the whole sequence.
+    The place is source (a file), line, record and document; where there is text, also the sentence's part of the
+    record's text, where it begins there, and where each token does. Entities count in tokens. Confidence is the model's
+    marginal probability of the entity, over all tag sequences of the sentence: by the CRF, or by the tags' softmax over
+    valid sequences. Each of the n best has the probability of the whole sequence.
     """
 
     def __init__(self, index: Index, num_best: int) -> None:
         self.index = index
         self._num_best = num_best
+        texts = TEXT_COLUMNS[:-1] if index.has_text else ()
+        self.columns = ("text", "source", "line", "record", "document", *texts)
         self.lines: dict[int, Any] = {}
 
     def observe(self, decoded: DecodedBatch) -> None:
@@ -65,10 +73,17 @@ class JsonLines:
             kept = {"gold": self._entities(batch.tag_TB[:length, column]), "entities": entities}
             self.lines[sentence_id] = {**kept, "n_best": best[column]} if self._num_best else kept
 
-    def text(self, sentence_id: int, tokens: list[str], kept: Any) -> str:
+    def text(self, row: dict[str, Any], kept: Any) -> str:
+        tokens = row["text"]
         for entity in [*kept["gold"], *kept["entities"]]:
             entity["text"] = " ".join(tokens[entity["start"] : entity["end"]])
-        return json.dumps({"id": sentence_id, "tokens": tokens, **kept}, ensure_ascii=False) + "\n"
+        place = {"source": self.index.sources[row["source"]]["name"], "line": row["line"]}
+        place.update({name: row[name] for name in ("record", "document") if row[name]})
+        record = {"id": row["sentence_id"], **place, "tokens": tokens}
+        # A corpus may have texts in some of its files only.
+        if row.get("start"):
+            record.update(text=row["source_text"], text_start=row["text_start"], starts=row["start"])
+        return json.dumps({**record, **kept}, ensure_ascii=False) + "\n"
 
     def _n_best(self, decoded: DecodedBatch, scores: crf.TransitionScores) -> list[list[dict[str, Any]]]:
         length_B = decoded.batch.length_B
@@ -102,13 +117,17 @@ def write(path: Path, file: ConllColumns | JsonLines, parts: list[dict[int, Any]
     """Write all ranks' lines in the split's order, with tokens from the shards. Raises UserError if it cannot."""
     index = file.index
     lines = {sentence_id: kept for part in parts for sentence_id, kept in part.items()}
-    texts: dict[int, list[str]] = {}
+    rows: dict[int, dict[str, Any]] = {}
     for entry in index.splits[split]:
-        columns = pq.read_table(verify_file(shards, entry), columns=["sentence_id", "text"])
-        texts.update(zip(columns["sentence_id"].to_pylist(), columns["text"].to_pylist()))
+        table = pq.read_table(verify_file(shards, entry), columns=["sentence_id", *file.columns])
+        rows.update((row["sentence_id"], row) for row in table.to_pylist())
     with whole_file(path) as target:
         for sentence_id in sorted(lines):
-            target.write(file.text(sentence_id, texts[sentence_id], lines[sentence_id]))
+            target.write(file.text(rows[sentence_id], lines[sentence_id]))
+
+
+def _without_space(text: str) -> str:
+    return "_".join(text.split()) or "_"
 
 
 def _bio(tag_T: np.ndarray, types: list[str]) -> list[str]:

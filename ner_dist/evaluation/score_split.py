@@ -15,6 +15,7 @@ import numpy as np
 from ner_dist.config import Config
 from ner_dist.contract.shard_format import Index
 from ner_dist.data.batch import Batch
+from ner_dist.data.raw_rows import SplitTexts
 from ner_dist.data.shard_reader import ShardReader
 from ner_dist.evaluation.f1 import Counts, count
 from ner_dist.model.crf import TransitionScores
@@ -41,8 +42,9 @@ class OpenedSplit:
     config: Config
     index: Index
     shards: Path
-    # This rank's part.
+    # This rank's part; None: the shards have no texts.
     reader: ShardReader
+    texts: SplitTexts | None
 
     def batches(self) -> Iterator[Batch]:
         return self.reader.scoring_batches(self.config.train.eval_batch_sentences)

@@ -66,25 +66,27 @@ def _dev_sentences(saved: Checkpoint, vocabularies: Vocabularies) -> Iterator[Se
     directory = Path(saved.config.data.shards)
     index = read_index(directory)
     checkpoint.require_same_data(saved, index, directory, directory)
-    names = _values(vocabularies, "pos")
+    values = _given_values(vocabularies)
     every = -(-index.num_sentences("dev") // _SAMPLE_SENTENCES)
     for entry in index.splits["dev"]:
-        table = pq.read_table(verify_file(directory, entry), columns=["text", *(["pos"] if names else [])])
+        table = pq.read_table(verify_file(directory, entry), columns=["text", *values])
         for row in table.to_pylist()[::every]:
-            yield Sentence(row["text"], [], [], [names[i] for i in row["pos"]] if names else None)
+            features = {name: [names[i] for i in row[name]] for name, names in values.items()}
+            yield Sentence(row["text"], [], [], features)
 
 
 def _random_sentences(vocabularies: Vocabularies) -> Iterator[Sentence]:
     """Five of each length up to 60 tokens, which are words of the vocabulary and random characters."""
     rng = np.random.default_rng(0)
-    words, names = vocabularies.words[UNK_ID + 1 :], _values(vocabularies, "pos")[UNK_ID + 1 :]
+    words = vocabularies.words[UNK_ID + 1 :]
     for length in np.tile(np.arange(1, 61), 5).tolist():
         spelt = ["".join(map(chr, rng.integers(33, 1000, rng.integers(1, 20)))) for _ in range(length)]
         known = rng.choice(words, length).tolist() if words else spelt
         tokens = [word if chosen else other for word, other, chosen in zip(known, spelt, rng.random(length) < 0.7)]
-        yield Sentence(tokens, [], [], rng.choice(names, length).tolist() if names else None)
+        given = _given_values(vocabularies)
+        yield Sentence(tokens, [], [], {name: rng.choice(values, length).tolist() for name, values in given.items()})
 
 
-def _values(vocabularies: Vocabularies, name: str) -> list[str]:
-    """The values of a token feature by id; none if the model does not use the feature."""
-    return next((feature.values for feature in vocabularies.features if feature.name == name), [])
+def _given_values(vocabularies: Vocabularies) -> dict[str, list[str]]:
+    """The values by id of the token features that do not follow from the tokens."""
+    return {feature.name: feature.values for feature in vocabularies.features if feature.is_given}

@@ -1,4 +1,9 @@
-"""Tags tokens with an export; needs only onnxruntime and numpy: python runner.py DIR < one-token-per-line.txt."""
+"""Tags tokens with an export; needs only onnxruntime and numpy: python runner.py DIR < one-token-per-line.txt.
+
+Raw text must be cut into tokens first, as the texts of the model's corpus were: "tokenizer" in tagger.json says how.
+whitespace: at white space, each line a sentence; characters: each character but white space is a token, with the
+combining marks after it; rules: spaCy's rules of a language, as `ner-dist predict DIR` cuts text and this does not.
+"""
 
 import json
 import re

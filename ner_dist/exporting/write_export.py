@@ -75,6 +75,12 @@ def _write(directory: Path, network: CheckpointNetwork, origin: dict[str, Any]) 
     vocabularies = network.vocabularies
     # Refuses features that new text cannot have.
     Encoder(vocabularies)
+    taken = sorted({feature.name for feature in vocabularies.features} & export_format.RESERVED_NAMES)
+    if taken:
+        raise ExportError(
+            f"the token feature {taken[0]} has the name of another input of the network; build the shards with another "
+            "name (--feature), or train without it (--model.features)"
+        )
     model = onnx_graph.network(network.checkpoint.parameters(), network.weight_VD, vocabularies)
     onnx.save(model, directory / MODEL_NAME)
     export_format.write(directory, vocabularies, network.transition_scores, origin)

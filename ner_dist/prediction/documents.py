@@ -9,14 +9,16 @@ from typing import Any, NamedTuple
 
 from ner_dist.errors import UserError
 
+NO_FEATURES: Mapping[str, list[str]] = MappingProxyType({})
+
 
 class Sentence(NamedTuple):
     tokens: list[str]
     # Positions in the document's text: the first character of each token, and the one after its last.
     starts: list[int]
     ends: list[int]
-    # Parts of speech, if the input has them.
-    pos: list[str] | None = None
+    # What the input says about the tokens, such as "pos": one value for each token.
+    features: Mapping[str, list[str]] = NO_FEATURES
 
 
 class Entity(NamedTuple):
@@ -48,31 +50,75 @@ class Document(NamedTuple):
     offset: int = 0
     # Other fields of the input record, which are copied to the output.
     others: Mapping[str, object] = MappingProxyType({})
+    # Lines of CoNLL input that stand before it: comments and marks of documents.
+    head: Sequence[str] = ()
 
     @property
     def num_tokens(self) -> int:
         return sum(len(sentence.tokens) for sentence in self.sentences)
 
 
-def document_of_tokens(sentences: list[list[str]], pos: list[list[str]] | None = None) -> Document:
+def document_of_tokens(
+    sentences: Sequence[Sequence[str]], features: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType({})
+) -> Document:
     """A document of sentences that are tokenized already; its text joins tokens by spaces and sentences by newlines.
 
-    pos: one part of speech per token. Raises UserError for an empty token, and if a sentence has fewer or more parts
-    of speech than tokens.
+    features: by name, one value per token. Raises UserError for an empty token, and if a feature has not as many
+    sentences as the tokens, or a sentence of it not as many values as tokens.
     """
+    for name, values in features.items():
+        if len(values) != len(sentences):
+            raise UserError(f"{len(sentences)} sentences of tokens, but {len(values)} of {name}")
     found, position = [], 0
-    for tokens, sentence_pos in zip(sentences, itertools.repeat(None) if pos is None else pos):
-        if not all(tokens):
-            raise UserError(f"token {tokens.index('') + 1} of {tokens} is empty; leave empty tokens out")
-        if sentence_pos is not None and len(sentence_pos) != len(tokens):
-            raise UserError(
-                f"{len(tokens)} tokens, {tokens}, but {len(sentence_pos)} parts of speech; expected one per token"
-            )
-        # The separators count, too.
-        starts = list(itertools.accumulate((len(token) + 1 for token in tokens), initial=position))
-        position = starts.pop()
-        # A sentence without tokens is an empty line.
-        position += not tokens
-        ends = [start + len(token) for start, token in zip(starts, tokens)]
-        found.append(Sentence(list(tokens), starts, ends, sentence_pos))
+    for i, tokens in enumerate(sentences):
+        starts, ends, position = _joined_places(tokens, position)
+        of_sentence = {name: list(values[i]) for name, values in features.items()}
+        found.append(checked_sentence(Sentence(list(tokens), starts, ends, of_sentence)))
     return Document("\n".join(" ".join(tokens) for tokens in sentences), found)
+
+
+def _joined_places(tokens: Sequence[str], position: int) -> tuple[list[int], list[int], int]:
+    """Starts and ends of tokens that are joined by spaces from a position on, and where the next line begins."""
+    # The separators count, too.
+    starts = list(itertools.accumulate((len(token) + 1 for token in tokens), initial=position))
+    # A sentence without tokens is an empty line.
+    position = starts.pop() + (not tokens)
+    return starts, [start + len(token) for start, token in zip(starts, tokens)], position
+
+
+def document_with_tokens(
+    text: str, tokens: list[str], starts: list[int] | None = None, features: Mapping[str, list[str]] = NO_FEATURES
+) -> Document:
+    """A document of a text and its tokens, which are one sentence.
+
+    starts: of the tokens in the text; None: each token is the next place where its characters stand. Raises UserError
+    for a token that the text does not have there.
+    """
+    found: list[int] = []
+    position = 0
+    for number, token in enumerate(tokens):
+        place = text.find(token, position) if starts is None else starts[number]
+        if place < position or not text.startswith(token, place):
+            raise UserError(
+                f"token {number + 1}, {token!r}, does not stand in the text from character {position} on; expected the "
+                "tokens in their order, spelt as in the text"
+            )
+        found.append(place)
+        position = place + len(token)
+    if text.strip() and not tokens:
+        raise UserError("a text, but an empty list of tokens; leave the list out to have the text cut into tokens")
+    ends = [start + len(token) for start, token in zip(found, tokens)]
+    return Document(text, [checked_sentence(Sentence(tokens, found, ends, features))])
+
+
+def checked_sentence(sentence: Sentence) -> Sentence:
+    """The same sentence. Raises UserError for an empty token, and for a feature of another length."""
+    tokens = sentence.tokens
+    if not all(tokens):
+        raise UserError(f"token {tokens.index('') + 1} of {tokens} is empty; leave empty tokens out")
+    for name, values in sentence.features.items():
+        if len(values) != len(tokens):
+            raise UserError(
+                f"{len(tokens)} tokens, {tokens}, but {len(values)} values of {name}; expected one per token"
+            )
+    return sentence

@@ -15,12 +15,13 @@ import numpy as np
 
 from ner_dist.contract import lexicon_matching
 from ner_dist.contract.shard_format import CHAR_TYPES, CHAR_UNK_IDS, NUM_CHAR_SPECIALS, PAD_ID, UNK_ID
-from ner_dist.contract.spelling import capitalisation, char_type, shorten
+from ner_dist.contract.spelling import TOKEN_FEATURES, capitalisation, char_type, shorten
 from ner_dist.contract.word_lookup import word_id_lookup
 from ner_dist.data.batch import BatchBuilder, Deduplicator
 from ner_dist.data.sentence_arrays import SentenceArrays
 from ner_dist.errors import UserError
 from ner_dist.prediction.documents import Sentence
+from ner_dist.prediction.familiarity import Familiarity
 from ner_dist.prediction.vocabularies import FeatureValues, Vocabularies
 
 # No id, because there are fewer than 2^16 characters.
@@ -57,19 +58,24 @@ class Encoder:
         for char_id, char in enumerate(vocabularies.characters[NUM_CHAR_SPECIALS:], NUM_CHAR_SPECIALS):
             self._id_of_code[ord(char)] = char_id
         self._features = [_feature_encoder(feature) for feature in vocabularies.features]
-        self.needs_pos = any(feature.name == "pos" for feature in vocabularies.features)
+        # Of all sentences so far.
+        self.familiarity = Familiarity()
 
     def batches(self, sentences: Sequence[Sentence]) -> BatchBuilder:
         """Batches of these sentences, all of which have tokens.
 
-        Raises UserError if the model needs parts of speech and a sentence has none.
+        Raises UserError if the model needs a feature that a sentence does not have.
         """
+        _require_features(self._vocabularies.given_features, sentences)
         numbers: dict[str, int] = {}
         spelling_M = np.array([numbers.setdefault(t, len(numbers)) for s in sentences for t in s.tokens], np.int64)
         distinct = list(numbers)
         known = [self._look_up(token) for token in distinct]
         length_R = np.array([len(sentence.tokens) for sentence in sentences], np.int64)
         word_V = np.array([word_id for word_id, _ in known], np.int64)
+        num_known = int((word_V[spelling_M] != UNK_ID).sum())
+        tokens_before, known_before = self.familiarity
+        self.familiarity = Familiarity(tokens_before + len(spelling_M), known_before + num_known)
         tokens = _SentenceTokens(distinct, [caps for _, caps in known], spelling_M, length_R, sentences)
         char_C, char_length_V = self._characters(distinct)
         arrays = SentenceArrays(
@@ -105,8 +111,13 @@ def _feature_encoder(feature: FeatureValues) -> Callable[[_SentenceTokens], np.n
     ids = {value: value_id for value_id, value in enumerate(feature.values) if value_id > UNK_ID}
     if feature.name == "caps":
         return lambda tokens: np.array([ids.get(caps, UNK_ID) for caps in tokens.caps], np.int32)[tokens.spelling_M]
-    if feature.name == "pos":
-        return lambda tokens: _pos_ids(tokens.sentences, ids)
+    if feature.name in TOKEN_FEATURES:
+        label = TOKEN_FEATURES[feature.name]
+
+        def computed_ids(tokens: _SentenceTokens) -> np.ndarray:
+            return np.array([ids.get(label(token), UNK_ID) for token in tokens.distinct], np.int32)[tokens.spelling_M]
+
+        return computed_ids
     if feature.entries is not None and feature.parts is not None:
         entries = (entry.split(" ") for entry in feature.entries)
         matcher = lexicon_matching.build_matcher(entries, lexicon_matching.PartialMatch(*feature.parts))
@@ -116,17 +127,27 @@ def _feature_encoder(feature: FeatureValues) -> Callable[[_SentenceTokens], np.n
             return lexicon_matching.FIRST_ID + lexicon_matching.match(matcher, code_M, tokens.length_R)
 
         return label_ids
-    raise UserError(
-        f"the model uses the token feature {feature.name}, which only a corpus has; to tag new text, train a model "
-        "without it (--model.features)"
-    )
-
-
-def _pos_ids(sentences: Sequence[Sentence], ids: dict[str, int]) -> np.ndarray:
-    if any(sentence.pos is None for sentence in sentences):
+    if feature.name.startswith("lexicon_"):
         raise UserError(
-            "the model was trained with parts of speech (feature pos), and the input has none; give it CoNLL with "
-            '--pos-column or JSON lines with "pos", or train a model without them (--model.features [caps])'
+            f"the model uses the token feature {feature.name} without its entries; build the shards again and train a "
+            "new model, or train one without it (--model.features)"
         )
-    pos = itertools.chain.from_iterable(sentence.pos or [] for sentence in sentences)
-    return np.array([ids.get(name, UNK_ID) for name in pos], np.int32)
+
+    def given_ids(tokens: _SentenceTokens) -> np.ndarray:
+        values = itertools.chain.from_iterable(sentence.features[feature.name] for sentence in tokens.sentences)
+        return np.array([ids.get(value, UNK_ID) for value in values], np.int32)
+
+    return given_ids
+
+
+def _require_features(names: list[str], sentences: Sequence[Sentence]) -> None:
+    """Raises UserError if a sentence lacks a token feature that must come with the tokens."""
+    missing = [name for name in names if any(name not in sentence.features for sentence in sentences)]
+    if missing:
+        options = " ".join(f"--feature {name}=COLUMN" for name in missing)
+        fields = " and ".join(f'"{name}"' for name in ("tokens", *missing))
+        raise UserError(
+            f"the model was trained with the token feature{'s' * (len(missing) > 1)} {', '.join(missing)}, which the "
+            f"input does not have; expected CoNLL and {options}, or JSON lines with {fields}, one value per token; "
+            "else train a model without (--model.features [caps])"
+        )

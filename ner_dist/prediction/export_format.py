@@ -15,11 +15,12 @@ import numpy as np
 
 from ner_dist.contract.shard_format import file_sha256
 from ner_dist.contract.tag_schemes import bilou_tags
+from ner_dist.contract.tokenizers import choose
 from ner_dist.errors import UserError
 from ner_dist.model.crf import TransitionScores, zero_transition_scores
 from ner_dist.prediction.vocabularies import Vocabularies
 
-FORMAT, VERSION = "ner-tagger", 1
+FORMAT, VERSION = "ner-tagger", 2
 DESCRIPTION_NAME, MODEL_NAME = "tagger.json", "model.onnx"
 FORBIDDEN = -1e30
 _AGAIN = "export the run again (python -m ner_dist.export)"
@@ -45,6 +46,8 @@ _TENSORS = {
     LENGTH: TensorSpec("int32", "B", "tokens of the sentence, 1 or more"),
     EMISSION: TensorSpec("float32", "TBK", "score of each tag at each token"),
 }
+# No token feature can have these.
+RESERVED_NAMES = frozenset(_TENSORS)
 
 
 def tensor_spec(name: str) -> TensorSpec:
@@ -96,12 +99,15 @@ def read(directory: Path) -> tuple[Vocabularies, TransitionScores, dict[str, Any
     path, model = directory / DESCRIPTION_NAME, directory / MODEL_NAME
     if record["format"] != FORMAT:
         raise ExportError(f'{path}: not the description of an export (no "format": "{FORMAT}"); {_AGAIN}')
-    if record.get("version") != VERSION:
+    if record.get("version") not in (1, VERSION):
         raise ExportError(
-            f"{path}: format version {record.get('version')}, this code reads version {VERSION}; use the "
+            f"{path}: format version {record.get('version')}, this code reads versions 1 and {VERSION}; use the "
             f"code that wrote it, or {_AGAIN}"
         )
     try:
+        if record["version"] == 1:
+            # It cut texts by English rules without saying so; its corpus came as tokens.
+            record["vocabularies"].update(tokenizer=choose("rules", "en").to_record(), tokenizer_applied=False)
         vocabularies, origin = Vocabularies.from_record(record["vocabularies"]), record["origin"]
         names = ("start", "transition", "end")
         scores = TransitionScores(*(np.array(record["scores"][name], np.float64) for name in names))
@@ -109,7 +115,7 @@ def read(directory: Path) -> tuple[Vocabularies, TransitionScores, dict[str, Any
         if [values.shape for values in scores] != [values.shape for values in zero_transition_scores(num_tags)]:
             raise ValueError(f"scores are not for {num_tags} tags")
         sha256 = str(record["model"]["sha256"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ExportError(
             f"{path}: a field is missing, unknown or of the wrong type ({error}); the file is damaged: {_AGAIN}"
         ) from error

@@ -51,8 +51,8 @@ def _json_line(document: Document) -> str:
 
 
 def _conll_lines(document: Document) -> str:
-    """A token and its BIO tag per line, a blank line after each sentence."""
-    lines = []
+    """A token and its BIO tag per line, a blank line after each sentence; comments and marks of documents as read."""
+    lines = [f"{line}\n" for line in document.head]
     tags = [["O"] * len(sentence.tokens) for sentence in document.sentences]
     for entity in document.entities:
         kind, num_inside = _without_space(entity.type), entity.end_token - entity.first_token - 1

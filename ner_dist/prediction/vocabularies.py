@@ -8,6 +8,8 @@ from typing import Any
 
 from ner_dist.config import Config
 from ner_dist.contract.shard_format import Index, read_vocab
+from ner_dist.contract.spelling import TOKEN_FEATURES
+from ner_dist.contract.tokenizers import TokenizerChoice, choose
 from ner_dist.data import used_inputs
 from ner_dist.errors import UserError
 
@@ -22,6 +24,11 @@ class FeatureValues:
     # match.
     entries: list[str] | None = None
     parts: list[int] | None = None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether its values come with the tokens."""
+        return self.name not in TOKEN_FEATURES and self.entries is None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,11 +50,20 @@ class Vocabularies:
     character_padding: int
     # The features that the model uses, in its order.
     features: list[FeatureValues]
+    # How texts are cut into tokens, and whether texts of the corpus were; if not, it came as tokens.
+    tokenizer: TokenizerChoice = dataclasses.field(default_factory=lambda: choose("rules", "en"))
+    tokenizer_applied: bool = False
+
+    @property
+    def given_features(self) -> list[str]:
+        """The features that are not computed from the tokens: new text must bring their values."""
+        return [feature.name for feature in self.features if feature.is_given]
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Vocabularies:
         """The inverse of dataclasses.asdict. Raises KeyError or TypeError for any other record."""
-        return cls(**{**record, "features": [FeatureValues(**feature) for feature in record["features"]]})
+        features = [FeatureValues(**feature) for feature in record["features"]]
+        return cls(**{**record, "features": features, "tokenizer": TokenizerChoice(**record["tokenizer"])})
 
     @classmethod
     def of_checkpoint(cls, directory: Path, index: Index, config: Config) -> Vocabularies:
@@ -74,4 +90,6 @@ class Vocabularies:
             max_characters=index.settings["max_chars"],
             character_padding=config.model.char_width // 2,
             features=features,
+            tokenizer=TokenizerChoice.from_record(index.tokenizer),
+            tokenizer_applied=bool(index.tokenizer["applied"]),
         )

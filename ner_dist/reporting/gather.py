@@ -46,7 +46,8 @@ class ReportData:
 
 def require_same_data(runs: list[Path], name: str) -> None:
     """Raises UserError unless all runs were trained on one shard set; reads only the indexes beside checkpoints."""
-    found = {run: read_index(checkpoint.find(run / "checkpoints" / name)).fingerprint() for run in runs}
+    places = {run: checkpoint.find(run / "checkpoints" / name) for run in runs}
+    found = {run: read_index(place, of_checkpoint=True).fingerprint() for run, place in places.items()}
     other = next((run for run in runs if found[run] != found[runs[0]]), None)
     if other is not None:
         raise UserError(

@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ner_dist.contract.tag_schemes import Spans, split_ids, strict_spans
+from ner_dist.evaluation.characters import CharacterTally, character_scores
 from ner_dist.evaluation.f1 import count, scores
 from ner_dist.evaluation.score_split import OpenedSplit, decode_batches
 from ner_dist.model.entities import DecodedBatch, predicted_entities
@@ -28,6 +29,8 @@ class JudgedPredictions(NamedTuple):
     right_P: np.ndarray
     # In the layout of result.json.
     scores: dict[str, Any]
+    # Sentences that the gold, in the shards, has made other than new text is cut; see SplitTexts.
+    num_recut: int = 0
 
 
 def predict(opened: OpenedSplit, gold: GoldSplit, name: str) -> JudgedPredictions:
@@ -36,6 +39,7 @@ def predict(opened: OpenedSplit, gold: GoldSplit, name: str) -> JudgedPrediction
     tag_M = np.zeros(num_tokens, np.int64)
     # Probability of the entity that begins at a token.
     confidence_M, probability_M = np.zeros((2, num_tokens))
+    tally = None if opened.texts is None else CharacterTally(opened.texts, len(gold.entity_types))
     with tqdm(desc=f"scoring {name}", total=gold.num_sentences, unit="sentence", leave=False, disable=None) as bar:
         for decoded in decode_batches(opened.network, opened.batches()):
             batch = decoded.batch
@@ -44,8 +48,15 @@ def predict(opened: OpenedSplit, gold: GoldSplit, name: str) -> JudgedPrediction
                 tag_M[first : first + length] = tag_T[:length]
             _note_probabilities(decoded, first_B, confidence_M)
             _note_probabilities(decoded._replace(tag_TB=batch.tag_TB.astype(np.int64)), first_B, probability_M)
+            if tally is not None:
+                tally.add(decoded)
             bar.update(len(batch.length_B))
-    return judge(gold, tag_M, confidence_M, probability_M)
+    judged = judge(gold, tag_M, confidence_M, probability_M)
+    if tally is None or opened.texts is None:
+        return judged
+    tally.add_raw_rows(opened.network, opened.config.train.eval_batch_sentences)
+    characters = character_scores(tally.counts, opened.index, gold.split)
+    return judged._replace(scores={**judged.scores, "characters": characters}, num_recut=len(opened.texts.recut))
 
 
 def _note_probabilities(decoded: DecodedBatch, first_B: np.ndarray, probability_M: np.ndarray) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ner_dist.evaluation.score_table import about_characters
 from ner_dist.pages.figure import SERIES, drawing_style
 from ner_dist.pages.templates import environment
 from ner_dist.reporting import score_charts
@@ -57,6 +58,7 @@ def _section(gathered: ReportData, run: JudgedRun, prefix: str) -> dict[str, Any
     return {
         "prefix": prefix,
         "run": run,
+        "about_characters": _about_characters(gathered, run),
         "as_in_result": None if result is None else result == judged.scores,
         "largest_confusion": max(confused, default=0),
         "kinds": error_kinds(gold, judged, sorted_errors),
@@ -65,6 +67,27 @@ def _section(gathered: ReportData, run: JudgedRun, prefix: str) -> dict[str, Any
         # Expected calibration error: the mean of |share right - mean confidence| over entities.
         "calibration_error": sum(off) / max(1, len(judged.confidence_P)),
     }
+
+
+def _about_characters(gathered: ReportData, run: JudgedRun) -> str | None:
+    """What the score over characters counts and, if it differs by more than a point, why; None without that score."""
+    entity, characters = run.judged.scores["entity"], run.judged.scores.get("characters")
+    if characters is None:
+        return None
+    about = f"F1 over {about_characters(characters, gathered.index.tokenizer)}."
+    difference = characters["f1"] - entity["f1"]
+    if abs(difference) <= 0.01 or not (run.judged.num_recut or characters["inexpressible"]):
+        return about
+    reasons = []
+    if run.judged.num_recut:
+        reasons.append(
+            f"{run.judged.num_recut:,} of {gathered.gold.num_sentences:,} sentences are from texts whose gold spans "
+            "decided how they are cut in the shards, or were changed to fit the tokens, and new text has no such help"
+        )
+    if characters["inexpressible"]:
+        unfit, gold = characters["inexpressible"], characters["gold"]
+        reasons.append(f"{unfit:,} of {gold:,} gold spans fit no tokens of new text")
+    return f"{about} It differs by {_signed(difference)} points from F1 over tokens: {'; '.join(reasons)}."
 
 
 def _percent(value: float, places: int = 2) -> str:

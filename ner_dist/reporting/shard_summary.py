@@ -38,6 +38,7 @@ def _split(index: Index, split: str, length_N: np.ndarray) -> dict[str, Any]:
     tokens = index.num_tokens(split)
     return {
         "name": split,
+        "documents": facts.get("documents", 0),
         "sentences": index.num_sentences(split),
         "tokens": tokens,
         "entities": sum(facts["entities"].values()),

@@ -15,7 +15,15 @@ import yaml
 from ner_dist import config as knobs
 from ner_dist.atomic_file import latest, sync_tree, whole_directory
 from ner_dist.config import Config
-from ner_dist.contract.shard_format import VECTORS_NAME, Index, file_sha256, read_index, write_index
+from ner_dist.contract.shard_format import (
+    VECTORS_NAME,
+    VERSION,
+    Index,
+    file_sha256,
+    index_version,
+    read_index,
+    write_index,
+)
 from ner_dist.errors import UserError
 from ner_dist.run.progress import Progress
 
@@ -32,6 +40,8 @@ class Checkpoint:
     progress: Progress
     config: Config
     index: Index
+    # The format version of the shards that it was trained on.
+    shards_version: int = VERSION
 
     def parameters(self) -> dict[str, np.ndarray]:
         """The network's parameters to predict with, by structural name: their average, if one was kept."""
@@ -120,7 +130,8 @@ def load(place: Path) -> Checkpoint:
         with np.load(place / _ARRAYS, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         config = knobs.from_dict(yaml.safe_load((place / _CONFIG).read_text(encoding="utf-8")))
-        return Checkpoint(arrays, Progress(**state["progress"]), config, read_index(place))
+        index = read_index(place, of_checkpoint=True)
+        return Checkpoint(arrays, Progress(**state["progress"]), config, index, index_version(place))
     except CheckpointError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
@@ -129,10 +140,39 @@ def load(place: Path) -> Checkpoint:
 
 def require_same_data(checkpoint: Checkpoint, index: Index, shards: Path, place: Path) -> None:
     """Raises CheckpointError if the checkpoint was not trained on these shards."""
-    if checkpoint.index.fingerprint() != index.fingerprint():
+    if checkpoint.index.fingerprint() == index.fingerprint():
+        return
+    if checkpoint.shards_version != VERSION and _same_corpus(checkpoint.index, index):
         raise CheckpointError(
-            f"{place}: this run was trained on other shards than those in {shards}; name its own, or another run"
+            f"{place}: this run was trained on shards of format version {checkpoint.shards_version}, and those in "
+            f"{shards} were built anew in version {VERSION}; it can be scored and used, but not continued: choose "
+            "another --run to train on the new shards"
         )
+    raise CheckpointError(
+        f"{place}: this run was trained on other shards than those in {shards}; name its own, or another run"
+    )
+
+
+def require_scorable(checkpoint: Checkpoint, index: Index, shards: Path, place: Path) -> None:
+    """Raises CheckpointError unless the checkpoint was trained on these shards or on their corpus in an older format.
+
+    A build in another format version has other bytes, but its sentences and ids are the same.
+    """
+    if checkpoint.shards_version == VERSION or not _same_corpus(checkpoint.index, index):
+        require_same_data(checkpoint, index, shards, place)
+
+
+def _same_corpus(one: Index, other: Index) -> bool:
+    """Whether two builds have the same vocabularies (with counts), types, features, and sizes of all splits."""
+    one_parts, other_parts = (
+        (i.vocab, i.vectors, i.entity_types, i.features, {split: _sizes(i, split) for split in i.splits})
+        for i in (one, other)
+    )
+    return one_parts == other_parts
+
+
+def _sizes(index: Index, split: str) -> tuple[int, int, dict[str, int]]:
+    return index.num_sentences(split), index.num_tokens(split), index.stats[split]["entities"]
 
 
 def require_same_knobs(checkpoint: Checkpoint, config: Config, place: Path) -> None:

@@ -50,7 +50,8 @@ def create_app(worker: TaggingWorker, limits: Limits, metrics: Metrics) -> FastA
     app = FastAPI(title="ner-dist", version=__version__, description=schemas.DESCRIPTION, docs_url=None, redoc_url=None)
     app.add_middleware(measured, metrics=metrics)
     metrics.queue.set_function(lambda: worker.num_waiting)
-    request_schemas = [model.model_json_schema() for model in schemas.request_models(limits).values()]
+    features = schemas.feature_fields(worker.given_features)
+    request_schemas = [model.model_json_schema() for model in schemas.request_models(limits, features).values()]
     requests = {"schema": {"oneOf": request_schemas}, "examples": schemas.REQUESTS}
     answers: dict[int | str, dict[str, Any]] = {
         status: {"model": schemas.Problem, "description": what} for status, what in _STATUSES.items()
@@ -82,7 +83,13 @@ def create_app(worker: TaggingWorker, limits: Limits, metrics: Metrics) -> FastA
             status = "the tagger's thread has ended"
         elif worker.busy_s > limits.timeout_s:
             status = f"the tagger has been working on one batch for {worker.busy_s:.0f} seconds"
-        health = {"status": status, "entity_types": worker.entity_types, "needs_pos": worker.needs_pos}
+        health = {
+            "status": status,
+            "entity_types": worker.entity_types,
+            "tokenizer": worker.tokenizer,
+            "features": worker.given_features,
+            "needs_pos": "pos" in worker.given_features,
+        }
         return JSONResponse({**health, "limits": dataclasses.asdict(limits)}, 200 if status == "ok" else 503)
 
     @app.get("/metrics", summary="Figures for Prometheus", response_class=Response)
@@ -102,7 +109,7 @@ async def _answer(request: Request, worker: TaggingWorker, limits: Limits) -> di
         body = await asyncio.wait_for(read_body(request, limits.max_body), limits.timeout_s)
     except asyncio.TimeoutError as error:
         raise Refused(408, f"the body took longer than {limits.timeout_s:g} seconds; send it at once") from error
-    field, texts = read_request(body, limits, worker.needs_pos)
+    field, texts = read_request(body, limits, worker.given_features)
     documents = await _tag(worker, texts, request, until_s)
     names = ["first_token", "end_token"] if field == "tokens" else ["start", "end"]
     names += ["type", "text", "confidence"]

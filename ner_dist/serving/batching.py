@@ -50,6 +50,7 @@ class TaggingWorker:
         self._jobs: deque[_Job] = deque()
         self.num_waiting = 0
         self._closed = False
+        self._has_complained = False
         self._busy_since_s = math.inf
         self._loading: concurrent.futures.Future[Tagger] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._run, name="tagger", daemon=True)
@@ -58,7 +59,8 @@ class TaggingWorker:
         """Load the tagger; raises whatever loading it raises."""
         self._thread.start()
         tagger = self._loading.result()
-        self.entity_types, self.needs_pos = tagger.entity_types, tagger.needs_pos
+        self.entity_types, self.given_features = tagger.entity_types, tagger.given_features
+        self.tokenizer = str(tagger.tokenizer)
 
     @property
     def alive(self) -> bool:
@@ -120,10 +122,19 @@ class TaggingWorker:
                 if batch:
                     outcomes = _tag(tagger, [text for _, text in batch])
                     self._metrics.batch([outcome for outcome in outcomes if isinstance(outcome, Document)])
+                    self._watch_familiarity(tagger)
                     _answer([(job, outcome) for (job, _), outcome in zip(batch, outcomes)])
         finally:
             # Even if it dies, nobody must wait for ever.
             self.close()
+
+    def _watch_familiarity(self, tagger: Tagger) -> None:
+        """Count the tokens that the model knows, and say once if these are almost none."""
+        self._metrics.known_tokens(tagger.familiarity.num_known)
+        complaint = tagger.familiarity.complaint(tagger.tokenizer)
+        if complaint and not self._has_complained:
+            self._has_complained = True
+            log.warning("warning: %s", complaint)
 
     def _take(self) -> list[tuple[_Job, Taggable]] | None:
         """The next batch: a text of each job in turn, so that a long job delays short ones by one batch at most.

@@ -35,6 +35,8 @@ class Metrics:
         )
         self._batches = Histogram("ner_batch_texts", "Texts tagged together.", buckets=_BATCH, registry=registry)
         self._tokens = Counter("ner_tokens", "Tokens tagged.", registry=registry)
+        self._known = Counter("ner_known_tokens", "Of these, words that the model knows.", registry=registry)
+        self._num_known = 0
         self._entities = Counter("ner_entities", "Entities found, by type.", ["type"], registry=registry)
         self.queue = Gauge("ner_queue_texts", "Texts waiting to be tagged.", registry=registry)
 
@@ -42,6 +44,11 @@ class Metrics:
         path = path if path in _PATHS else "other"
         self._requests.labels(path, str(status)).inc()
         self._latency.labels(path).observe(seconds)
+
+    def known_tokens(self, number: int) -> None:
+        """number: since the start."""
+        self._known.inc(number - self._num_known)
+        self._num_known = number
 
     def batch(self, documents: Sequence[Document]) -> None:
         self._batches.observe(len(documents))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, NoReturn, Union
 
 from pydantic import ValidationError
@@ -10,7 +11,7 @@ from starlette.requests import Request
 
 from ner_dist.errors import UserError
 from ner_dist.prediction.documents import Document, document_of_tokens
-from ner_dist.serving.schemas import NUL_OR_SURROGATE, request_models
+from ner_dist.serving.schemas import NUL_OR_SURROGATE, feature_fields, request_models
 from ner_dist.serving.settings import Limits
 
 # One text to tag, or one sentence of tokens.
@@ -54,31 +55,35 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     return b"".join(chunks)
 
 
-def read_request(body: bytes, limits: Limits, needs_pos: bool = False) -> tuple[str, list[Taggable]]:
+def read_request(body: bytes, limits: Limits, needed: Sequence[str] = ()) -> tuple[str, list[Taggable]]:
     """The request's field, which is text, texts or tokens, and what to tag. Raises Refused.
 
-    needs_pos: whether the model can only tag tokens with parts of speech.
+    needed: token features that must come with the tokens, because the model was trained with them.
     """
     request = _parse_object(body)
-    models = request_models(limits)
+    features = feature_fields(needed)
+    models = request_models(limits, features)
     for name in request:
-        if name not in (*models, "pos"):
+        if name not in (*models, *features):
             # As ASCII, because it may hold a lone surrogate.
             raise Refused(422, f"unknown field {json.dumps(name[:40])}; expected {_EXPECTED}")
     given = [name for name in models if name in request]
     if len(given) != 1:
         raise Refused(422, f"the request has {' and '.join(given) or 'nothing to tag'}; expected {_EXPECTED}")
     (field,) = given
-    if field == "tokens" and request.get("pos", ()) is None:
-        del request["pos"]
-    if needs_pos and "pos" not in request:
-        raise Refused(422, 'the model was trained with parts of speech; expected "tokens" with "pos"')
+    if field == "tokens":
+        # Null is the same as nothing.
+        request = {name: value for name, value in request.items() if value is not None or name not in features}
+    if not set(needed) <= set(request):
+        what = f"the token feature{'s' * (len(needed) > 1)} {', '.join(needed)}"
+        fields = " and ".join(f'"{name}"' for name in needed)
+        raise Refused(422, f'the model was trained with {what}; expected "tokens" with {fields}')
     try:
-        values = dict(models[field].model_validate(request))
+        values = models[field].model_validate(request).model_dump(by_alias=True)
     except ValidationError as error:
         raise _refusal(error.errors(include_url=False)[0]) from None
     if field == "tokens":
-        return field, _documents(values["tokens"], values["pos"], limits)
+        return field, _documents(values["tokens"], {name: values[name] for name in features if name in request}, limits)
     return field, values["texts"] if field == "texts" else [values["text"]]
 
 
@@ -140,17 +145,18 @@ def _too_many(where: str, found: int, what: str, most: int) -> Refused:
     return Refused(413, f"{where} has {found} {what}; this server takes at most {most} ({option})")
 
 
-def _documents(sentences: list[list[str]], pos: list[list[str]] | None, limits: Limits) -> list[Taggable]:
+def _documents(sentences: list[list[str]], features: dict[str, list[list[str]]], limits: Limits) -> list[Taggable]:
     """A document for each sentence of tokens. Raises Refused."""
-    if pos is not None and len(pos) != len(sentences):
-        raise Refused(422, f'"tokens" has {len(sentences)} sentences and "pos" {len(pos)}; expected the same number')
+    same = "expected the same number"
+    for name, values in features.items():
+        if len(values) != len(sentences):
+            raise Refused(422, f'"tokens" has {len(sentences)} sentences and "{name}" {len(values)}; {same}')
+        for i, tokens in enumerate(sentences):
+            if len(values[i]) != len(tokens):
+                raise Refused(422, f"tokens[{i}] has {len(tokens)} tokens and {name}[{i}] {len(values[i])}; {same}")
     documents: list[Taggable] = []
     for i, tokens in enumerate(sentences):
-        if pos is not None and len(pos[i]) != len(tokens):
-            raise Refused(
-                422, f"tokens[{i}] has {len(tokens)} tokens and pos[{i}] {len(pos[i])}; expected the same number"
-            )
-        document = document_of_tokens([tokens], None if pos is None else [pos[i]])
+        document = document_of_tokens([tokens], {name: [values[i]] for name, values in features.items()})
         if len(document.text) > limits.max_characters:
             raise _too_many(f"tokens[{i}]", len(document.text), "characters", limits.max_characters)
         documents.append(document)

@@ -4,6 +4,7 @@
 
 import functools
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, create_model
@@ -71,7 +72,9 @@ class Problem(BaseModel):
 class Health(BaseModel):
     status: str = Field(description="ok, or what is wrong.")
     entity_types: list[str] = Field(description="The types that the model knows.")
-    needs_pos: bool = Field(description="Whether it can only tag tokens with parts of speech.")
+    tokenizer: str = Field(description="What cuts texts into tokens: rules (of a language), characters or whitespace.")
+    features: list[str] = Field(description="Token features without which it cannot tag, such as pos.")
+    needs_pos: bool = Field(description="Whether pos is one of them.")
     limits: dict[str, float]
 
 
@@ -86,7 +89,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "texts": {"summary": "Several texts", "value": {"texts": [_TEXT, "It rained."]}},
     "tokens": {"summary": "Sentences that are tokenized already", "value": {"tokens": [_TOKENS]}},
     "tokens with pos": {
-        "summary": "With parts of speech, for models that were trained with them",
+        "summary": "With parts of speech or other features, for models that were trained with them",
         "value": {"tokens": [_TOKENS], "pos": [["NNP", "NNP", "VBD", "NNP", "."]]},
     },
 }
@@ -97,9 +100,14 @@ ANSWERS: dict[str, dict[str, Any]] = {
 }
 
 
+def feature_fields(needed: Iterable[str]) -> tuple[str, ...]:
+    """The fields that may come with "tokens": the features that the model needs, and parts of speech in any case."""
+    return tuple(dict.fromkeys(["pos", *needed]))
+
+
 @functools.cache
-def request_models(limits: Limits) -> dict[str, type[BaseModel]]:
-    """What validates a request, by the field that it must have."""
+def request_models(limits: Limits, features: tuple[str, ...] = ("pos",)) -> dict[str, type[BaseModel]]:
+    """What validates a request, by the field that it must have. features: those that may come with tokens."""
     # Lists fail at the first error, so that a body of wrong items takes no memory for an error each.
     text: Any = Annotated[str, Field(max_length=limits.max_characters, pattern=r"^[^\x00]*$")]
     texts: Any = Annotated[list[text], Field(max_length=limits.max_texts), FailFast()]
@@ -108,11 +116,22 @@ def request_models(limits: Limits) -> dict[str, type[BaseModel]]:
         sentence: Any = Annotated[list[of], Field(max_length=limits.max_tokens), FailFast()]
         return Annotated[list[sentence], Field(max_length=limits.max_texts), FailFast()]
 
-    pos = Field(default_factory=lambda: None, description="Parts of speech, one per token.")
+    # By alias, because a feature may have a name that Python does not allow.
+    of_tokens: Any = {
+        f"feature_{number}": (
+            sentences(text),
+            Field(
+                default_factory=lambda: None,
+                alias=name,
+                description="Parts of speech, one per token." if name == "pos" else f"Values of {name}, one per token.",
+            ),
+        )
+        for number, name in enumerate(features)
+    }
     tokens = sentences(Annotated[text, Field(min_length=1)])
     config = ConfigDict(extra="forbid", strict=True)
     return {
         "text": create_model("Text", __config__=config, text=(text, ...)),
         "texts": create_model("Texts", __config__=config, texts=(texts, ...)),
-        "tokens": create_model("Tokens", __config__=config, tokens=(tokens, ...), pos=(sentences(text), pos)),
+        "tokens": create_model("Tokens", __config__=config, tokens=(tokens, ...), **of_tokens),
     }

@@ -16,10 +16,12 @@ from ner_dist import config as knobs
 from ner_dist.config import Config
 from ner_dist.contract.shard_format import Index, vocab_files
 from ner_dist.data import used_inputs
+from ner_dist.data.raw_rows import SplitTexts
 from ner_dist.data.shard_reader import ShardReader, train_chapters, train_rows
 from ner_dist.data.step_plan import steps_per_epoch
+from ner_dist.evaluation.characters import character_scores, score_with_characters
 from ner_dist.evaluation.f1 import scores
-from ner_dist.evaluation.score_split import score_split
+from ner_dist.model.entities import DecodedBatch
 from ner_dist.ranks.comm import Comm, on_rank_0
 from ner_dist.ranks.rank_process import log_to
 from ner_dist.ranks.watchdog import Watchdog
@@ -29,7 +31,7 @@ from ner_dist.run.trackers.reporting import Trackers
 from ner_dist.run.trackers.table import require_packages
 from ner_dist.training.epoch_windows import epoch_windows
 from ner_dist.training.optimizer import learning_rate
-from ner_dist.training.startup import new_learner, new_word_dropout, open_shards
+from ner_dist.training.startup import new_learner, new_word_dropout, open_scored_texts, open_shards
 from ner_dist.training.step import Learner
 from ner_dist.training.word_dropout import WordDropout
 from ner_dist.training.word_exchange import exchange_word_ids
@@ -47,6 +49,8 @@ class Run:
     index: Index
     vocab_files: dict[str, bytes]
     readers: dict[str, ShardReader]
+    # Of dev and test.
+    texts: dict[str, SplitTexts | None]
     word_dropout: WordDropout
     learner: Learner
     # Rank 0's alone; None, and without any tracker, on the others.
@@ -68,6 +72,7 @@ def train(config: Config, job: str, comm: Comm, show_progress: bool | None = Non
     if config.train.track:
         on_rank_0(comm, lambda: require_packages(config.train.track))
     index, readers = open_shards(config, comm)
+    texts = open_scored_texts(config, index, readers, comm)
     vocab = on_rank_0(comm, lambda: vocab_files(config.data.shards, index))
     saved = on_rank_0(comm, lambda: _saved_run(config, index, path))
     learner = new_learner(config, index, comm)
@@ -91,7 +96,7 @@ def train(config: Config, job: str, comm: Comm, show_progress: bool | None = Non
     if config.train.track:
         on_rank_0(comm, lambda: trackers.begin(knobs.flat(config)))
     with trackers, Watchdog(comm, config.train.hang_seconds, path / f"rank-{comm.rank}.log") as watchdog:
-        parts = (config, path, comm, index, vocab, readers, word_dropout, learner, recorder, trackers, watchdog)
+        parts = (config, path, comm, index, vocab, readers, texts, word_dropout, learner, recorder, trackers, watchdog)
         run = Run(*parts, show_progress)
         while progress.epoch < config.train.epochs and not _out_of_patience(config, progress):
             _train_epoch(run, progress)
@@ -157,7 +162,7 @@ def _is_checkpoint_step(config: Config, progress: Progress) -> bool:
 def _finish_epoch(run: Run, progress: Progress) -> None:
     """Score dev, decide what is best, save, and move progress to the next epoch."""
     began_s = time.perf_counter()
-    dev = _score(run, "dev")
+    dev = _score(run, "dev", over_characters=False)
     # Rank 0 decides, so that no rank can come to another conclusion.
     f1 = run.comm.broadcast(dev["entity"]["f1"])
     better = progress.add_score(f1, run.config.optimizer.plateau_epochs)
@@ -180,12 +185,21 @@ def _finish_epoch(run: Run, progress: Progress) -> None:
     _save(run, progress, "last")
 
 
-def _score(run: Run, split: str) -> dict[str, Any]:
+def _score(run: Run, split: str, over_characters: bool) -> dict[str, Any]:
+    """over_characters: also that score, where the shards have texts."""
     num_types, batch_sentences = len(run.index.entity_types), run.config.train.eval_batch_sentences
+    texts = run.texts[split] if over_characters else None
+
+    def beat(decoded: DecodedBatch) -> None:
+        run.watchdog.beat()
+
     with run.learner.scored_network() as network:
-        batches = run.readers[split].scoring_batches(batch_sentences)
-        counts = score_split(network, batches, num_types, run.comm, lambda decoded: run.watchdog.beat())
-    return scores(counts, run.index.entity_types)
+        part = (run.readers[split].scoring_batches(batch_sentences), texts, num_types, batch_sentences)
+        counts, characters = score_with_characters(network, *part, run.comm, beat, beat)
+    found = scores(counts, run.index.entity_types)
+    if characters is not None:
+        found["characters"] = character_scores(characters, run.index, split)
+    return found
 
 
 def _record(run: Run, kind: str, progress: Progress, values: dict[str, Any]) -> None:
@@ -223,11 +237,11 @@ def _write_result(run: Run, progress: Progress) -> dict[str, Any] | None:
     """Score the best checkpoint on dev and test; write result.json and print where it is."""
     best = on_rank_0(run.comm, lambda: checkpoint.load(run.path / "checkpoints" / "best"))
     run.learner.set_scored(best.parameters(), best.words())
-    result: dict[str, Any] = {split: _score(run, split) for split in ("dev", "test") if split in run.readers}
+    result: dict[str, Any] = {split: _score(run, split, over_characters=True) for split in run.texts}
     if run.recorder is None:
         return None
     run.recorder.close()
-    shown = "  ".join(f"{split} entity F1 {100 * part['entity']['f1']:.2f}" for split, part in result.items())
+    shown = "  ".join(_shown(split, part) for split, part in result.items())
     result.update(
         tokens_per_second=progress.tokens_per_second,
         num_ranks=run.comm.num_ranks,
@@ -242,3 +256,9 @@ def _write_result(run: Run, progress: Progress) -> dict[str, Any] | None:
     run.trackers.result(result, progress.total_steps)
     _print(run, f"{shown}  run {run.path}")
     return result
+
+
+def _shown(split: str, scores: dict[str, Any]) -> str:
+    characters = scores.get("characters")
+    over_characters = "" if characters is None else f" ({100 * characters['f1']:.2f} over characters)"
+    return f"{split} entity F1 {100 * scores['entity']['f1']:.2f}{over_characters}"

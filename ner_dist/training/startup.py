@@ -9,6 +9,7 @@ import numpy as np
 
 from ner_dist.config import Config
 from ner_dist.contract.shard_format import Index, read_index, read_vocab
+from ner_dist.data.raw_rows import SplitTexts, open_texts
 from ner_dist.data.shard_reader import ShardReader, open_split
 from ner_dist.errors import UserError
 from ner_dist.model import cnn_bilstm
@@ -34,6 +35,19 @@ def open_shards(config: Config, comm: Comm) -> tuple[Index, dict[str, ShardReade
             wanted.append("test")
         ranks = comm.num_ranks, comm.rank
         return index, {split: open_split(config, index, split, config.data.shards, *ranks) for split in wanted}
+
+    return on_every_rank(comm, read)
+
+
+def open_scored_texts(
+    config: Config, index: Index, readers: dict[str, ShardReader], comm: Comm
+) -> dict[str, SplitTexts | None]:
+    """What the final scores of dev and test over characters need; None where the shards have no texts."""
+
+    def read() -> dict[str, SplitTexts | None]:
+        part = (config.data.shards, comm.num_ranks, comm.rank)
+        scored = [split for split in ("dev", "test") if split in readers]
+        return {split: open_texts(config, index, split, *part, readers[split]) for split in scored}
 
     return on_every_rank(comm, read)
 

@@ -107,6 +107,14 @@ def test_every_kind_of_field_is_read_as_its_annotation_says() -> None:
     )
 
 
+def test_an_option_of_several_values_may_be_given_several_times() -> None:
+    found = read("--out", "x", "--files", "one", "two", "--files", "three", "--names", "b", "--names", "a")
+    assert (found.reading.files, found.names) == (("one", "two", "three"), ["b", "a"])
+    assert read("--out", "x", "--split", "1", "--split", "0.5,0.5").reading.split == (0.5, 0.5)
+    # Neither call changed the defaults.
+    assert read("--out", "x") == Convert(Path("x"))
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -53,7 +53,7 @@ def test_the_shell_can_tell_that_a_command_answers(path: str) -> None:
     [
         ("data_prep", "in", ["inspect"]),
         ("data_prep", "convert in out --sch", ["--scheme"]),
-        ("data_prep", "convert in out --scheme b", ["bio", "bioes", "bilou"]),
+        ("data_prep", "convert in out --scheme b", ["bio", "bioes", "bilou", "bmes", "bmewo"]),
         ("data_prep", "fetch glove-6b-5", ["glove-6b-50d"]),
         ("ner_dist.train", "--train.ep", ["--train.epochs"]),
         ("ner_dist.train", "--optimizer.name ada", ["adadelta", "adagrad", "adam"]),

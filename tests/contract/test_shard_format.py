@@ -15,6 +15,7 @@ import pytest
 
 from ner_dist.contract.shard_format import (
     INDEX_NAME,
+    TEXT_COLUMNS,
     VECTORS_NAME,
     VERSION,
     Feature,
@@ -64,6 +65,12 @@ def test_the_fingerprint_tells_content_and_not_place(shards: Path, synth_shards:
     assert read_index(shards).fingerprint() != index.fingerprint()
 
 
+def test_the_fingerprint_covers_raw_rows(synth_shards: Path) -> None:
+    index = read_index(synth_shards)
+    with_raw = dataclasses.replace(index, raw={"dev": index.splits["dev"]})
+    assert with_raw.fingerprint() != index.fingerprint()
+
+
 def test_settings_of_the_preparation_may_grow_without_a_new_version(shards: Path) -> None:
     edit(shards, lambda record: record["settings"].update(new_knob=1))
     assert read_index(shards).settings["new_knob"] == 1
@@ -93,6 +100,12 @@ def drop(*path: str) -> Callable[[dict[str, Any]], object]:
         (lambda r: r.update(vocab=None), "missing, unknown or of the wrong kind"),
         (lambda r: r["features"].append({"name": "x"}), "missing, unknown or of the wrong kind"),
         (drop("vectors"), "missing, unknown or of the wrong kind"),
+        (drop("raw"), "missing, unknown or of the wrong kind"),
+        (drop("has_text"), "missing, unknown or of the wrong kind"),
+        (lambda r: r.update(raw={"dev": [{}]}), "missing, unknown or of the wrong kind"),
+        (lambda r: r["vocab"]["char"].update(path="/tmp/x"), "'/tmp/x' is not a path within the directory"),
+        (lambda r: r["vocab"]["char"].update(path="vocab/../../x"), "is not a path within the directory"),
+        (lambda r: r["splits"]["dev"][0].update(path=1), "missing, unknown or of the wrong kind"),
         (lambda r: r.update(vectors={"path": "vectors.npy"}), "missing, unknown or of the wrong kind"),
     ],
 )
@@ -209,8 +222,9 @@ def test_more_values_than_32_bits_hold_are_refused() -> None:
 
 
 def test_the_schema_has_a_column_a_feature_of_its_own_width_and_no_nulls() -> None:
-    schema = shard_schema(300, [Feature("small", 9), Feature("large", 5000)])
-    assert schema.names[-3:] == ["small", "large", "text"]
+    schema = shard_schema(300, [Feature("small", 9), Feature("large", 5000)], has_text=False)
+    first = ["sentence_id", "length", "source", "line", "record", "document", "recut"]
+    assert schema.names == [*first, "word", "char", "token_chars", "tag", "small", "large", "text"]
     widths = {name: schema.field(name).type.value_type for name in ("tag", "small", "large", "word", "char")}
     assert widths == {
         "tag": pa.uint16(),
@@ -219,4 +233,16 @@ def test_the_schema_has_a_column_a_feature_of_its_own_width_and_no_nulls() -> No
         "word": pa.int32(),
         "char": pa.uint16(),
     }
+    assert not any(field.nullable for field in schema)
+
+
+def test_places_in_texts_are_further_columns() -> None:
+    schema, without = (shard_schema(5, [], has_text) for has_text in (True, False))
+    assert schema.names == [*without.names, *TEXT_COLUMNS]
+    assert [str(schema.field(name).type) for name in TEXT_COLUMNS] == [
+        "string",
+        "int64",
+        "list<item: int32 not null>",
+        "list<item: int32 not null>",
+    ]
     assert not any(field.nullable for field in schema)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from corpus_sources import sources_of
 from row_groups import regroup
 
 from data_prep.passes.build import build
@@ -156,7 +157,7 @@ def test_shards_without_sentences_give_no_batches(tmp_path: Path) -> None:
     (tmp_path / "train").write_text("\n\n".join(f"w{i} B-X\nis O" for i in range(9)) + "\n")
     (tmp_path / "dev").write_text("one B-X\n")
     sources = {"train": tmp_path / "train", "dev": tmp_path / "dev"}
-    index = build(sources, Settings(num_shards=3), tmp_path / "shards", Problems())
+    index = build(sources_of(sources), Settings(num_shards=3), tmp_path / "shards", Problems())
     assert list(ShardReader(tmp_path / "shards", index, "dev", [1, 2], 1).scoring_batches(4)) == []
     batches = list(ShardReader(tmp_path / "shards", index, "dev", [0, 1, 2], 1).scoring_batches(4))
     assert [batch.length_B.tolist() for batch in batches] == [[1]]

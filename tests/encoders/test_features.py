@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from corpus_sources import sources_of
 
 from data_prep.encoders import features
 from data_prep.encoders.features import EncodeInput, FitInput, FittedFeature, fit_features
@@ -18,33 +19,40 @@ from ner_dist.contract.shard_format import UNK_ID
 from ner_dist.contract.spelling import CAPS
 
 
-def corpus(pos: list[str]) -> FitInput:
-    return FitInput(["Paris", "is"], np.array([3, 1]), pos, np.array([2, 0][: len(pos)]))
+def corpus(**given: list[str]) -> FitInput:
+    """Token features of two values, of which the first occurs twice in train and the second never."""
+    counted = {name: (values, np.array([2, 0])) for name, values in given.items()}
+    return FitInput(["Paris", "is"], np.array([3, 1]), counted)
 
 
 def test_capitalisation_has_the_same_ids_in_every_corpus() -> None:
-    fitted = fit_features(corpus([]), Settings())["caps"]
+    fitted = fit_features(corpus(), Settings())["caps"]
     assert fitted.vocab.values == [PAD, UNK, *CAPS]
     assert fitted.vocab.counts == [0, 0, 0, 3, 1, 0, 0]
-    assert fitted.encode(EncodeInput(np.array([1, 0, 0]), np.array([]), np.array([3]))).tolist() == [4, 3, 3]
+    assert fitted.encode(EncodeInput(np.array([1, 0, 0]), [], np.array([3]))).tolist() == [4, 3, 3]
 
 
-def test_part_of_speech_comes_from_train_and_only_if_there_is_one() -> None:
-    assert list(fit_features(corpus([]), Settings())) == ["caps"]
-    fitted = fit_features(corpus(["NNP", "VBZ"]), Settings())["pos"]
-    assert fitted.vocab.values == [PAD, UNK, "NNP"]
-    assert fitted.encode(EncodeInput(np.array([0, 1]), np.array([1, 0]), np.array([2]))).tolist() == [UNK_ID, 2]
+def test_features_of_the_corpus_come_from_train_and_only_if_there_are_any() -> None:
+    assert list(fit_features(corpus(), Settings())) == ["caps"]
+    fitted = fit_features(corpus(pos=["NNP", "VBZ"], dep=["subj", "root"]), Settings())
+    assert list(fitted) == ["caps", "pos", "dep"]
+    assert fitted["pos"].vocab.values == [PAD, UNK, "NNP"]
+    assert fitted["dep"].vocab.values == [PAD, UNK, "subj"]
+    # In the order in which the corpus gives them.
+    tokens = EncodeInput(np.array([0, 1]), [np.array([1, 0]), np.array([0, 0])], np.array([2]))
+    assert fitted["pos"].encode(tokens).tolist() == [UNK_ID, 2]
+    assert fitted["dep"].encode(tokens).tolist() == [2, 2]
 
 
 def test_lists_of_a_lexicon_are_features_after_the_declared_ones(tmp_path: Path) -> None:
     for name in ("PER", "LOC"):
         (tmp_path / f"{name}.txt").write_text("Paris\n")
-    fitted = fit_features(corpus(["NNP", "VBZ"]), Settings(lexicon=str(tmp_path)))
+    fitted = fit_features(corpus(pos=["NNP", "VBZ"]), Settings(lexicon=str(tmp_path)))
     assert list(fitted) == ["caps", "pos", "lexicon_LOC", "lexicon_PER"]
     assert fitted["lexicon_LOC"].vocab == Vocab(
         [PAD, UNK, "O", "B", "I", "L", "U"], [0] * 7, entries=["paris"], parts=[2, 512]
     )
-    assert fitted["lexicon_LOC"].encode(EncodeInput(np.array([0, 1]), np.array([]), np.array([2]))).tolist() == [6, 2]
+    assert fitted["lexicon_LOC"].encode(EncodeInput(np.array([0, 1]), [], np.array([2]))).tolist() == [6, 2]
 
 
 def test_a_feature_is_added_by_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +69,7 @@ def test_a_feature_is_added_by_one_row(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "c").write_text("Paris B-LOC\nis O\n\nLondon B-LOC\n")
     settings = Settings(num_shards=1)
     sources = {"train": tmp_path / "c", "dev": tmp_path / "c"}
-    index = build(sources, settings, tmp_path / "out", Problems())
+    index = build(sources_of(sources), settings, tmp_path / "out", Problems())
     assert [(feature.name, feature.num_values) for feature in index.features] == [("caps", 7), ("place", 4)]
     shard = pq.read_table(tmp_path / "out" / index.splits["train"][0].path)
     assert shard["place"].to_pylist() == [[2], [2, 3]]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from corpus_sources import sources_of
 
 from data_prep.__main__ import main
 from data_prep.encoders.lexicon_files import MIN_PART_TOKENS, entity_lists, read_entries
@@ -58,7 +59,9 @@ def lists(tmp_path: Path) -> Path:
 def run(lists: Path, out: str = "out", **knobs: Any) -> tuple[Path, Any]:
     sources = {"train": lists.parent / "corpus", "dev": lists.parent / "corpus"}
     directory = lists.parent / out
-    return directory, build(sources, Settings(num_shards=1, lexicon=str(lists), **knobs), directory, Problems())
+    return directory, build(
+        sources_of(sources), Settings(num_shards=1, lexicon=str(lists), **knobs), directory, Problems()
+    )
 
 
 def columns(directory: Path, index: Any, name: str) -> list[str]:
@@ -113,7 +116,12 @@ def test_a_lexicon_within_the_output_is_refused(lists: Path) -> None:
     (out / "vocab" / "lists").mkdir()
     write_list(out / "vocab" / "lists" / "PER.txt", "Ann Smith")
     with pytest.raises(OutputError, match="would be replaced"):
-        build({"train": lists.parent / "corpus"}, Settings(lexicon=str(out / "vocab" / "lists")), out, Problems())
+        build(
+            sources_of({"train": lists.parent / "corpus"}),
+            Settings(lexicon=str(out / "vocab" / "lists")),
+            out,
+            Problems(),
+        )
 
 
 @pytest.mark.parametrize(
@@ -148,7 +156,8 @@ def test_lists_that_cannot_be_used_are_one_sentence(
     with pytest.raises(error, match=message):
         run(tmp_path / "lists", **knobs)
     options = [f"--{name.replace('_', '-')}={value}" for name, value in knobs.items()]
-    sources = [f"--{split}={tmp_path / 'corpus'}" for split in ("train", "dev")]
+    (tmp_path / "dev").write_text(CORPUS)
+    sources = [f"--train={tmp_path / 'corpus'}", f"--dev={tmp_path / 'dev'}"]
     assert main(["build", *sources, f"--lexicon={tmp_path / 'lists'}", f"--out={tmp_path / 'out'}", *options]) == 1
     captured = capsys.readouterr()
     assert (captured.out, captured.err.count("\n")) == ("", 1 if error is SettingsError else 2)

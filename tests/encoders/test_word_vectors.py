@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from corpus_sources import sources_of
 
 from data_prep.__main__ import main
 from data_prep.encoders.word_vectors import Vectors, read_all_vectors, read_vectors, write_vectors
@@ -195,7 +196,7 @@ def corpus(directory: Path) -> dict[str, Path]:
 def run(tmp_path: Path, name: str = "out", **knobs: Any) -> tuple[Path, Index]:
     path = lay(tmp_path / "in", KINDS["npy, words.txt"])
     settings = Settings(num_shards=1, vectors=(str(path),), **knobs)
-    return tmp_path / name, build(corpus(tmp_path / "corpus"), settings, tmp_path / name, Problems())
+    return tmp_path / name, build(sources_of(corpus(tmp_path / "corpus")), settings, tmp_path / name, Problems())
 
 
 def ids_of_text(out: Path, index: Index) -> list[tuple[str, int]]:
@@ -291,7 +292,10 @@ def test_the_same_vectors_give_the_same_bytes_also_as_text(tmp_path: Path) -> No
     assert all((first / path).read_bytes() == (again / path).read_bytes() for path in files)
     path = lay(tmp_path / "text", KINDS["gzipped text"])
     from_text = build(
-        corpus(tmp_path / "corpus"), Settings(num_shards=1, vectors=(str(path),)), tmp_path / "c", Problems()
+        sources_of(corpus(tmp_path / "corpus")),
+        Settings(num_shards=1, vectors=(str(path),)),
+        tmp_path / "c",
+        Problems(),
     )
     assert from_text.fingerprint() == index.fingerprint()
     assert from_text.settings["vectors"] == ["v.txt.gz"]
@@ -300,7 +304,7 @@ def test_the_same_vectors_give_the_same_bytes_also_as_text(tmp_path: Path) -> No
 
 def test_without_vectors_the_set_contains_nothing_about_them(tmp_path: Path) -> None:
     out, _ = run(tmp_path)
-    index = build(corpus(tmp_path / "corpus"), Settings(num_shards=1), out, Problems())
+    index = build(sources_of(corpus(tmp_path / "corpus")), Settings(num_shards=1), out, Problems())
     assert index.vectors is None
     assert not (out / "vectors.npy").exists(), "the older set is replaced"
     assert not {"with_vector", "without_vector"} & set(index.stats["train"])
@@ -310,13 +314,18 @@ def test_vectors_inside_the_output_are_refused(tmp_path: Path) -> None:
     out, _ = run(tmp_path)
     settings = Settings(num_shards=1, vectors=(str(out / "vectors.npy"),))
     with pytest.raises(OutputError, match=r"vectors\.npy lies in --out .*, which would be replaced"):
-        build(corpus(tmp_path / "corpus"), settings, out, Problems())
+        build(sources_of(corpus(tmp_path / "corpus")), settings, out, Problems())
 
 
 def test_vectors_without_any_word_of_the_corpus_are_an_error(tmp_path: Path) -> None:
     path = lay(tmp_path / "in", {"v": "je 1 2\nsuis 3 4\n"})
     with pytest.raises(CorpusError, match="v: error: no word of the corpus has a vector here"):
-        build(corpus(tmp_path / "corpus"), Settings(num_shards=1, vectors=(str(path),)), tmp_path / "out", Problems())
+        build(
+            sources_of(corpus(tmp_path / "corpus")),
+            Settings(num_shards=1, vectors=(str(path),)),
+            tmp_path / "out",
+            Problems(),
+        )
 
 
 def test_inspect_verifies_the_vectors(tmp_path: Path) -> None:

@@ -169,6 +169,27 @@ def test_the_table_shows_every_score() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("number", "about"),
+    [
+        (0, "all gold spans fit its tokens"),
+        (1, "1 gold span fits no tokens and counts as missed"),
+        (1234, "1,234 gold spans fit no tokens and count as missed"),
+    ],
+)
+def test_the_table_says_what_the_score_over_characters_is_about(number: int, about: str) -> None:
+    characters = {"precision": 0.5, "recall": 0.25, "f1": 1 / 3, "right": 1, "predicted": 2, "gold": 4}
+    found = {**example(), "characters": {**characters, "inexpressible": number}}
+    text = score_table(found, {"name": "rules", "language": "en", "version": "1", "applied": True})
+    assert printed(text)["characters"] == [50.0, 25.0, 33.33, 4, 2, 1]
+    line = next(line for line in text.splitlines() if line.startswith("characters: "))
+    start = "characters: entities by exact characters of the source text, cut by rules/en as predict cuts it; "
+    assert line == start + about
+    by_characters = score_table(found, {"name": "characters", "language": "", "version": "1", "applied": True})
+    assert "cut by characters as predict cuts it" in by_characters
+    assert "cut by" not in score_table(example(), {"name": "rules", "language": "en"})
+
+
 def test_the_columns_of_the_table_line_up_whatever_the_names() -> None:
     name = "a-very-long-type-of-entity"
     result = scores(count(np.array([4, 0]), np.array([4, 4]), np.array([True, False]), 1), [name])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from corpus_sources import sources_of
 from made_batches import batch_of, random_sentence
+from text_shards import TextRow, write_text_shards
 
 from data_prep.passes.build import build
 from data_prep.problems import Problems
@@ -63,11 +66,41 @@ def test_parts_of_ranks_are_put_together_in_the_order_of_the_split(synth_shards:
 def test_a_token_with_white_space_stays_one_column(tmp_path: Path) -> None:
     source = tmp_path / "train.jsonl"
     source.write_text('{"tokens": ["New\\u00a0York", "x"], "tags": ["B-LOC", "O"]}\n' * 2)
-    index = build({"train": source, "dev": source}, Settings(num_shards=1), tmp_path / "shards", Problems())
+    index = build(sources_of({"train": source, "dev": source}), Settings(num_shards=1), tmp_path / "shards", Problems())
     columns = ConllColumns(index)
     columns.observe(of_tags([0], [[4, 0]], [[4, 0]]))
     write(tmp_path / "out", columns, [columns.lines], tmp_path / "shards", "dev")
     assert (tmp_path / "out").read_text() == "New_York B-LOC B-LOC\nx O O\n\n"
+
+
+def test_a_type_with_white_space_stays_one_column(synth_shards: Path, tmp_path: Path) -> None:
+    index = dataclasses.replace(read_index(synth_shards), entity_types=["Work of\u00a0Art", "B", "C", "D"])
+    columns = ConllColumns(index)
+    columns.observe(of_tags([0], [[4]], [[8]]))
+    write(tmp_path / "out", columns, [columns.lines], synth_shards, "test")
+    assert (tmp_path / "out").read_text().split()[1:] == ["B-Work_of_Art", "B-B"]
+
+
+def test_json_lines_say_where_a_sentence_is_in_its_source(tmp_path: Path) -> None:
+    rows = [
+        TextRow(0, [1, 2], [0, 4], ["ab", "c"], [10, 13], []),
+        # A file without texts beside others.
+        TextRow(1, [1], [4], ["ab"], [], []),
+    ]
+    index = write_text_shards(tmp_path / "shards", rows, None, 1)
+    lines = JsonLines(index, 0)
+    lines.observe(of_tags([0, 1], [[0, 4], [4]], [[0, 0], [8]]))
+    write(tmp_path / "out", lines, [lines.lines], tmp_path / "shards", "dev")
+    first, second = (json.loads(line) for line in (tmp_path / "out").read_text().splitlines())
+    assert first == {
+        "id": 0, "source": "texts.jsonl", "line": 1, "record": "r0", "document": "d", "tokens": ["ab", "c"],
+        "text": "ab c", "text_start": 10, "starts": [10, 13],
+        "gold": [{"start": 1, "end": 2, "type": "X", "text": "c"}], "entities": [],
+    }  # fmt: skip
+    assert "document" not in second
+    assert "text" not in second
+    assert "starts" not in second
+    assert (second["line"], second["record"], second["entities"][0]["type"]) == (2, "r1", "Y")
 
 
 def test_confidence_and_readings_are_probabilities_of_the_model(synth_shards: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from random_runs import CRF, random_run
 
 from ner_dist import config
 from ner_dist.contract.tag_schemes import allowed_transitions
+from ner_dist.contract.tokenizers import choose
 from ner_dist.data.batch import Batch
 from ner_dist.errors import UserError
 from ner_dist.exporting import compare, onnx_graph, write_export
@@ -70,7 +71,8 @@ def copy(exported: Path, tmp_path: Path) -> Path:
 
 
 def sentences(path: Path) -> list[Sentence]:
-    return document_of_tokens(*read_conll(path)).sentences
+    tokens, pos = read_conll(path)
+    return document_of_tokens(tokens, {"pos": pos}).sentences
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -254,18 +256,51 @@ def test_what_cannot_be_exported_is_named(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_feature_that_only_a_corpus_has_is_refused(
-    whole_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_feature_of_any_name_is_an_input_and_the_tokenizer_is_kept(
+    synth_shards: Path, tiny_knobs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    knobs = [*tiny_knobs, "--model.features", "[pos]"]
+    made = random_run(tmp_path / "run", synth_shards, knobs)
+
+    name = "chunk"
+
     class ChunkNetwork(CheckpointNetwork):
+        """As of a corpus of Chinese texts with chunks."""
+
         def __init__(self, place: Path, device: str) -> None:
             super().__init__(place, device)
-            features = [dataclasses.replace(self.vocabularies.features[0], name="chunk")]
-            self.vocabularies = dataclasses.replace(self.vocabularies, features=features)
+            (pos,) = self.vocabularies.features
+            self.vocabularies = dataclasses.replace(
+                self.vocabularies,
+                features=[dataclasses.replace(pos, name=name)],
+                tokenizer=choose("characters", None),
+                tokenizer_applied=True,
+            )
+            arrays = self.checkpoint.arrays.items()
+            renamed = {key.replace("feature_pos", f"feature_{name}"): array for key, array in arrays}
+            self.checkpoint = dataclasses.replace(self.checkpoint, arrays=renamed)
 
     monkeypatch.setattr(write_export, "CheckpointNetwork", ChunkNetwork)
-    with pytest.raises(UserError, match="the token feature chunk, which only a corpus has"):
-        write_export.export(whole_run, "best", tmp_path / "out")
+    write_export.export(made, None, tmp_path / "out", compared=False)
+    vocabularies = json.loads((tmp_path / "out" / "tagger.json").read_text(encoding="utf-8"))["vocabularies"]
+    assert vocabularies["tokenizer"] == {"name": "characters", "language": "", "version": "1"}
+    tagger = Tagger.load(tmp_path / "out")
+    assert (tagger.given_features, tagger.tokenizer) == (["chunk"], choose("characters", None))
+    assert len(tagger.tag_tokens([["Ada"]], chunk=[["NNP"]])) == 1
+    with pytest.raises(UserError, match="trained with the token feature chunk, which the input does not have"):
+        tagger.tag(["Ada"])
+    with pytest.raises(UserError, match=r"cut by the tokenizer characters, and rules \(en\) is asked for"):
+        Tagger.load(tmp_path / "out", tokenizer="rules")
+    name = "char"
+    with pytest.raises(UserError, match="the token feature char has the name of another input of the network"):
+        write_export.export(made, None, tmp_path / "other", compared=False)
+
+
+def test_an_export_of_version_1_is_read_as_one_of_a_corpus_of_tokens() -> None:
+    old = ROOT / "tests" / "version_2" / "export"
+    assert json.loads((old / "tagger.json").read_text(encoding="utf-8"))["version"] == 1
+    found = OnnxNetwork(old).vocabularies
+    assert (found.tokenizer, found.tokenizer_applied) == (choose("rules", "en"), False)
 
 
 def _edit(directory: Path, change: object) -> None:
@@ -285,7 +320,7 @@ def _edit(directory: Path, change: object) -> None:
         (lambda d: (d / "tagger.json").write_text("[]"), r"tagger.json: not the description of an export"),
         (lambda d: (d / "tagger.json").write_text('{"model": 1}'), r"tagger.json: not the description of an export"),
         (lambda d: (d / "tagger.json").unlink(), r"tagger.json: not readable \(No such file or directory\)"),
-        (lambda d: _edit(d, lambda r: r.update(version=2)), r"format version 2, this code reads version 1"),
+        (lambda d: _edit(d, lambda r: r.update(version=9)), r"format version 9, this code reads versions 1 and 2"),
         (lambda d: _edit(d, lambda r: r.pop("scores")), r"a field is missing.*'scores'.*the file is damaged"),
         (lambda d: _edit(d, lambda r: r["scores"]["end"].pop()), r"scores are not for \d+ tags"),
         (lambda d: _edit(d, lambda r: r["vocabularies"].pop("words")), r"a field is missing.*words"),

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from read_format import read_file
 
-from data_prep.formats import conll, kaggle
+from data_prep.formats import column_rows, csv_table
 from data_prep.formats.columns import ColumnLayout, parse_columns
-from data_prep.formats.corpus_format import ReadOptions
-from data_prep.formats.read_corpus import read_corpus
-from data_prep.formats.string_ids import CorpusStrings, StringIds
-from data_prep.problems import CorpusError, Problems
+from data_prep.problems import CorpusError
 
 FIELD = st.sampled_from(
     ["a", "b", "", " ", "O", "B-X", "#", '"', '""', '"c,d"', '"e""f"', '"g', 'h"i', "é", "\0", "\ufeff"]
@@ -32,20 +29,11 @@ def texts(delimiters: list[str]) -> st.SearchStrategy[str]:
 
 
 def read(path: Path, format_name: str) -> object:
-    problems, strings = Problems(), CorpusStrings(StringIds(), StringIds(), StringIds())
     try:
-        blocks = [
-            [column.tolist() for column in block]
-            for block in read_corpus(path, ReadOptions(format_name, "utf-8"), problems, strings)
-        ]
+        found = read_file(path, format=format_name, encoding="utf-8", pos_column=None)
     except CorpusError as error:
         return str(error)
-    # How sentences are distributed over blocks does not matter.
-    return (
-        [list(itertools.chain(*columns)) for columns in zip(*blocks)],
-        [list(names) for names in strings],
-        problems.errors,
-    )
+    return (*found[2:-1], found.problems.errors, found.problems.warnings)
 
 
 @given(
@@ -60,7 +48,7 @@ def test_parsing_at_once_changes_nothing(
         patch.setattr("data_prep.formats.text_source.BLOCK_BYTES", block_bytes)
         name = "kaggle" if header else "conll"
         at_once = read(path, name)
-        for reader in (kaggle, conll):
+        for reader in (column_rows, csv_table):
             patch.setattr(reader, "parse_columns", lambda *arguments, **options: None)
         assert at_once == read(path, name)
 

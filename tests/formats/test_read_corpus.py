@@ -7,14 +7,14 @@ import os
 import zipfile
 from pathlib import Path
 
+import column_samples
 import pytest
+from read_format import ReadFile, read_file
 
-from data_prep.formats.read_corpus import read_corpus
-from data_prep.formats.string_ids import CorpusStrings, StringIds
-from data_prep.formats.table import NAMES
+from data_prep.formats.corpus_format import ReadOptions, Sample
+from data_prep.formats.table import FORMATS
 from data_prep.formats.text_source import split_lines, text_blocks
-from data_prep.problems import CorpusError, Problems
-from data_prep.settings import Settings
+from data_prep.problems import CorpusError
 
 TOKENS = [["EU", "rejects", "#", "."], ["Peter"], ["None", '"', "é"]]
 TAGS = [["B-ORG", "O", "O", "O"], ["B-PER"], ["O", "O", "O"]]
@@ -38,24 +38,13 @@ JSONL = "\n".join(
 SAMPLES = {"conll": CONLL, "kaggle": KAGGLE, "jsonl": JSONL}
 
 
-def read(path: Path, **knobs: object) -> tuple[list[list[str]], list[list[str]], list[list[str]], list[int], Problems]:
-    """Sentences of a file: tokens, tags, parts of speech; the line of each token; the problems."""
-    problems, strings = Problems(), CorpusStrings(StringIds(), StringIds(), StringIds())
-    columns: tuple[list[list[str]], ...] = ([], [], [])
-    lines: list[int] = []
-    for block in read_corpus(path, Settings(**knobs).read_options, problems, strings):  # type: ignore[arg-type]
-        assert sum(block.length_N) == len(block.token_M) == len(block.tag_M) == len(block.line_M)
-        texts = [
-            [texts_V[number] for number in number_M]
-            for texts_V, number_M in zip(map(list, strings), (block.token_M, block.tag_M, block.pos_M))
-        ]
-        begin = 0
-        for length in block.length_N:
-            for column, values in zip(columns, texts):
-                column.append(values[begin : begin + length])
-            begin += length
-        lines += block.line_M.tolist()
-    return (*columns, lines, problems)  # type: ignore[return-value]
+def read(path: Path, **options: object) -> ReadFile:
+    return read_file(path, **options)
+
+
+def sentences(read: ReadFile) -> tuple[list[list[str]], list[list[str]], list[list[str]]]:
+    """Tokens, tags and parts of speech."""
+    return read.tokens, read.tags, read.features.get("pos", [])
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -63,30 +52,51 @@ def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
-def test_every_format_has_a_sample() -> None:
-    assert sorted(SAMPLES) == sorted(NAMES)
-
-
 @pytest.mark.parametrize(
     ("text", "encoding"), [(CONLL, "utf-8"), (CONLL.replace(" ", "\t"), "utf-8"), (KAGGLE, "cp1252"), (JSONL, "utf-8")]
 )
 def test_every_format_is_recognised_and_gives_the_same_sentences(tmp_path: Path, text: str, encoding: str) -> None:
-    tokens, tags, pos, _, problems = read(write(tmp_path / "corpus", text, encoding))
-    assert (tokens, tags, pos, problems.errors) == (TOKENS, TAGS, POS, [])
+    found = read(write(tmp_path / "corpus", text, encoding))
+    assert (*sentences(found), found.errors) == (TOKENS, TAGS, POS, [])
+
+
+@pytest.mark.parametrize("name", column_samples.SAMPLES)
+def test_each_dialect_is_recognised_as_itself_alone(tmp_path: Path, name: str) -> None:
+    expected, text = column_samples.SAMPLES[name]
+    head = text.encode()
+    sample = Sample("corpus", head, head.decode("latin-1"), [line for line in text.split("\n") if line.strip()])
+    claims = [row.name for row in FORMATS.values() if row.recognise(sample, ReadOptions())]
+    # conll, which is tried last, reads any lines of columns with tags.
+    assert [claim for claim in claims if claim != "conll"] == [expected][: expected != "conll"]
+    assert read(write(tmp_path / "corpus", text)).format == expected
 
 
 @pytest.mark.parametrize("text", SAMPLES.values(), ids=SAMPLES)
-@pytest.mark.parametrize("ending", ["\n", "\r\n", ""])
-def test_line_ends_do_not_matter(tmp_path: Path, text: str, ending: str) -> None:
-    newline = "\r\n" if ending == "\r\n" else "\n"
-    path = write(tmp_path / "corpus", newline.join(text.splitlines()) + ending)
-    assert read(path, encoding="utf-8")[:3] == (TOKENS, TAGS, POS)
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("at_end", [True, False])
+@pytest.mark.parametrize("block_bytes", [7, 1 << 19])
+def test_line_ends_do_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, newline: str, at_end: bool, block_bytes: int
+) -> None:
+    name = {CONLL: "conll", KAGGLE: "kaggle"}.get(text, "jsonl")
+    monkeypatch.setattr("data_prep.formats.text_source.BLOCK_BYTES", block_bytes)
+    path = write(tmp_path / "corpus", newline.join(text.splitlines()) + newline * at_end)
+    assert sentences(read(path, encoding="utf-8", format=name)) == (TOKENS, TAGS, POS)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 2, 3, 1 << 19])
+def test_mixed_line_ends_keep_the_numbers_of_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
+) -> None:
+    monkeypatch.setattr("data_prep.formats.text_source.BLOCK_BYTES", block_bytes)
+    found = read(write(tmp_path / "corpus", "a B-X\rb O\r\r\nc O\r\n\r\nd O\n\re O\r"), format="conll")
+    assert (found.tokens, found.lines) == ([["a", "b"], ["c"], ["d"], ["e"]], [1, 4, 6, 8])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("text", SAMPLES.values(), ids=SAMPLES)
 def test_a_byte_order_mark_decides_the_encoding(tmp_path: Path, text: str, encoding: str) -> None:
-    assert read(write(tmp_path / "corpus", text, encoding))[:3] == (TOKENS, TAGS, POS)
+    assert sentences(read(write(tmp_path / "corpus", text, encoding))) == (TOKENS, TAGS, POS)
 
 
 def test_gzip_and_zip_are_read_whatever_their_names(tmp_path: Path) -> None:
@@ -94,7 +104,7 @@ def test_gzip_and_zip_are_read_whatever_their_names(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "b", "w") as archive:
         archive.writestr("corpus.conll", CONLL)
     for name in ("a.gz", "b"):
-        assert read(tmp_path / name)[0] == TOKENS
+        assert read(tmp_path / name).tokens == TOKENS
 
 
 def test_a_zip_of_several_files_is_refused(tmp_path: Path) -> None:
@@ -112,18 +122,16 @@ def test_a_truncated_gzip_is_named_damaged(tmp_path: Path) -> None:
 
 
 def test_lines_keep_their_numbers_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = read(write(tmp_path / "corpus", CONLL))[3]
-    assert expected == [1, 2, 3, 4, 6, 8, 9, 10]
+    assert read(write(tmp_path / "corpus", CONLL)).lines == [1, 6, 8]
     for block_bytes in (1, 2, 3, 7, 16, 64):
         monkeypatch.setattr("data_prep.formats.text_source.BLOCK_BYTES", block_bytes)
-        for text, lines in ((CONLL, expected), (KAGGLE, list(range(2, 10))), (JSONL, [1, 1, 1, 1, 2, 3, 3, 3])):
-            path = write(tmp_path / "corpus", text)
-            columns = read(
-                path,
-                encoding="utf-8",
-                format="auto" if block_bytes > 16 else {CONLL: "conll", KAGGLE: "kaggle"}.get(text, "jsonl"),
-            )
-            assert columns[:4] == (TOKENS, TAGS, POS, lines)
+        for name, text, lines in (
+            ("conll", CONLL, [1, 6, 8]),
+            ("kaggle", KAGGLE, [2, 6, 7]),
+            ("jsonl", JSONL, [1, 2, 3]),
+        ):
+            found = read(write(tmp_path / "corpus", text), encoding="utf-8", format=name)
+            assert (*sentences(found), found.lines) == (TOKENS, TAGS, POS, lines)
 
 
 def test_only_newlines_separate_lines(tmp_path: Path) -> None:
@@ -137,30 +145,30 @@ def test_document_marks_comments_and_blank_lines_are_no_tokens(tmp_path: Path) -
         "-DOCSTART- -X- O O\n\n# id = 1\n# text = a b\na NN X O\nb NN X O\n"
         " \t\n\n# NN I-NP O\nc NN X B-LOC\n-DOCSTART- -X- O O\nd NN X O"
     )
-    tokens, _, _, lines, problems = read(write(tmp_path / "corpus", text))
-    assert tokens == [["a", "b"], ["#", "c"], ["d"]]
-    assert lines == [5, 6, 9, 10, 12]
-    assert not problems.errors
+    found = read(write(tmp_path / "corpus", text))
+    assert found.tokens == [["a", "b"], ["#", "c"], ["d"]]
+    assert found.lines == [5, 9, 12]
+    assert found.documents == [1, 1, 2]
+    assert not found.errors
 
 
 def test_two_columns_have_no_part_of_speech(tmp_path: Path) -> None:
-    tokens, tags, pos, _, _ = read(write(tmp_path / "corpus", "a\tO\nb\tB-X\n"))
-    assert (tokens, tags, pos) == ([["a", "b"]], [["O", "B-X"]], [[]])
+    found = read(write(tmp_path / "corpus", "a\tO\nb\tB-X\n"))
+    assert sentences(found) == ([["a", "b"]], [["O", "B-X"]], [])
 
 
 def test_columns_can_be_chosen(tmp_path: Path) -> None:
     path = write(tmp_path / "corpus", "B-X 1 a\nO 2 b\n")
-    tokens, tags, pos, _, _ = read(path, token_column=-1, tag_column=0, pos_column=None)
-    assert (tokens, tags, pos) == ([["a", "b"]], [["B-X", "O"]], [[]])
+    assert sentences(read(path, token_column=-1, tag_column=0, pos_column=None)) == ([["a", "b"]], [["B-X", "O"]], [])
 
 
 def test_wrong_column_counts_are_listed_by_line(tmp_path: Path) -> None:
-    problems = read(write(tmp_path / "corpus", "a NN O\nb O\nc NN O\nd\n"))[4]
-    assert [error.split(": ", 1)[1] for error in problems.errors] == [
-        "error: the line has 2 columns, the first one 3",
-        "error: the line has 1 column, the first one 3",
+    errors = read(write(tmp_path / "corpus", "a NN O\nb O\nc NN O\nd\n")).errors
+    assert [error.split(": ", 1)[1] for error in errors] == [
+        "error: the line has 2 columns, expected 3 as in most lines: 'b O'",
+        "error: the line has 1 column, expected 3 as in most lines: 'd'",
     ]
-    assert problems.errors[0].startswith(f"{tmp_path / 'corpus'}:2:")
+    assert errors[0].startswith(f"{tmp_path / 'corpus'}:2:")
 
 
 @pytest.mark.parametrize(
@@ -172,40 +180,39 @@ def test_wrong_column_counts_are_listed_by_line(tmp_path: Path) -> None:
     ],
 )
 def test_columns_that_do_not_exist_are_named(tmp_path: Path, knobs: dict[str, int], message: str) -> None:
-    problems = read(write(tmp_path / "corpus", "a NN O\n"), format="conll", **knobs)[4]
-    assert message in problems.errors[0]
+    assert message in read(write(tmp_path / "corpus", "a NN O\n"), format="conll", **knobs).errors[0]
 
 
 def test_an_open_quote_is_named_with_its_line(tmp_path: Path) -> None:
     text = 'Sentence #,Word,POS,Tag\nSentence: 1,a,NN,O\n,"b,NN,O\n,c,NN,O\n,"d"",NN,O\n,"e",NN,O\n'
-    tokens, _, _, lines, problems = read(write(tmp_path / "corpus.csv", text))
-    assert problems.errors[0].startswith(f"{tmp_path / 'corpus.csv'}:3: error: not a row of CSV: a quoted field opened")
-    assert problems.num_errors == 2
-    assert (tokens, lines) == ([["a", "c", "e"]], [2, 4, 6])
+    found = read(write(tmp_path / "corpus.csv", text))
+    assert found.errors[0].startswith(f"{tmp_path / 'corpus.csv'}:3: error: not a row of CSV: a quoted field opened")
+    assert found.problems.num_errors == 2
+    assert found.tokens == [["a", "c", "e"]]
 
 
 def test_a_csv_row_of_the_wrong_width_and_a_token_before_any_sentence_are_errors(tmp_path: Path) -> None:
-    problems = read(write(tmp_path / "corpus.csv", "Sentence #,Word,POS,Tag\n,a,NN,O\n,b,O\n"))[4]
-    assert "corpus.csv:3: error: the row has 3 fields, the header 4" in problems.errors[0]
-    assert "corpus.csv:2: error: a token before the first sentence" in problems.errors[1]
+    errors = read(write(tmp_path / "corpus.csv", "Sentence #,Word,POS,Tag\n,a,NN,O\n,b,O\n")).errors
+    assert "corpus.csv:3: error: the row has 3 fields, the header 4" in errors[0]
+    assert "corpus.csv:2: error: a token before the first sentence" in errors[1]
 
 
 def test_a_csv_without_part_of_speech_is_read(tmp_path: Path) -> None:
     text = "Sentence #,Word,Tag\nSentence: 1,NA,O\n,null,B-X\n"
-    assert read(write(tmp_path / "corpus.csv", text))[:3] == ([["NA", "null"]], [["O", "B-X"]], [[]])
+    assert sentences(read(write(tmp_path / "corpus.csv", text))) == ([["NA", "null"]], [["O", "B-X"]], [])
 
 
 def test_a_label_repeated_on_every_row_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "Sentence #,Word,POS,Tag\n" + "".join(f"Sentence: {i // 3},w{i},NN,O\n" for i in range(9))
     for block_bytes in (10, 1 << 20):
         monkeypatch.setattr("data_prep.formats.text_source.BLOCK_BYTES", block_bytes)
-        tokens = read(write(tmp_path / "corpus.csv", text), format="kaggle")[0]
+        tokens = read(write(tmp_path / "corpus.csv", text), format="kaggle").tokens
         assert tokens == [["w0", "w1", "w2"], ["w3", "w4", "w5"], ["w6", "w7", "w8"]]
 
 
 def test_the_kaggle_ellipsis_is_a_token(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_bytes(b"Sentence #,Word,POS,Tag\r\nSentence: 1,\x85,:,O\r\n")
-    assert read(tmp_path / "c.csv")[0] == [["…"]]
+    assert read(tmp_path / "c.csv").tokens == [["…"]]
 
 
 @pytest.mark.parametrize(
@@ -232,69 +239,6 @@ def test_undecodable_bytes_are_named_with_their_line(
     with pytest.raises(CorpusError, match=r"--encoding") as caught:
         read(tmp_path / "corpus", encoding=encoding, format=name)
     assert f"{tmp_path / 'corpus'}{expected}" in str(caught.value)
-
-
-def test_character_spans_become_tags(tmp_path: Path) -> None:
-    text = '{"text": "New  York is big, said U.S. officials", "entities": [[23, 27, "GPE"], [0, 9, "LOC"]]}'
-    tokens, tags, pos, _, problems = read(write(tmp_path / "corpus", text))
-    assert tokens == [["New", "York", "is", "big,", "said", "U.S.", "officials"]]
-    assert tags == [["B-LOC", "I-LOC", "O", "O", "O", "B-GPE", "O"]]
-    assert (pos, problems.errors) == ([[]], [])
-
-
-def test_character_spans_follow_the_given_tokens(tmp_path: Path) -> None:
-    text = '{"text": "big, bigger", "tokens": ["big", ",", "bigger"], "entities": [[5, 11, "X"]]}'
-    assert read(write(tmp_path / "corpus", text))[:2] == ([["big", ",", "bigger"]], [["O", "O", "B-X"]])
-
-
-SPAN = '{{"text": "in Paris, today", "entities": {}}}'
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        (SPAN.format('[[3, 8, "LOC"]]'), "does not begin and end at token borders"),
-        (SPAN.format('[[3, 9, "LOC"], [3, 15, "LOC"]]'), "overlaps another entity"),
-        (SPAN.format('[[3, 99, "LOC"]]'), "lies outside the text"),
-        (SPAN.format('[[8, 3, "LOC"]]'), "lies outside the text"),
-        (SPAN.format("[[3, 9]]"), "is not [start, end, type]"),
-        (SPAN.format('[["3", 9, "LOC"]]'), "is not [start, end, type]"),
-        (SPAN.format('[[3, 9, " "]]'), "has no type"),
-        (SPAN.format('{"start": 3}'), "is not a list of"),
-        ('{"text": "a b"}', 'expected "tokens" and "tags"'),
-        ('{"tags": ["O"]}', '"tags" without "tokens"'),
-        ('{"tokens": ["a", "b"], "tags": ["O"]}', '2 "tokens" but 1 "tags"'),
-        ('{"tokens": ["a"], "tags": ["O"], "pos": []}', '1 "tokens" but 0 "pos"'),
-        ('{"tokens": [1], "tags": ["O"]}', '"tokens" is not a list of strings'),
-        ('{"tokens": [], "tags": []}', "a sentence without tokens"),
-        ('{"text": "b", "tokens": ["a"], "entities": []}', "does not occur"),
-        (r'{"tokens": ["\ud800"], "tags": ["O"]}', "half a surrogate pair"),
-        ('{"tokens": ["a"', "not JSON"),
-        ("[1]", "not a JSON object"),
-    ],
-)
-def test_invalid_json_lines_are_reported_and_the_others_read(tmp_path: Path, line: str, message: str) -> None:
-    good = '{"tokens": ["a"], "tags": ["O"]}'
-    tokens, _, _, lines, problems = read(write(tmp_path / "corpus", f"{good}\n\n{line}\n{good}\n"))
-    assert (tokens, lines, problems.num_errors) == ([["a"], ["a"]], [1, 4], 1)
-    assert problems.errors[0].startswith(f"{tmp_path / 'corpus'}:3: error: ")
-    assert message in problems.errors[0]
-
-
-def test_repair_widens_misaligned_spans_and_counts_them(tmp_path: Path) -> None:
-    lines = [
-        SPAN.format('[[3, 8, "LOC"]]'),
-        SPAN.format('[[3, 9, "LOC"], [4, 15, "LOC"]]'),
-        SPAN.format('[[2, 3, "LOC"]]'),
-    ]
-    _, tags, _, _, problems = read(write(tmp_path / "corpus", "\n".join(lines)), on_broken="repair")
-    assert tags == [["O", "B-LOC", "O"], ["O", "B-LOC", "O"], ["O", "O", "O"]]
-    assert not problems.errors
-    assert problems.warnings == {
-        "misaligned_entities_widened": 2,
-        "overlapping_entities_dropped": 1,
-        "entities_without_token_dropped": 1,
-    }
 
 
 @pytest.mark.parametrize(
@@ -332,5 +276,5 @@ def test_a_file_without_sentence_ends_does_not_fill_the_memory(tmp_path: Path, m
     ],
 )
 def test_real_corpora_have_their_published_sizes(name: str, num_sentences: int, num_tokens: int) -> None:
-    tokens = read(Path(os.environ["NER_CORPORA"]) / name)[0]
+    tokens = read(Path(os.environ["NER_CORPORA"]) / name).tokens
     assert (len(tokens), sum(map(len, tokens))) == (num_sentences, num_tokens)

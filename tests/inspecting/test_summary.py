@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from corpus_sources import sources_of
 
 from data_prep.__main__ import main
 from data_prep.inspecting.summary import agreement_lines
@@ -28,14 +29,16 @@ def built(tmp_path: Path, **lists: str) -> tuple[Path, dict[str, Path]]:
     (tmp_path / "lists").mkdir()
     for name, text in lists.items():
         (tmp_path / "lists" / f"{name}.txt").write_text(text)
-    corpus = tmp_path / "corpus"
-    corpus.write_text("\n\n".join("\n".join(pair.replace("/", " ") for pair in s.split()) for s in SENTENCES) + "\n")
-    return tmp_path / "lists", {"train": corpus, "dev": corpus}
+    text = "\n\n".join("\n".join(pair.replace("/", " ") for pair in s.split()) for s in SENTENCES) + "\n"
+    sources = {split: tmp_path / split for split in ("train", "dev")}
+    for path in sources.values():
+        path.write_text(text)
+    return tmp_path / "lists", sources
 
 
 def test_entities_found_and_matches_that_are_entities(tmp_path: Path) -> None:
     lists, sources = built(tmp_path, loc="New York\nParis\nYork Minster Museum\nRed Sea\nNew Rome", OTHER="York")
-    index = build(sources, Settings(num_shards=2, lexicon=str(lists)), tmp_path / "out", Problems())
+    index = build(sources_of(sources), Settings(num_shards=2, lexicon=str(lists)), tmp_path / "out", Problems())
     # Whole matches: New York twice, Paris three times.
     assert [line.split() for line in agreement_lines(tmp_path / "out", index)] == [
         [],
@@ -57,5 +60,7 @@ def test_build_and_inspect_show_it(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_no_lines_without_a_list_of_an_entity_type(tmp_path: Path) -> None:
     lists, sources = built(tmp_path, cities="Paris")
     for number, lexicon in enumerate((None, str(lists))):
-        index = build(sources, Settings(num_shards=1, lexicon=lexicon), tmp_path / f"out{number}", Problems())
+        index = build(
+            sources_of(sources), Settings(num_shards=1, lexicon=lexicon), tmp_path / f"out{number}", Problems()
+        )
         assert agreement_lines(tmp_path / f"out{number}", index) == []

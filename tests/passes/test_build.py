@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -17,9 +18,13 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from corpus_sources import sources_of
+from shard_rows import shard_rows
+from span_corpus import span_corpus, write_spans
 
 import data_prep.passes.build
 import data_prep.passes.write_pass
+from data_prep.formats.source_files import SourceFile
 from data_prep.passes.build import build
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings
@@ -48,21 +53,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def run(sources: dict[str, Path], out: Path, **knobs: Any) -> tuple[Index, Problems]:
     problems = Problems()
-    return build(sources, Settings(**knobs), out, problems), problems
-
-
-def rows(out: Path, index: Index, split: str) -> list[dict[str, Any]]:
-    """All sentences of a split in corpus order, with the shard and bucket that hold them."""
-    found = []
-    for shard_id, shard in enumerate(index.splits[split]):
-        file = pq.ParquetFile(out / shard.path, page_checksum_verification=True)
-        assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == shard.row_groups
-        for group in range(file.num_row_groups):
-            table = file.read_row_group(group)
-            buckets = {int(np.searchsorted(index.bucket_edges, length)) for length in table["length"].to_pylist()}
-            assert len(buckets) == 1, "a row group mixes buckets"
-            found += [{**row, "shard": shard_id, "bucket": min(buckets)} for row in table.to_pylist()]
-    return sorted(found, key=lambda row: row["sentence_id"])
+    return build(sources_of(sources), Settings(**knobs), out, problems), problems
 
 
 def sentences(path: Path) -> list[list[list[str]]]:
@@ -94,7 +85,7 @@ def test_every_field_of_every_sentence_comes_back(corpus: dict[str, Path], tmp_p
     )
     char_counts = Counter(char for sentence in sentences(corpus["train"]) for row in sentence for char in row[0])
     for split, path in corpus.items():
-        source, stored = sentences(path), rows(out, index, split)
+        source, stored = sentences(path), shard_rows(out, index, split)
         assert [row["sentence_id"] for row in stored] == list(range(len(source)))
         for sentence, row in zip(source, stored):
             tokens, pos, _, tags = (list(column) for column in zip(*sentence))
@@ -127,7 +118,9 @@ def test_stats_are_those_of_the_source(corpus: dict[str, Path], tmp_path: Path) 
         assert stats["tags"] == Counter(
             tag for sentence in source for tag in to_bilou([row[3] for row in sentence])
         ) | {name: 0 for name in bilou_tags(index.entity_types) if not stats["tags"][name]}
-        assert stats["unknown_words"] == sum(row["word"].count(UNK_ID) for row in rows(tmp_path / "out", index, split))
+        assert stats["unknown_words"] == sum(
+            row["word"].count(UNK_ID) for row in shard_rows(tmp_path / "out", index, split)
+        )
         assert stats["longest"] == max(map(len, source))
 
 
@@ -138,7 +131,7 @@ def test_all_shards_have_the_same_geometry_give_or_take_one(corpus: dict[str, Pa
         per_shard = np.array([shard.rows for shard in shards])
         assert np.ptp(per_shard, axis=0).max() <= 1
         assert np.ptp(per_shard.sum(1)) <= 1
-        found = rows(tmp_path / "out", index, split)
+        found = shard_rows(tmp_path / "out", index, split)
         for shard_id, shard in enumerate(shards):
             for bucket in range(5):
                 mine = [row for row in found if (row["shard"], row["bucket"]) == (shard_id, bucket)]
@@ -156,10 +149,10 @@ def test_shards_have_the_schema_of_the_contract_in_corpus_order_within_a_bucket(
     large, _ = run(corpus, tmp_path / "large", num_shards=2)
     assert max(len(shard.row_groups) for shard in index.splits["train"]) > len(index.bucket_edges)
     for split in corpus:
-        assert rows(tmp_path / "small", index, split) == rows(tmp_path / "large", large, split)
+        assert shard_rows(tmp_path / "small", index, split) == shard_rows(tmp_path / "large", large, split)
         for shard in index.splits[split]:
             table = pq.read_table(tmp_path / "small" / shard.path)
-            assert table.schema == shard_schema(index.num_tags, index.features)
+            assert table.schema == shard_schema(index.num_tags, index.features, has_text=False)
             keys = [
                 (int(np.searchsorted(index.bucket_edges, row["length"])), row["sentence_id"])
                 for row in table.select(["length", "sentence_id"]).to_pylist()
@@ -167,16 +160,36 @@ def test_shards_have_the_schema_of_the_contract_in_corpus_order_within_a_bucket(
             assert keys == sorted(keys)
 
 
+def build_by_command(train: Path, out: Path, *options: str, hash_seed: str = "0") -> None:
+    command = [sys.executable, "-m", "data_prep", "build", "--train", str(train), "--out", str(out), *options]
+    env = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True)
+
+
 def test_the_same_input_gives_the_same_bytes(corpus: dict[str, Path], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "data_prep", "build", "--train", str(corpus["train"]), "--out"]
     for name, hash_seed in (("a", "1"), ("b", "2")):
-        env = {**os.environ, "PYTHONHASHSEED": hash_seed}
-        subprocess.run([*command, str(tmp_path / name)], cwd=ROOT, env=env, check=True, capture_output=True)
-    names = sorted(str(path.relative_to(tmp_path / "a")) for path in (tmp_path / "a").rglob("*") if path.is_file())
-    assert names == sorted(str(p.relative_to(tmp_path / "b")) for p in (tmp_path / "b").rglob("*") if p.is_file())
-    assert len(names) == 1 + 4 + 3 * 8
-    for name in names:
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+        build_by_command(corpus["train"], tmp_path / name, hash_seed=hash_seed)
+    assert snapshot(tmp_path / "a") == snapshot(tmp_path / "b")
+    assert len(snapshot(tmp_path / "a")) == 1 + 4 + 3 * 8
+
+
+def test_the_same_texts_give_the_same_bytes_wherever_they_lie(tmp_path: Path) -> None:
+    for name, hash_seed in (("a", "1"), ("b", "2")):
+        (tmp_path / name).mkdir()
+        path = write_spans(tmp_path / name / "c.jsonl", span_corpus(80, 0))
+        build_by_command(path, tmp_path / name / "out", "--on-misaligned=split", hash_seed=hash_seed)
+    assert snapshot(tmp_path / "a" / "out") == snapshot(tmp_path / "b" / "out")
+    assert len(snapshot(tmp_path / "a" / "out")) == 1 + 3 + 2 * 3 * 8
+
+
+def test_texts_that_other_processes_cut_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_spans(tmp_path / "c.jsonl", span_corpus(80, 0))
+    monkeypatch.setattr("data_prep.formats.read_records.BATCH_CHARS", 1000)
+    run({"train": path}, tmp_path / "here", on_misaligned="split", tokenizer="whitespace")
+    monkeypatch.setattr("data_prep.formats.read_records.PARALLEL_BYTES", 0)
+    monkeypatch.setattr("data_prep.formats.read_records.num_cores", lambda: 2)
+    run({"train": path}, tmp_path / "there", on_misaligned="split", tokenizer="whitespace")
+    assert snapshot(tmp_path / "here") == snapshot(tmp_path / "there")
 
 
 def test_the_index_describes_and_verifies_every_file(corpus: dict[str, Path], tmp_path: Path) -> None:
@@ -195,7 +208,9 @@ def test_one_file_is_split_exactly_and_copies_stay_together(tmp_path: Path) -> N
     texts += chance.choices(texts, k=100)
     chance.shuffle(texts)
     index, problems = run({"train": write(tmp_path / "c", *texts)}, tmp_path / "out", num_shards=2)
-    found = {split: [" ".join(row["text"]) for row in rows(tmp_path / "out", index, split)] for split in index.splits}
+    found = {
+        split: [" ".join(row["text"]) for row in shard_rows(tmp_path / "out", index, split)] for split in index.splits
+    }
     assert sorted(text for split in found.values() for text in split) == sorted(
         text.replace("/O", "").replace("/B-LOC", "") for text in texts
     )
@@ -215,9 +230,61 @@ def test_without_copies_the_split_is_exact_and_follows_the_seed(tmp_path: Path) 
     other, _ = run({"train": path}, tmp_path / "b", split=(0.75, 0.25), num_shards=1, seed=2)
     assert [first.num_sentences(split) for split in first.splits] == [150, 50]
     texts = [
-        [row["text"] for row in rows(tmp_path / name, index, "dev")] for name, index in (("a", first), ("b", other))
+        [row["text"] for row in shard_rows(tmp_path / name, index, "dev")]
+        for name, index in (("a", first), ("b", other))
     ]
     assert texts[0] != texts[1]
+
+
+def test_documents_stay_whole_and_copies_of_one_together(tmp_path: Path) -> None:
+    chance = random.Random(3)
+    texts = ["\n".join(f"w{i}x{j} O\nAda{i}{j} B-PER\n" for j in range(chance.randint(1, 6))) for i in range(60)]
+    texts += chance.choices(texts, k=10)
+    chance.shuffle(texts)
+    (tmp_path / "c").write_text("".join(f"-DOCSTART- O\n\n{text}\n" for text in texts))
+    index, _ = run({"train": tmp_path / "c"}, tmp_path / "out", num_shards=2)
+    found: dict[str, list[str]] = {}
+    for split in index.splits:
+        by_document: dict[str, list[str]] = {}
+        for row in shard_rows(tmp_path / "out", index, split):
+            by_document.setdefault(row["document"], []).append(
+                "\n".join(f"{token} {'B-PER' if tag else 'O'}" for token, tag in zip(row["text"], row["tag"]))
+            )
+        found[split] = ["\n\n".join(sentences) + "\n" for sentences in by_document.values()]
+    assert sorted(text for split in found.values() for text in split) == sorted(texts)
+    assert not any({*found[one]} & {*found[other]} for one, other in itertools.combinations(found, 2))
+    num_sentences = sum(map(index.num_sentences, index.splits))
+    for split, share in zip(index.splits, (0.8, 0.1, 0.1)):
+        assert abs(index.num_sentences(split) - share * num_sentences) <= 6, "exact up to the documents at the cut"
+    other, _ = run({"train": tmp_path / "c"}, tmp_path / "other", num_shards=2, seed=1)
+    assert {row["document"] for row in shard_rows(tmp_path / "other", other, "dev")} != {
+        row["document"] for row in shard_rows(tmp_path / "out", index, "dev")
+    }
+
+
+def test_files_of_a_split_follow_one_another(tmp_path: Path) -> None:
+    texts = [[f"w{i}{j}/O Paris/B-LOC" for j in range(3)] for i in range(4)]
+    files = [SourceFile(write(tmp_path / str(i), *of_file)) for i, of_file in enumerate(texts)]
+    sources = [("train", files[0]), ("dev", files[1]), ("train", files[2]), ("dev", files[3])]
+    index = build(sources, Settings(num_shards=2), tmp_path / "out", Problems())
+    assert list(index.splits) == ["train", "dev"]
+    assert [(source["split"], source["name"]) for source in index.sources] == [
+        ("train", "0"),
+        ("dev", "1"),
+        ("train", "2"),
+        ("dev", "3"),
+    ]
+    for split, numbers in (("train", (0, 2)), ("dev", (1, 3))):
+        rows = shard_rows(tmp_path / "out", index, split)
+        assert [row["text"][0] for row in rows] == [f"w{i}{j}" for i in numbers for j in range(3)]
+        assert [(row["source"], row["line"]) for row in rows] == [(i, line) for i in numbers for line in (1, 4, 7)]
+
+
+def test_all_files_of_a_split_that_is_alone_are_split(tmp_path: Path) -> None:
+    files = [SourceFile(write(tmp_path / str(i), *(f"w{i}{j}/O Paris/B-LOC" for j in range(50)))) for i in range(4)]
+    index = build([("train", file) for file in files], Settings(num_shards=2), tmp_path / "out", Problems())
+    assert [index.num_sentences(split) for split in index.splits] == [160, 20, 20]
+    assert {row["source"] for row in shard_rows(tmp_path / "out", index, "dev")} == {0, 1, 2, 3}
 
 
 def test_overlaps_of_given_files_are_counted_and_kept(tmp_path: Path) -> None:
@@ -253,7 +320,7 @@ def test_every_scheme_becomes_the_same_bilou(tmp_path: Path, scheme: str, tags: 
     path = write(tmp_path / "c", " ".join(f"w/{tag}" for tag in tags.split()))
     index, _ = run({"train": path, "dev": path}, tmp_path / "out", num_shards=1)
     assert index.settings["scheme_found"] == scheme
-    row = rows(tmp_path / "out", index, "train")[0]
+    row = shard_rows(tmp_path / "out", index, "train")[0]
     assert [bilou_tags(index.entity_types)[tag] for tag in row["tag"]] == ["B-X", "L-X", "U-X", "O", "U-Y", "U-X"]
 
 
@@ -265,8 +332,8 @@ def test_broken_tags_are_listed_with_their_lines(tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as caught:
         run({"train": path}, tmp_path / "out", scheme="bio", num_shards=1, on_unseen_type="keep")
     lines = str(caught.value).split("\n")
-    assert lines[0].startswith(f"{path}:2: error: tag I-X after O breaks bio")
-    assert lines[1].startswith(f"{path}:5: error: tag I-Y after B-X")
+    assert lines[0].startswith(f"{path}:2: error: tag 'I-X' after 'O' breaks bio")
+    assert lines[1].startswith(f"{path}:5: error: tag 'I-Y' after 'B-X'")
     assert len(lines) == 21
     assert lines[-1] == "32 errors, the first 20 shown"
 
@@ -276,7 +343,7 @@ def test_broken_tags_are_repaired_like_the_conll_scorer_reads_them(tmp_path: Pat
     sources = {"train": path, "dev": path}
     index, _ = run(sources, tmp_path / "out", scheme="bio", on_broken="repair", num_shards=1, on_unseen_type="keep")
     names = bilou_tags(index.entity_types)
-    found = [[names[tag] for tag in row["tag"]] for row in rows(tmp_path / "out", index, "train")]
+    found = [[names[tag] for tag in row["tag"]] for row in shard_rows(tmp_path / "out", index, "train")]
     assert found[:3] == [["O", "U-X"], ["U-X", "U-Y"], ["B-X", "L-X"]]
     assert index.warnings["broken_tags_repaired"] == 4
 
@@ -288,7 +355,7 @@ def test_long_sentences_are_split_between_entities(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"c:1: error: a sentence of 6 tokens, more than --max-tokens 3"):
         run(sources, tmp_path / "out", max_tokens=3, num_shards=1)
     index, _ = run(sources, tmp_path / "out", max_tokens=3, on_long_sentence="split", num_shards=1)
-    found = rows(tmp_path / "out", index, "train")
+    found = shard_rows(tmp_path / "out", index, "train")
     assert [row["text"] for row in found] == [["a", "b"], ["c", "d", "e"], ["f"], ["g", "h"]]
     assert [row["sentence_id"] for row in found] == [0, 1, 2, 3]
     assert index.warnings["long_sentences_split"] == 2
@@ -304,7 +371,7 @@ def test_long_words_are_cut_for_characters_only(tmp_path: Path) -> None:
     ):
         run(sources, tmp_path / "out", max_chars=4, num_shards=1)
     index, _ = run(sources, tmp_path / "out", max_chars=4, on_long_word="cut", num_shards=1)
-    row = rows(tmp_path / "out", index, "train")[0]
+    row = shard_rows(tmp_path / "out", index, "train")[0]
     values = read_vocab(tmp_path / "out", index, "char")["values"]
     assert row["text"] == ["abcdefgh", "x"]
     assert row["token_chars"] == [4, 1]
@@ -460,29 +527,49 @@ def test_an_output_that_holds_its_source_is_refused(tmp_path: Path) -> None:
 
 
 def test_shards_may_be_more_than_the_sentences_of_dev(corpus: dict[str, Path], tmp_path: Path) -> None:
-    index, _ = run({"train": corpus["train"], "dev": write(tmp_path / "dev", "a/x/O B/x/B-PER")}, tmp_path / "out")
+    index, _ = run({"train": corpus["train"], "dev": write(tmp_path / "dev", "a/DT/O B/NNP/B-PER")}, tmp_path / "out")
     assert [sum(shard.rows) for shard in index.splits["dev"]] == [1, 0, 0, 0, 0, 0, 0, 0]
-    assert len(rows(tmp_path / "out", index, "dev")) == 1
+    assert len(shard_rows(tmp_path / "out", index, "dev")) == 1
+
+
+def peak_memory(train: Path, out: Path, *options: str, before: str = "") -> int:
+    """Kilobytes of a build in a process of its own. before: code that it runs first."""
+    # Not ru_maxrss: a child's begins at the memory of the process that started it, here the tests'.
+    code = (
+        f"{before}\n"
+        "import runpy\n"
+        "try: runpy.run_module('data_prep', run_name='__main__')\n"
+        "except SystemExit as stop: assert not stop.code\n"
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM:')))"
+    )
+    command = [sys.executable, "-c", code, "build", "--train", str(train), "--out", str(out), *options]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return int(finished.stdout.split()[-1])
 
 
 def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
     once = synthesise(20_000, 2, tmp_path / "corpus")["train"]
     tenfold = tmp_path / "tenfold.conll"
     tenfold.write_bytes(once.read_bytes() * 10)
-    peaks = []
-    for path in (once, tenfold):
-        # Not ru_maxrss: a child's begins at the memory of the process that started it, here the tests'.
-        code = (
-            "import runpy\n"
-            "try: runpy.run_module('data_prep', run_name='__main__')\n"
-            "except SystemExit as stop: assert not stop.code\n"
-            "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM:')))"
-        )
-        command = [sys.executable, "-c", code, "build", "--train", str(path), "--out", str(tmp_path / "out")]
-        finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        peaks.append(int(finished.stdout.split()[-1]))
+    peaks = [peak_memory(path, tmp_path / "out") for path in (once, tenfold)]
     # Row groups that only a larger corpus fills, and a description of each while its file is open.
     assert peaks[1] < 1.06 * peaks[0], peaks
+
+
+def test_memory_does_not_grow_with_the_texts_of_a_corpus(tmp_path: Path) -> None:
+    once = write_spans(tmp_path / "once.jsonl", span_corpus(1500, 0))
+    tenfold = tmp_path / "tenfold.jsonl"
+    tenfold.write_bytes(once.read_bytes() * 10)
+    # What is read, cut and written at once is small, so that the smaller corpus fills it, too.
+    before = (
+        "import data_prep.formats.read_records as cutting, data_prep.formats.text_source as reading\n"
+        "import data_prep.passes.write_pass as writing\n"
+        "cutting.BATCH_CHARS, reading.BLOCK_BYTES, writing.MAX_PIECE_TOKENS = 1 << 14, 1 << 14, 1 << 13"
+    )
+    options = ("--tokenizer=whitespace", "--on-misaligned=split", "--num-shards=1", "--num-buckets=2")
+    peaks = [peak_memory(path, tmp_path / "out", *options, before=before) for path in (once, tenfold)]
+    # Descriptions of row groups, as above; the larger corpus's origins alone would be more.
+    assert peaks[1] < 1.15 * peaks[0], peaks
 
 
 @pytest.mark.skipif("NER_CORPORA" not in os.environ, reason="NER_CORPORA names no directory of real corpora")
@@ -502,7 +589,7 @@ def test_gmb_keeps_every_token_and_entity(tmp_path: Path) -> None:
     assert [index.num_sentences(split) for split in index.splits] == [38_367, 4_796, 4_796]
     assert sum(sum(stats["entities"].values()) for stats in index.stats.values()) == 111_891
     assert index.warnings["duplicate_sentences_kept_together"] == 384
-    texts = [token for row in rows(tmp_path / "out", index, "train") for token in row["text"]]
+    texts = [token for row in shard_rows(tmp_path / "out", index, "train") for token in row["text"]]
     assert "None" in texts
     assert "…" in texts
     assert json.loads((tmp_path / "out" / "index.json").read_text())["settings"]["scheme_found"] == "bio"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from corpus_sources import sources_of
 
 from data_prep.passes.check import check
 from data_prep.problems import Problems
@@ -20,16 +21,16 @@ def run(
     path.write_bytes(text.encode(written_as))
     sources = {"train": path, "dev": path.with_name("dev")}
     sources["dev"].write_bytes((dev if dev is not None else text).encode(written_as))
-    problems, report = check(sources, Settings(num_shards=1, **knobs))  # type: ignore[arg-type]
+    problems, report = check(sources_of(sources), Settings(num_shards=1, **knobs))  # type: ignore[arg-type]
     return problems, "\n".join(report)
 
 
 def test_a_sound_corpus_has_no_errors_and_a_report(tmp_path: Path) -> None:
-    problems, report = check(synthesise(500, 1, tmp_path), Settings())
+    problems, report = check(sources_of(synthesise(500, 1, tmp_path)), Settings())
     assert problems.num_errors == 0
-    assert "tag scheme: bio" in report[0]
     text = "\n".join(report)
     for words in (
+        "tag scheme: bio",
         "sentences",
         "unknown words",
         "tokens per sentence, train",
@@ -51,15 +52,15 @@ def test_problems_of_all_kinds_are_listed_together(tmp_path: Path) -> None:
     problems, _ = run(tmp_path / "c", text, dev=GOOD, scheme="bio")
     where = str(tmp_path / "c")
     assert [error.replace(where, "c").split(";")[0][:60] for error in problems.errors] == [
-        "c:8: error: the line has 1 column, the first one 2",
+        "c:8: error: the line has 1 column, expected 2 as in most lines: 'b'"[:60],
         r"c:10: error: token '\xa0' is empty or only white space",
-        "c:11: error: tag 'X-PER' is neither O nor one of B I E L S U",
-        "c:13: error: tag I-PER after the sentence's start breaks bio"[:60],
+        "c:11: error: tag 'X-PER' is neither O nor one of B I, a hyphen "[:60],
+        "c:13: error: tag 'I-PER' after the sentence's start breaks bio"[:60],
     ]
 
 
 def test_only_the_first_20_errors_are_shown(tmp_path: Path) -> None:
-    problems, _ = run(tmp_path / "c", GOOD + "a X\n" * 500, dev=GOOD, format="conll")
+    problems, _ = run(tmp_path / "c", GOOD + "a X\n" * 500, dev=GOOD, format="conll", scheme="bio")
     assert (len(problems.errors), problems.num_errors) == (20, 500)
     assert problems.summary() == "500 errors, the first 20 shown"
 

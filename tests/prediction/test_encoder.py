@@ -41,7 +41,7 @@ def test_a_corpus_given_as_new_text_has_the_ids_of_its_shards(
     known = num_words(saved.config.model, saved.index)
     tokens, pos = read_conll(synth_corpus[split])
     encoder = Encoder(vocabularies(run))
-    assert encoder.needs_pos
+    assert vocabularies(run).given_features == ["pos"]
     sentences = ShardReader(shards, saved.index, split, list(range(8)), 1, known)
     for expected in sentences.scoring_batches(64):
         chosen = expected.sentence_id_B.tolist()
@@ -81,7 +81,10 @@ def test_the_cache_of_tokens_is_bounded(tiny_run: Path, monkeypatch: pytest.Monk
 
 
 def test_a_model_with_parts_of_speech_says_that_it_needs_them(tiny_run: Path) -> None:
-    with pytest.raises(UserError, match=r"trained with parts of speech .* the input has none; give it CoNLL with"):
+    with pytest.raises(
+        UserError,
+        match=r"trained with the token feature pos, which the input does not have; expected CoNLL and --feature pos=",
+    ):
         encoded_batch(Encoder(vocabularies(tiny_run)), [["Paris"]])
 
 
@@ -90,7 +93,7 @@ def test_a_lexicon_without_its_entries_is_refused(rich_run: Path, tmp_path: Path
     old = next(feature for feature in written.features if feature.name == "lexicon_LOC")
     record = dataclasses.asdict(written)
     record["features"] = [{"name": old.name, "values": old.values}]
-    with pytest.raises(UserError, match=r"token feature lexicon_LOC, which only a corpus has"):
+    with pytest.raises(UserError, match=r"token feature lexicon_LOC without its entries"):
         Encoder(Vocabularies.from_record(record))
 
 

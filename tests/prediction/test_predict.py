@@ -14,7 +14,7 @@ from browser import open_page
 from encoded import read_conll
 from processes import ROOT, alone, on_ranks, run
 
-from ner_dist.predict import PredictOptions, predict
+from ner_dist.predict import PredictOptions, main, predict
 from ner_dist.ranks.comm import Solo
 
 SENTENCES = 'Mr. Smith lives in "New York". He works there.\n\nAngela visited Paris \u2013 twice.\n'
@@ -115,12 +115,69 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
 
 
+def test_a_feature_comes_from_its_column_or_field(
+    tiny_run: Path, synth_corpus: dict[str, Path], tmp_path: Path
+) -> None:
+    tokens, pos = read_conll(synth_corpus["test"])
+    with (tmp_path / "in.jsonl").open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps({"tokens": t, "pos": p}) + "\n" for t, p in zip(tokens, pos))
+    found = []
+    for source, named in (
+        (synth_corpus["test"], {"pos_column": 1}),
+        (synth_corpus["test"], {"feature": [("pos", 1), ("unused", 0)]}),
+        (tmp_path / "in.jsonl", {}),
+    ):
+        out = tmp_path / "out.jsonl"
+        predict(PredictOptions(tiny_run, source, out=out, **named), Solo())  # type: ignore[arg-type]
+        found.append([json.loads(line)["entities"] for line in out.read_text(encoding="utf-8").splitlines()])
+    assert found[0] == found[1] == found[2]
+    assert sum(map(len, found[0])) > 20
+
+
+def test_the_text_beside_tokens_is_left_as_it_is(text_run: Path, tmp_path: Path) -> None:
+    text = "  Mr.  Smith\tlives in\u00a0Paris .\n"
+    (tmp_path / "in.jsonl").write_text(json.dumps({"id": "x", "text": text, "tokens": text.split()}))
+    finished = run_predict(text_run, tmp_path / "in.jsonl")
+    record = json.loads(finished.stdout)
+    assert (record["id"], record["text"]) == ("x", text)
+    (sentence,) = record["sentences"]
+    assert [text[start:].split()[0] for start in sentence["starts"]] == sentence["tokens"] == text.split()
+    for entity in record["entities"]:
+        assert text[entity["start"] : entity["end"]] == entity["text"]
+
+
+def test_documents_are_given_back(text_run: Path, tmp_path: Path) -> None:
+    content = "-DOCSTART- O\n\n# sent_id = a\nMr. O\nSmith O\n\n# newdoc id = two\nParis O\n"
+    (tmp_path / "in.conll").write_text(content)
+    records = [json.loads(line) for line in run_predict(text_run, tmp_path / "in.conll").stdout.splitlines()]
+    assert [(record.get("document"), record.get("id")) for record in records] == [("1", "a"), ("two", None)]
+    written = run_predict(text_run, tmp_path / "in.conll", "--to", "conll").stdout
+    assert re.sub(r" [BI]-\w+$", " O", written, flags=re.M) == content + "\n"
+
+
+def test_a_text_of_which_the_model_knows_nothing_is_said(text_run: Path) -> None:
+    finished = run_predict(text_run, "-", "--tokenizer", "characters", text="我住在北京大学" * 10)
+    assert finished.returncode == 0
+    summary, warning = finished.stderr.splitlines()
+    assert summary.startswith("1 sentences, 70 tokens")
+    assert warning.startswith("warning: the model knows only 0% of the 70 tokens")
+    assert "the tokenizer characters, which --tokenizer and --language change" in warning
+
+
+@pytest.mark.parametrize("value", ["pos", "pos=x", "=1"])
+def test_a_feature_without_a_column_is_refused(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--feature", value])
+    assert f"argument --feature: invalid NAME=COLUMN value: '{value}'" in capsys.readouterr().err
+
+
 def test_what_is_missing_is_named(text_run: Path, tiny_run: Path, tmp_path: Path) -> None:
     for run_directory, arguments, message in (
         (tmp_path, ["-"], "no checkpoint there; is this the directory of a run"),
         (text_run, [tmp_path / "absent"], "absent: No such file or directory; expected a text file"),
         (text_run, [tmp_path], "Is a directory"),
-        (tiny_run, ["-"], "the model was trained with parts of speech"),
+        (tiny_run, ["-"], "the model was trained with the token feature pos, which the input does not have"),
+        (text_run, ["-", "--language", "th"], "pip install pythainlp, or take --tokenizer characters"),
     ):
         finished = run_predict(run_directory, *arguments, text="Paris.\n")
         assert (finished.returncode, finished.stdout) == (1, "")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from processes import ROOT
 
+from ner_dist.contract.tokenizers import TokenizerChoice, choose, make_tokenizer
 from ner_dist.data.batch import Batch
 from ner_dist.errors import UserError
 from ner_dist.model.crf import zero_transition_scores
 from ner_dist.prediction import Tagger, tagger
 from ner_dist.prediction.documents import Document, Entity
-from ner_dist.prediction.vocabularies import Vocabularies
+from ner_dist.prediction.vocabularies import FeatureValues, Vocabularies
 
 TYPES = ["PER", "LOC"]
 
@@ -190,7 +193,8 @@ def test_text_without_punctuation_is_split(tagger_of_stub: Tagger) -> None:
     ("tokens", "pos", "message"),
     [
         ([["a", ""]], None, r"token 2 of .* is empty"),
-        ([["a", "b"]], [["NN"]], r"2 tokens, .* but 1 parts of speech; expected one per token"),
+        ([["a"], ["b"]], [["NN"]], r"2 sentences of tokens, but 1 of pos"),
+        ([["a", "b"]], [["NN"]], r"2 tokens, .* but 1 values of pos; expected one per token"),
     ],
 )
 def test_tokens_that_cannot_be_tagged_are_refused(
@@ -202,7 +206,98 @@ def test_tokens_that_cannot_be_tagged_are_refused(
 
 def test_a_language_that_spacy_lacks_is_named() -> None:
     with pytest.raises(UserError, match=r"--language qqq is not a language code of spaCy's"):
-        Tagger(StubNetwork(), "qqq").tag(["a"])
+        Tagger(StubNetwork(), language="qqq").tag(["a"])
+
+
+def network_of(own: TokenizerChoice, applied: bool) -> StubNetwork:
+    network = StubNetwork()
+    network.vocabularies = dataclasses.replace(network.vocabularies, tokenizer=own, tokenizer_applied=applied)
+    return network
+
+
+@pytest.mark.parametrize("applied", [False, True])
+@pytest.mark.parametrize("own", [choose("rules", "de"), choose("characters", None), choose("whitespace", None)])
+def test_texts_are_cut_as_those_of_the_corpus(own: TokenizerChoice, applied: bool) -> None:
+    made = Tagger(network_of(own, applied))
+    assert made.tokenizer == own
+    text = "Am 3. Mai. Heute\nz. B. 北京"
+    found = [sentence[:3] for sentence in made.document(text).sentences]
+    assert found == [tuple(sentence) for sentence in make_tokenizer(own).sentences(text)]
+    # The same again is no contradiction.
+    assert Tagger(network_of(own, applied), tokenizer=own.name, language=own.language or None).tokenizer == own
+
+
+@pytest.mark.parametrize(
+    ("own", "name", "language", "message"),
+    [
+        (("rules", "en"), "characters", None, r"cut by the tokenizer rules \(en\), and characters is asked for"),
+        (("rules", "en"), "auto", "de", r"rules \(en\), and rules \(de\) .* with --tokenizer rules --language de and"),
+        (("rules", "de"), "rules", "en", r"rules \(de\), and rules \(en\)"),
+        (("characters", ""), "rules", None, r"characters, and rules \(en\)"),
+        (("whitespace", ""), "characters", None, r"whitespace, and characters"),
+    ],
+)
+def test_another_tokenizer_than_that_of_the_corpus_is_refused(
+    own: tuple[str, str], name: str, language: str | None, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        Tagger(network_of(choose(*own), True), tokenizer=name, language=language)
+    # If the corpus came as tokens, the user chooses.
+    chosen = Tagger(network_of(choose(*own), False), tokenizer=name, language=language).tokenizer
+    assert chosen.name == (name if name != "auto" else "rules")
+    assert chosen.language == ("" if chosen.name != "rules" else language or "en")
+
+
+def test_rules_alone_means_those_of_the_models_language() -> None:
+    assert Tagger(network_of(choose("rules", "de"), True), tokenizer="rules").tokenizer.language == "de"
+    # A language says nothing where characters count.
+    assert Tagger(network_of(choose("characters", None), True), language="zh").tokenizer.name == "characters"
+
+
+def test_another_version_of_the_tokenizer_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    own = dataclasses.replace(choose("rules", "en"), version="1+spacy-2.3")
+    made = Tagger(network_of(own, True))
+    made.tag_tokens([["No", "text", "is", "cut"]])
+    assert caplog.messages == []
+    made.tag(["One.", "Two."])
+    (message,) = caplog.messages
+    assert re.match(
+        r"warning: .* cut by version 1\+spacy-2.3 of the tokenizer rules \(en\), and this is version 1\+", message
+    )
+    Tagger(network_of(own, False)).tag(["One."])
+    assert len(caplog.messages) == 1
+
+
+def test_a_model_says_which_features_it_needs() -> None:
+    network = StubNetwork()
+    features = [FeatureValues(name, ["<pad>", "<unk>", "x"]) for name in ("caps", "pos", "dep-type")]
+    network.vocabularies = dataclasses.replace(network.vocabularies, features=features)
+    made = Tagger(network)
+    assert made.given_features == ["pos", "dep-type"]
+    assert len(made.tag_tokens([["a"], ["b"]], [["x"], ["y"]], **{"dep-type": [["z"], ["x"]]})) == 2
+    with pytest.raises(
+        UserError, match=r"token feature dep-type, which .* --feature dep-type=COLUMN, or JSON lines with"
+    ):
+        made.tag_tokens([["a"]], [["x"]])
+    with pytest.raises(
+        UserError, match=r"features pos, dep-type, which .* with \"tokens\" and \"pos\" and \"dep-type\""
+    ):
+        made.tag(["a"])
+
+
+def test_the_tokens_that_the_model_knows_are_counted() -> None:
+    made = Tagger(StubNetwork())
+    assert made.familiarity.complaint(made.tokenizer) is None
+    made.tag(["The cat. "] * 20)
+    assert made.familiarity == (60, 20)
+    assert made.familiarity.complaint(made.tokenizer) is None
+    made.tag_tokens([["cat"]] * 40)
+    assert made.familiarity == (100, 20)
+    made.tag_tokens([["cat"]])
+    complaint = made.familiarity.complaint(made.tokenizer)
+    assert complaint is not None
+    assert complaint.startswith("the model knows only 20% of the 101 tokens")
+    assert "the tokenizer rules (en), which --tokenizer and --language change" in complaint
 
 
 def test_a_directory_without_a_model_is_named(tmp_path: Path) -> None:

@@ -82,11 +82,18 @@ def test_data_prep_needs_neither_mxnet_nor_horovod() -> None:
     assert finished.stdout == "fine\n"
 
 
+def two_files(folder: Path, text: str) -> list[object]:
+    """Options for train and dev, files of the same text."""
+    for split in ("train", "dev"):
+        (folder / split).write_text(text)
+    return ["--train", folder / "train", "--dev", folder / "dev"]
+
+
 MISTAKES = [
     (["--train", "{absent}"], "no such file"),
     (["--train", "{empty}"], "the file is empty"),
     (["--train", "{prose}"], "the format cannot be recognised"),
-    (["--train", "{corpus}", "--format", "kaggle"], "the header lacks 'Sentence #'"),
+    (["--train", "{corpus}", "--format", "kaggle"], "the header lacks a column of the token and of the tag"),
     (["--train", "{corpus}", "--format", "jsonl"], ":1: error: not JSON"),
     (["--train", "{corpus}", "--tag-column", "1", "--format", "conll"], "is neither O nor"),
     (["--train", "{corpus}", "--scheme", "bilou"], "breaks bilou"),
@@ -140,17 +147,17 @@ def test_check_exits_1_on_errors_and_0_on_warnings(
     sources = [f"--{split}={path}" for split, path in corpus.items()]
     code, out, _ = run(capsys, "check", *sources)
     assert (code, "no errors" in out or "0 errors" in out) == (0, True)
-    broken = tmp_path / "broken"
-    broken.write_text("a O\nb I-X\n\n" + "c B-X\n\n" * 9)
-    code, out, err = run(capsys, "check", "--train", broken, "--dev", broken, "--num-shards", "1")
+    broken, dev = tmp_path / "broken", tmp_path / "dev"
+    for path in (broken, dev):
+        path.write_text("a O\nb I-X\n\n" + "c B-X\n\n" * 9)
+    code, out, err = run(capsys, "check", "--train", broken, "--dev", dev, "--num-shards", "1")
     assert code == 1
-    assert err.startswith(f"{broken}:2: error: tag I-X after O breaks bio")
+    assert err.startswith(f"{broken}:2: error: tag 'I-X' after 'O' breaks bio")
     assert "2 errors" in out
 
 
 def test_build_shows_what_it_did_and_what_was_unusual(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    (tmp_path / "c").write_text("in O\nParis B-LOC\n\nin O\nParis B-LOC\n")
-    sources = ["--train", tmp_path / "c", "--dev", tmp_path / "c"]
+    sources = two_files(tmp_path, "in O\nParis B-LOC\n\nin O\nParis B-LOC\n")
     code, out, err = run(capsys, "build", *sources, "--num-shards", 1, "--out", tmp_path / "out")
     assert code == 0
     assert "dev: warning: 2 of 2 sentences also occur in train" in err
@@ -216,8 +223,7 @@ def test_inspect_shows_entities_of_a_type_and_the_tokens_beside_them(
 
 
 def test_inspect_finds_words_as_a_type(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "c").write_text("in O\nParis B-LOC\n\nParis B-PER\nsaid O\n\nPARIS B-LOC\n\n")
-    sources = ["--train", tmp_path / "c", "--dev", tmp_path / "c"]
+    sources = two_files(tmp_path, "in O\nParis B-LOC\n\nParis B-PER\nsaid O\n\nPARIS B-LOC\n\n")
     assert run(capsys, "build", *sources, "--num-shards", 1, "--out", tmp_path / "out")[0] == 0
     inspect = ["inspect", tmp_path / "out"]
     assert run(capsys, *inspect, "--grep", "Paris", "--type", "PER")[1] == (

@@ -39,9 +39,10 @@ def test_progress_is_shown_where_it_is_wanted(
 
 
 def test_what_is_unusual_is_a_warning(tmp_path: Path) -> None:
-    (tmp_path / "c").write_text("in O\nParis B-LOC\n\nin O\nParis B-LOC\n")
+    for split in ("train", "dev"):
+        (tmp_path / split).write_text("in O\nParis B-LOC\n\nin O\nParis B-LOC\n")
     with pytest.warns(UserWarning, match="dev: warning: 2 of 2 sentences also occur in train"):
-        index = prepare_shards(tmp_path / "c", tmp_path / "out", tmp_path / "c", progress=False, num_shards=1)
+        index = prepare_shards(tmp_path / "train", tmp_path / "out", tmp_path / "dev", progress=False, num_shards=1)
     assert index.warnings["dev_sentences_in_train"] == 2
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from corpus_sources import sources_of
 from processes import ROOT
+from text_shards import TextRow, write_text_shards
 
 from data_prep.passes.build import build
 from data_prep.problems import Problems
@@ -39,7 +41,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def shards(corpus: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("whole") / "shards"
-    build(corpus, Settings(num_shards=8), out, Problems())
+    build(sources_of(corpus), Settings(num_shards=8), out, Problems())
     return out
 
 
@@ -92,7 +94,17 @@ def test_it_reads_what_training_reads(split: str, shards: Path) -> None:
 
 def test_it_reads_vectors_and_lists_too(rich_shards: Path) -> None:
     sentence = next(read_shards.read_sentences(rich_shards, "train"))
-    assert set(sentence) == {"word", "chars", "tag", "text", "caps", "pos", "lexicon_LOC", "lexicon_PER"}
+    ids = {"word", "chars", "tag", "text", "caps", "pos", "lexicon_LOC", "lexicon_PER"}
+    assert set(sentence) == ids | {"source", "line", "record", "document"}
+
+
+def test_it_reads_texts_with_their_spans(tmp_path: Path) -> None:
+    rows = [TextRow(0, [1, 2], [0, 4], ["ab", "c"], [10, 13], [(13, 14, 0)]), TextRow(1, [3], [0], ["d"], [2], [])]
+    write_text_shards(tmp_path / "shards", rows, None, 2)
+    first, second = read_shards.read_sentences(tmp_path / "shards", "dev")
+    assert (first["source"], first["line"], first["record"], first["document"]) == ("texts.jsonl", 1, "r0", "d")
+    assert (first["source_text"], first["text_start"], first["start"]) == ("ab c", 10, [10, 13])
+    assert (first["spans"], second["spans"]) == ([13, 14, 0], [])
 
 
 def test_it_notices_damage(synth_shards: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from corpus_sources import sources_of
 from drivers.exchanges import LARGE, NUM_BROADCASTS
 from processes import DRIVERS, Finished, Job, alone, on_ranks, run
 from seqeval.metrics import f1_score, precision_score, recall_score
@@ -37,7 +38,7 @@ def few_shards(synth_corpus: dict[str, Path], tmp_path_factory: pytest.TempPathF
     """So few sentences in training that buckets and steps have none for some ranks; dev and test of 40 each."""
     folder = tmp_path_factory.mktemp("few")
     corpus = {**synth_corpus, "train": synthesise(80, 3, folder / "corpus")["train"]}
-    build(corpus, Settings(num_shards=NUM_SHARDS, num_buckets=4), folder / "shards", Problems())
+    build(sources_of(corpus), Settings(num_shards=NUM_SHARDS, num_buckets=4), folder / "shards", Problems())
     return folder / "shards"
 
 
@@ -318,7 +319,7 @@ def half_written(path: Path) -> list[Path]:
 def test_more_ranks_than_shards_is_one_clear_sentence_and_leaves_nothing(
     synth_corpus: dict[str, Path], tmp_path: Path
 ) -> None:
-    build(synth_corpus, Settings(num_shards=2), tmp_path / "shards", Problems())
+    build(sources_of(synth_corpus), Settings(num_shards=2), tmp_path / "shards", Problems())
     finished = run(on_ranks(3, "ner_dist.train", "--data.shards", tmp_path / "shards"), tmp_path)
     assert finished.code != 0
     assert finished.errors == [

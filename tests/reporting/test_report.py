@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from browser import open_page
+from corpus_sources import sources_of
 from processes import ROOT, Finished, alone, run
 
 from data_prep.passes.build import build
@@ -45,7 +46,7 @@ def runs(synth_corpus: dict[str, Path], tiny_knobs: list[str], tmp_path_factory:
         corpus[split] = folder / path.name
         text = path.read_text(encoding="utf-8")
         corpus[split].write_text(re.sub(r"^\S+(.* B-PER)$", rf"{SCRIPT}\1", text, flags=re.M), encoding="utf-8")
-    build(corpus, Settings(num_shards=3, num_buckets=4), folder / "shards", Problems())
+    build(sources_of(corpus), Settings(num_shards=3, num_buckets=4), folder / "shards", Problems())
     for seed, name in enumerate(("one", "two"), 1):
         train(folder / name, folder / "shards", [*tiny_knobs, "--train.seed", str(seed)])
     return Runs(folder / "shards", folder / "one", folder / "two")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from corpus_sources import sources_of
 from processes import DRIVERS, alone, on_ranks, run
 
 from data_prep.passes.build import build
@@ -234,7 +235,7 @@ def test_knobs_that_do_not_decide_the_result_may_change(runs: Path, copied: Any,
 def test_other_shards_are_refused_by_name(
     copied: Any, knobs: list[str], synth_corpus: dict[str, Path], tmp_path: Path
 ) -> None:
-    build(synth_corpus, Settings(num_shards=4, num_buckets=4), tmp_path / "others", Problems())
+    build(sources_of(synth_corpus), Settings(num_shards=4, num_buckets=4), tmp_path / "others", Problems())
     others = ["--data.shards", str(tmp_path / "others")]
     message = refusal(knobs, copied("killed-adam"), "--train.resume", "true", *others)
     assert f"trained on other shards than those in {tmp_path / 'others'}" in message

@@ -83,6 +83,7 @@ def test_health_tells_types_and_limits(service: RunningService) -> None:
     answer = service.client.get("/healthz")
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
     assert answer.json()["entity_types"] == ["LOC", "PER"]
+    assert (answer.json()["tokenizer"], answer.json()["features"]) == ("whitespace", [])
     assert answer.json()["limits"]["max_texts"] == Limits().max_texts
     assert service.client.head("/healthz").status_code == 200
 
@@ -119,6 +120,16 @@ def test_metrics_count_requests_batches_tokens_and_entities() -> None:
         assert service.metric("ner_tokens_total") == 7
         assert service.metric('ner_entities_total{type="PER"}') == 3
         assert service.metric("ner_queue_texts") == 0
+
+
+def test_texts_of_which_the_model_knows_nothing_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    with running_service() as service:
+        service.tag(text="Ada met Bob")
+        for _ in range(3):
+            service.tag(text="άλφα βήτα γάμμα δέλτα " * 10)
+        assert (service.metric("ner_tokens_total"), service.metric("ner_known_tokens_total")) == (123, 3)
+    (message,) = caplog.messages
+    assert message.startswith("warning: the model knows only 4% of the 83 tokens")
 
 
 def test_other_pages_and_methods_are_refused_in_a_sentence(service: RunningService) -> None:

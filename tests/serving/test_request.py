@@ -109,10 +109,25 @@ def test_any_body_is_read_or_refused(body: bytes) -> None:
         read_request(body, LIMITS)
 
 
-def test_a_model_that_needs_parts_of_speech_refuses_text() -> None:
-    with pytest.raises(Refused, match='expected "tokens" with "pos"'):
-        read_request(b'{"text": "Ada"}', LIMITS, needs_pos=True)
-    assert read_request(b'{"tokens": [["a"]], "pos": [["X"]]}', LIMITS, needs_pos=True)[0] == "tokens"
+def test_a_model_that_needs_features_refuses_text() -> None:
+    with pytest.raises(Refused, match='trained with the token feature pos; expected "tokens" with "pos"'):
+        read_request(b'{"text": "Ada"}', LIMITS, ["pos"])
+    assert read_request(b'{"tokens": [["a"]], "pos": [["X"]]}', LIMITS, ["pos"])[0] == "tokens"
+    with pytest.raises(Refused, match='token features pos, dep-type; expected "tokens" with "pos" and "dep-type"'):
+        read_request(b'{"tokens": [["a"]], "pos": [["X"]]}', LIMITS, ["pos", "dep-type"])
+
+
+def test_features_of_any_name_come_with_tokens() -> None:
+    body = b'{"tokens": [["a", "b"], []], "dep-type": [["x", "y"], []], "pos": null}'
+    _, documents = read_request(body, LIMITS, ["dep-type"])
+    found = [document.sentences[0].features for document in documents if not isinstance(document, str)]
+    assert found == [{"dep-type": ["x", "y"]}, {"dep-type": []}]
+    with pytest.raises(Refused, match=r"tokens\[0\] has 2 tokens and dep-type\[0\] 1; expected the same number"):
+        read_request(body.replace(b', "y"', b""), LIMITS, ["dep-type"])
+    with pytest.raises(Refused, match=r"dep-type\[0\]\[1\] is a number"):
+        read_request(body.replace(b'"y"', b"7"), LIMITS, ["dep-type"])
+    with pytest.raises(Refused, match='unknown field "dep-type"'):
+        read_request(body, LIMITS)
 
 
 def exchange(service: RunningService, *parts: bytes, pause_s: float = 0.0) -> bytes:

@@ -105,8 +105,8 @@ def test_one_file_is_one_corpus(capsys: pytest.CaptureFixture[str], sources: dic
         ([], "name a corpus or a shard directory, or files with --train"),
         (["{train}", "--dev", "{train}"], "name a corpus or a shard directory, or files with --train"),
         (["{absent}"], "no such file"),
-        (["{folder}"], "the shard directory holds no index.json"),
-        (["{broken}"], ":2: error: tag I-X after O breaks bio"),
+        (["{empty}"], "no corpus file there"),
+        (["{broken}"], ":2: error: tag 'I-X' after 'O' breaks bio"),
         (["{train}", "--out", "{folder}"], "is a directory, expected a file"),
     ],
 )
@@ -114,11 +114,13 @@ def test_a_mistake_is_one_clear_sentence(
     capsys: pytest.CaptureFixture[str], sources: dict[str, Path], tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     (tmp_path / "broken").write_text("a O\nb I-X\n\n" + "c B-X\n\n" * 9)
+    (tmp_path / "empty").mkdir()
     names = {
         "train": sources["train"],
         "absent": tmp_path / "absent",
         "folder": tmp_path,
         "broken": tmp_path / "broken",
+        "empty": tmp_path / "empty",
     }
     before = sorted(tmp_path.iterdir())
     code, out, err = run_stats(capsys, *(argument.format(**names) for argument in arguments))
@@ -127,8 +129,16 @@ def test_a_mistake_is_one_clear_sentence(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_schemes_are_told_by_all_files_together(tmp_path: Path) -> None:
+def test_each_file_has_the_scheme_that_its_own_tags_show(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a B-X\nb I-X\n\n" * 9)
-    (tmp_path / "b").write_text("a I-X\n\n")
-    with pytest.raises(CorpusError, match=r"b:1: error: tag I-X after the sentence's start breaks bio"):
+    (tmp_path / "b").write_text("a S-X\n\nb B-X\nc E-X\n\n")
+    stats = counted({"train": tmp_path / "a", "dev": tmp_path / "b"})
+    assert stats.scheme.startswith("bio (a), bioes (b)")
+    assert [split.num_entities() for split in stats.splits] == [9, 2]
+
+
+def test_mistakes_of_a_file_are_those_of_its_own_scheme(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a B-X\nb I-X\n\n" * 9)
+    (tmp_path / "b").write_text("c B-X\n\n" * 3 + "a O\nb I-X\n\n")
+    with pytest.raises(CorpusError, match=r"b:8: error: tag 'I-X' after 'O' breaks bio"):
         counted({"train": tmp_path / "a", "dev": tmp_path / "b"})

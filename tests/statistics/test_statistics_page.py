@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from browser import open_page
+from corpus_sources import sources_of
 from made_statistics import counted, run_stats
 
 from data_prep.problems import Problems
@@ -64,7 +65,7 @@ def test_the_page_holds_all_it_needs_and_is_always_the_same(sources: dict[str, P
 
 def test_what_a_corpus_says_is_text_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "in").write_text("<script>alert(1)</script>\tB-<b>&$x_1$\n中\tB-中文\n\n" * 2)
-    text = page(stats_of_files({"<i>": tmp_path / "in"}, Settings(), Problems()))
+    text = page(stats_of_files(sources_of({"<i>": tmp_path / "in"}), Settings(), Problems()))
     elements = Elements(text)
     assert elements.names["script"] == elements.names["i"] == 0
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
@@ -76,7 +77,7 @@ def test_what_a_corpus_says_is_text_and_nothing_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["a O\n", "a B-X\n", "a O\n\nb O\nc O\n"])
 def test_the_smallest_corpora_have_a_page(tmp_path: Path, text: str) -> None:
     (tmp_path / "in").write_text(text)
-    stats = stats_of_files({"corpus": tmp_path / "in"}, Settings(format="conll"), Problems())
+    stats = stats_of_files(sources_of({"corpus": tmp_path / "in"}), Settings(format="conll"), Problems())
     assert Elements(page(stats)).names["svg"] == (3 if "B-X" in text else 1)
     assert text_lines(stats)
 
@@ -84,7 +85,7 @@ def test_the_smallest_corpora_have_a_page(tmp_path: Path, text: str) -> None:
 def test_many_types_are_all_in_the_tables(tmp_path: Path) -> None:
     rows = "".join(f"w{i} B-TYPE{i:02d}\nw0 B-TYPE{i:02d}\n\n" for i in range(40))
     (tmp_path / "in").write_text(rows)
-    text = page(stats_of_files({"train": tmp_path / "in", "dev": tmp_path / "in"}, Settings(), Problems()))
+    text = page(stats_of_files(sources_of({"train": tmp_path / "in", "dev": tmp_path / "in"}), Settings(), Problems()))
     assert all(f"TYPE{i:02d}" in text for i in range(40))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from corpus_sources import sources_of
 from processes import ROOT, Finished, alone, run
 
 from data_prep.passes.build import build
@@ -173,7 +174,7 @@ def places(
     record = json.loads((places["newer"] / "index.json").read_text())
     (places["newer"] / "index.json").write_text(json.dumps({**record, "version": 99}))
     places["other"] = folder / "other"
-    build(synth_corpus, Settings(num_shards=3), places["other"], Problems())
+    build(sources_of(synth_corpus), Settings(num_shards=3), places["other"], Problems())
     places["no_run"] = folder / "no_run"
     places["no_run"].mkdir()
     (folder / "file").touch()

@@ -181,10 +181,10 @@ async function begin() {
   // The browser may have restored a text after a reload.
   text.value ||= examples[0].value;
   changed();
-  if (health.needs_pos) {
+  if (health.features?.length) {
     clearTimeout(timer);
-    problem.textContent =
-      "This model was trained with parts of speech, so it cannot tag plain text; send tokens with pos.";
+    const names = health.features.join(", ");
+    problem.textContent = `This model needs values of ${names} for each token, so it cannot tag plain text.`;
   }
 }
 

@@ -1,0 +1,38 @@
+"""The files of a split, read one by one; find_sources.py finds those that the user names."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+
+class SourceFile(NamedTuple):
+    """A file that is read as one source: on disk, or a member of an archive."""
+
+    path: Path
+    # Its name in the archive `path`, if that is one of several files.
+    member: str | None = None
+    # The folder that the user named, if it was found there.
+    folder: Path | None = None
+    # How to call the path, if it is a temporary file.
+    shown: str = ""
+
+    def __str__(self) -> str:
+        """For messages."""
+        path = self.shown or str(self.path)
+        return f"{path}/{self.member}" if self.member else path
+
+    @property
+    def name(self) -> str:
+        """What the file is called, wherever its folder or archive lies; for index.json."""
+        path = self.path.relative_to(self.folder).as_posix() if self.folder else self.shown or self.path.name
+        return f"{path}/{self.member}" if self.member else path
+
+    @property
+    def stem(self) -> str:
+        """The file's own name without its ending: of many corpora the name of a document."""
+        return PurePosixPath(self.member or self.name).stem
+
+
+# The files of each split, in the order in which they are read.
+Sources = list[tuple[str, SourceFile]]
