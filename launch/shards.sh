@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds shards from a corpus in one path: a file, which is split, or a folder with a file for each split.
+# Builds shards from a corpus in one path: a file, an archive, or a folder of files.
 #
-# launch/shards.sh CORPUS OUT [OPTION...]: the options go to `python -m data_prep build`. A folder's files are
-# eng.train, eng.testa and eng.testb, or train.*, dev.* (or valid.*) and test.*; dev and test may be absent.
+# launch/shards.sh CORPUS OUT [OPTION...]: the options go to `python -m data_prep build`. Names of files say their split,
+# such as eng.train, eng.testa and eng.testb, or train.*, dev.* (or valid.*) and test.*, also in folders of these names;
+# without such names, all files together are split.
 set -euo pipefail
 
 fail() {
@@ -10,18 +11,9 @@ fail() {
     exit 1
 }
 
-# split_file FOLDER NAME...: prints the only file of FOLDER with one of the names; nothing if there is none.
-split_file() {
-    local folder=$1 name found=()
-    shift
-    for name in "$@"; do
-        # Unquoted, because a name is a pattern.
-        for path in "$folder"/$name; do
-            [ ! -f "$path" ] || found+=("$path")
-        done
-    done
-    [ ${#found[@]} -le 1 ] || fail "$folder has more than one file for one split: ${found[*]##*/}"
-    printf '%s' "${found[*]}"
+# holds WORDS: whether a file in the corpus, by its name or a folder's, is of the split that the words stand for.
+holds() {
+    find -L "$corpus" -type f -not -name '.*' -printf '%P\n' | grep -qiE "(^|[^a-z])($1)([^a-z]|\$)"
 }
 
 corpus=${1-} out=${2-}
@@ -31,11 +23,8 @@ corpus=${1-} out=${2-}
 shift 2
 
 sources=(--train "$corpus")
-if [ -d "$corpus" ]; then
-    train=$(split_file "$corpus" eng.train 'train.*')
-    dev=$(split_file "$corpus" eng.testa 'dev.*' 'valid.*')
-    test=$(split_file "$corpus" eng.testb 'test.*')
-    [ -n "$train" ] || fail "$corpus has neither eng.train nor train.*"
-    sources=(--train "$train" ${dev:+--dev "$dev"} ${test:+--test "$test"})
+if [ -d "$corpus" ] && holds 'train|training|trn'; then
+    ! holds 'dev|devel|development|valid|validation|val|testa' || sources+=(--dev "$corpus")
+    ! holds 'test|testing|tst|testb' || sources+=(--test "$corpus")
 fi
 exec python -m data_prep build "${sources[@]}" --out "$out" "$@"

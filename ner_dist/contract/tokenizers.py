@@ -11,7 +11,8 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ner_dist.contract.language_rules import LanguageRules
@@ -125,8 +126,21 @@ def other_version(choice: TokenizerChoice) -> str | None:
 
 
 def _current_version(name: str) -> str:
-    # Without importing spaCy, which takes half a second.
-    return f"{_VERSION}+spacy-{'.'.join(version('spacy').split('.')[:2])}" if name == "rules" else _VERSION
+    return f"{_VERSION}+spacy-{'.'.join(_spacy_version().split('.')[:2])}" if name == "rules" else _VERSION
+
+
+def _spacy_version() -> str:
+    # Each command needs it at once: importing spaCy takes half a second, and importlib.metadata looks at all packages.
+    found = find_spec("spacy")
+    about = Path(found.origin).with_name("about.py") if found and found.origin else None
+    stated = (
+        re.search(r'__version__ = "(.+?)"', about.read_text(encoding="utf-8")) if about and about.is_file() else None
+    )
+    if stated is None:
+        from importlib.metadata import version
+
+        return version("spacy")
+    return stated[1]
 
 
 def _lacks_spaces(sample_texts: Iterable[str]) -> bool:

@@ -52,8 +52,8 @@ def read_shard_set(directory: str) -> ShardSet:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         kind, version = record["format"], record["version"]
-        if (kind, version) != ("ner-shards", 2):
-            return ShardSet(f"is of format {kind}, version {version}, and this code reads ner-shards, version 2")
+        if (kind, version) != ("ner-shards", 3):
+            return ShardSet(f"is of format {kind}, version {version}, and this code reads ner-shards, version 3")
         shards = [shard for split in record["splits"].values() for shard in split]
         entries = [*record["vocab"].values(), *shards, *([record["vectors"]] if record["vectors"] else [])]
         words = record["vocab"]["word"]["num_values"]
