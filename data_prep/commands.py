@@ -14,7 +14,6 @@ from typing import NamedTuple, Optional
 from data_prep.fetching.fetch import DEFAULT_OUT, PACKAGES_NAME, fetch
 from data_prep.fetching.resources import RESOURCES
 from data_prep.formats.find_sources import expand, expand_splits
-from data_prep.formats.source_files import SourceFile, Sources
 from data_prep.inspecting import show_shards
 from data_prep.inspecting.show_shards import InspectQuery, complete_from_index, is_shard_set
 from data_prep.inspecting.summary import summary_lines
@@ -24,6 +23,7 @@ from data_prep.passes.whole_output import STDOUT
 from data_prep.prepare_shards import build_with_bars, num_bytes, progress_bar
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import READING_SETTINGS, Settings, SettingsError
+from data_prep.sources.source_files import SourceFile, Sources
 from data_prep.staging import OutputError
 from data_prep.statistics.counts import WHOLE, stats_of_files, stats_of_shards
 from data_prep.statistics.tables import text_lines

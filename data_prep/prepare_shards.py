@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Union
 
 from data_prep.formats.find_sources import expand_splits
-from data_prep.formats.source_files import SourceFile, Sources
-from data_prep.formats.stored_files import stored_bytes
 from data_prep.passes.build import build
 from data_prep.problems import Problems
 from data_prep.settings import Settings
+from data_prep.sources.source_files import SourceFile, Sources
+from data_prep.sources.stored_files import stored_bytes
 from ner_dist.contract.shard_format import Index
 
 # One or several.

@@ -10,7 +10,7 @@ from typing import Literal, Optional, Union
 
 from data_prep.formats import table
 from data_prep.formats.corpus_format import ReadOptions
-from data_prep.formats.tag_names import read_tag_names
+from data_prep.tags.tag_names import read_tag_names
 from ner_dist.cli.options import option
 from ner_dist.contract.shard_format import SPLITS, is_feature_name
 from ner_dist.contract.tag_schemes import ALL_SCHEMES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from data_prep.formats.source_files import SourceFile, Sources
+from data_prep.sources.source_files import SourceFile, Sources
 
 
 def sources_of(files: Mapping[str, Path]) -> Sources:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
+from data_prep.cutting.cutter import Cutter
 from data_prep.formats.corpus_format import ReadOptions
-from data_prep.formats.cutter import Cutter
 from data_prep.formats.find_sources import expand
 from data_prep.formats.read_corpus import read_corpus, recognise
-from data_prep.formats.record import Origin
-from data_prep.formats.string_ids import CorpusStrings, FeatureStrings, StringIds
 from data_prep.problems import Problems
+from data_prep.sentences.record import Origin
+from data_prep.sentences.string_ids import CorpusStrings, FeatureStrings, StringIds
 
 
 class SentenceRead(NamedTuple):

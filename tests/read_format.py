@@ -7,13 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from data_prep.cutting.cutter import Cutter
 from data_prep.formats.corpus_format import ReadOptions
-from data_prep.formats.cutter import Cutter
 from data_prep.formats.read_corpus import read_as, recognise
-from data_prep.formats.record import Origin
-from data_prep.formats.source_files import SourceFile
-from data_prep.formats.string_ids import CorpusStrings, FeatureStrings, StringIds
 from data_prep.problems import Problems
+from data_prep.sentences.record import Origin
+from data_prep.sentences.string_ids import CorpusStrings, FeatureStrings, StringIds
+from data_prep.sources.source_files import SourceFile
 from ner_dist.contract.tokenizers import Tokenizer, TokenizerChoice, make_tokenizer
 
 

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data_prep.formats.block import SentenceIds
 from data_prep.passes.repair_tags import to_bilou
 from data_prep.passes.tag_collector import Scheme, TagCollector, describe_schemes
 from data_prep.problems import Problems
+from data_prep.sentences.block import SentenceIds
 from data_prep.settings import Settings
 from ner_dist.contract.tag_schemes import split_ids, strict_spans
 

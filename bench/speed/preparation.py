@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from bench.speed.measurement import BenchOptions, Measurement, alternate, output_of
 from bench.speed.peer import peer_python
-from data_prep.formats.text_source import open_bytes
+from data_prep.sources.text_source import open_bytes
 
 # How many times over the corpus is prepared, and how often at most that is repeated: the large ones take minutes.
 COPIES = {1: 9, 10: 1, 30: 1}

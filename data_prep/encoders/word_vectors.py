@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from data_prep.encoders.vector_text import line_blocks, read_text
-from data_prep.formats.text_source import Progress, head, open_bytes
 from data_prep.problems import CorpusError, Problems
+from data_prep.sources.text_source import Progress, head, open_bytes
 from ner_dist.contract.shard_format import VECTORS_NAME, VectorsFile, file_sha256
 
 NPY_MAGIC = b"\x93NUMPY"

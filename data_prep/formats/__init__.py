@@ -1,4 +1,4 @@
-"""One file per corpus format, the table of the formats (table.py says how to add one), and what they share.
+"""The corpus formats, a file each in the folders, and their table, which says how to add one.
 
-May import data_prep's problems and threads, and ner_dist.contract.
+May import sources, cutting, tags, sentences, problems, threads, and ner_dist.contract.
 """

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import IO, NamedTuple
 
-from data_prep.formats import stored_files, text_source
-from data_prep.formats.block import SentenceIds
-from data_prep.formats.cut_records import CutOptions
-from data_prep.formats.cutter import Cutter
-from data_prep.formats.source_files import SourceFile
-from data_prep.formats.string_ids import CorpusStrings
+from data_prep.cutting.cut_records import CutOptions
+from data_prep.cutting.cutter import Cutter
 from data_prep.problems import Problems
+from data_prep.sentences.block import SentenceIds
+from data_prep.sentences.string_ids import CorpusStrings
+from data_prep.sources import stored_files, text_source
+from data_prep.sources.source_files import SourceFile
 
 
 class ReadOptions(NamedTuple):

@@ -15,13 +15,13 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple, Union
 
-from data_prep.formats.archives import archive_at
 from data_prep.formats.corpus_format import ReadOptions
 from data_prep.formats.read_corpus import recognise
-from data_prep.formats.source_files import SourceFile, Sources
-from data_prep.formats.split_names import choose_split, is_no_corpus, splits_of
-from data_prep.formats.text_source import own_names
 from data_prep.problems import CorpusError, Problems
+from data_prep.sources.archives import archive_at
+from data_prep.sources.source_files import SourceFile, Sources
+from data_prep.sources.split_names import choose_split, is_no_corpus, splits_of
+from data_prep.sources.text_source import own_names
 from ner_dist.contract.shard_format import INDEX_NAME
 
 Name = Union[str, "os.PathLike[str]"]

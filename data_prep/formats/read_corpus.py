@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.formats import stored_files, text_source
-from data_prep.formats.block import SentenceIds
+from data_prep.cutting.cutter import Cutter
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
-from data_prep.formats.cutter import Cutter
-from data_prep.formats.decide_encoding import decide_encoding
-from data_prep.formats.source_files import SourceFile
-from data_prep.formats.string_ids import CorpusStrings
 from data_prep.formats.table import FORMATS
 from data_prep.problems import CorpusError, Problems
+from data_prep.sentences.block import SentenceIds
+from data_prep.sentences.string_ids import CorpusStrings
+from data_prep.sources import stored_files, text_source
+from data_prep.sources.decide_encoding import decide_encoding
+from data_prep.sources.source_files import SourceFile
 from data_prep.threads import ahead
 
 # How many lines are looked at to recognise the format.

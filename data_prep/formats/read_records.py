@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.formats.block import NOTHING, SentenceIds
+from data_prep.cutting.cut_records import CutOptions, CutRecord, CutSentence, cut_record
 from data_prep.formats.corpus_format import Source
-from data_prep.formats.cut_records import CutOptions, CutRecord, CutSentence, cut_record
-from data_prep.formats.record import Record
+from data_prep.sentences.block import NOTHING, SentenceIds
+from data_prep.sentences.record import Record
 from data_prep.threads import num_cores
 from ner_dist.contract.tokenizers import TokenizedSentence, Tokenizer, TokenizerChoice, make_tokenizer
 

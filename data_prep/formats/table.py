@@ -1,36 +1,37 @@
 """The corpus formats, one row each.
 
 To add one:
-1. Write data_prep/formats/NAME.py with a `Format` (corpus_format.py): how to recognise and read it.
+1. Write NAME.py in a folder of data_prep/formats/ with a `Format` (corpus_format.py): how to recognise and read it.
    tests/formats/test_table.py has a complete one of 40 lines.
 2. Add it to FORMATS. `build`, `check`, `stats`, `convert` and their --help take it from there. The formats that
    `convert` writes are in data_prep/writers/table.py.
-3. Add a short file in it to tests/record_samples.py or tests/column_samples.py, and to docs/reference/corpus-formats.md.
+3. Add a short file in it to tests/record_samples.py or tests/column_samples.py, and to
+   docs/reference/corpus-formats.md.
 """
 
 from __future__ import annotations
 
-from data_prep.formats.brat import BRAT
-from data_prep.formats.conll import CONLL
-from data_prep.formats.conll2012 import CONLL2012
-from data_prep.formats.conllu import CONLLU, CONLLUP
+from data_prep.formats.annotation_tools.brat import BRAT
+from data_prep.formats.annotation_tools.docbin import DOCBIN
+from data_prep.formats.annotation_tools.doccano import DOCCANO
+from data_prep.formats.annotation_tools.gliner import GLINER
+from data_prep.formats.annotation_tools.label_studio import LABEL_STUDIO
+from data_prep.formats.annotation_tools.prodigy import PRODIGY
+from data_prep.formats.annotation_tools.pubtator import PUBTATOR
+from data_prep.formats.annotation_tools.spacy_json import SPACY_JSON
+from data_prep.formats.annotation_tools.webanno import WEBANNO
+from data_prep.formats.arrow.parquet import PARQUET
+from data_prep.formats.columns.conll import CONLL
+from data_prep.formats.columns.conll2012 import CONLL2012
+from data_prep.formats.columns.conllu import CONLLU, CONLLUP
+from data_prep.formats.columns.csv_sentences import CSV_SENTENCES
+from data_prep.formats.columns.csv_table import CSV, KAGGLE
+from data_prep.formats.columns.germeval import GERMEVAL
+from data_prep.formats.columns.multiconer import MULTICONER
+from data_prep.formats.columns.wikiner import WIKINER
 from data_prep.formats.corpus_format import Format
-from data_prep.formats.csv_sentences import CSV_SENTENCES
-from data_prep.formats.csv_table import CSV, KAGGLE
-from data_prep.formats.docbin import DOCBIN
-from data_prep.formats.doccano import DOCCANO
-from data_prep.formats.germeval import GERMEVAL
-from data_prep.formats.gliner import GLINER
-from data_prep.formats.huggingface import HUGGINGFACE
-from data_prep.formats.jsonl import JSONL
-from data_prep.formats.label_studio import LABEL_STUDIO
-from data_prep.formats.multiconer import MULTICONER
-from data_prep.formats.parquet import PARQUET
-from data_prep.formats.prodigy import PRODIGY
-from data_prep.formats.pubtator import PUBTATOR
-from data_prep.formats.spacy_json import SPACY_JSON
-from data_prep.formats.webanno import WEBANNO
-from data_prep.formats.wikiner import WIKINER
+from data_prep.formats.json.huggingface import HUGGINGFACE
+from data_prep.formats.json.jsonl import JSONL
 
 # In the order in which they are tried on a file: the least strict of JSON is jsonl, and of all conll, which comes last.
 FORMATS: dict[str, Format] = {

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from data_prep.encoders.features import FEATURES
 from data_prep.encoders.lexicon_files import FEATURE_PREFIX
-from data_prep.formats.block import TaggedSentences
-from data_prep.formats.record import Origin, Span
+from data_prep.sentences.block import TaggedSentences
+from data_prep.sentences.record import Origin, Span
 from ner_dist.contract.shard_format import TEXT_COLUMNS, UNK_ID, Index, ShardFile, read_vocab
 
 # Sentences in corpus order are handed out in blocks of about this size.

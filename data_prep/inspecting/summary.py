@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from data_prep.encoders.lexicon_files import FEATURE_PREFIX
-from data_prep.formats.block import starts_mask
 from data_prep.inspecting.read_sentences import flat, row_groups
+from data_prep.sentences.block import starts_mask
 from ner_dist.cli.text_table import percent, text_table
 from ner_dist.contract.lexicon_matching import FIRST_ID
 from ner_dist.contract.shard_format import Index

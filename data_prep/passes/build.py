@@ -21,15 +21,15 @@ import numpy as np
 
 from data_prep.encoders.lexicon_files import entity_lists
 from data_prep.encoders.word_vectors import write_vectors
-from data_prep.formats.source_files import SourceFile, Sources
-from data_prep.formats.stored_files import companions, describe
-from data_prep.formats.text_source import Progress
 from data_prep.passes.encode import shard_features, write_vocabs
 from data_prep.passes.prepare import PreparedCorpus, prepare, split_stats
 from data_prep.passes.shard_pass import deal_to_shards, raw_name
 from data_prep.passes.write_pass import write_shards
 from data_prep.problems import Problems
 from data_prep.settings import Settings
+from data_prep.sources.source_files import SourceFile, Sources
+from data_prep.sources.stored_files import companions, describe
+from data_prep.sources.text_source import Progress
 from data_prep.staging import check_output, staged
 from ner_dist.contract.shard_format import Index, write_index
 from ner_dist.contract.tokenizers import TokenizerChoice

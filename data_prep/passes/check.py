@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.formats.source_files import Sources
-from data_prep.formats.text_source import Progress
 from data_prep.inspecting.summary import coverage_lines
 from data_prep.passes.buckets import padding_share
 from data_prep.passes.prepare import PreparedCorpus, prepare, split_stats
 from data_prep.passes.read_pass import IdCorpus, ReadSource
 from data_prep.problems import Problems
 from data_prep.settings import Settings
+from data_prep.sources.source_files import Sources
+from data_prep.sources.text_source import Progress
 from ner_dist.cli.text_table import percent, text_table
 
 RARE_ENTITIES = 50

@@ -10,16 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.formats.block import TaggedSentences
 from data_prep.formats.read_corpus import recognise
-from data_prep.formats.source_files import SourceFile
-from data_prep.formats.text_source import Progress
 from data_prep.inspecting.read_sentences import read_ordered, survey_split
 from data_prep.inspecting.show_shards import split_of, verify
 from data_prep.passes.tagged_stream import TagSurvey, read_tagged, survey_tags
 from data_prep.passes.whole_output import STDOUT, whole_output
 from data_prep.problems import Problems
+from data_prep.sentences.block import TaggedSentences
 from data_prep.settings import Settings, SettingsError
+from data_prep.sources.source_files import SourceFile
+from data_prep.sources.text_source import Progress
 from data_prep.staging import OutputError
 from data_prep.writers import table
 from data_prep.writers.output_format import OutputFormat, WriteOptions

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.formats.block import SentenceIds
+from data_prep.sentences.block import SentenceIds
 from ner_dist.contract.mixing_hash import mix_bits
 
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from data_prep.formats.record import Origin
+from data_prep.sentences.record import Origin
 
 
 class OriginWriter:

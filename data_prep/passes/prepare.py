@@ -9,15 +9,15 @@ import numpy as np
 
 from data_prep.encoders.vocab import coverage, misses
 from data_prep.encoders.word_vectors import Vectors, read_all_vectors
-from data_prep.formats.mojibake import report_odd_text
-from data_prep.formats.source_files import Sources
-from data_prep.formats.text_source import Progress
 from data_prep.passes.buckets import optimal_edges, padding_share
 from data_prep.passes.encode import ShardEncoder, fit_encoder
 from data_prep.passes.read_pass import IdCorpus, read_sources
 from data_prep.passes.tag_pass import TaggedCorpus, resolve_tags
 from data_prep.problems import Problems
 from data_prep.settings import Settings
+from data_prep.sources.mojibake import report_odd_text
+from data_prep.sources.source_files import Sources
+from data_prep.sources.text_source import Progress
 from ner_dist.contract.shard_format import SPLITS, UNK_ID
 from ner_dist.contract.tag_schemes import bilou_tags
 

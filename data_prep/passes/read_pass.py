@@ -9,18 +9,18 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from data_prep.formats.block import NOTHING, SentenceIds, ragged_positions
-from data_prep.formats.cutter import Cutter
+from data_prep.cutting.cutter import Cutter
 from data_prep.formats.read_corpus import Recognised, read_as, recognise
-from data_prep.formats.source_files import SourceFile
-from data_prep.formats.string_ids import CorpusStrings, FeatureStrings, StringIds
-from data_prep.formats.text_source import Progress
 from data_prep.passes.chunk_file import append_chunk
 from data_prep.passes.document_hashes import DocumentHashes
 from data_prep.passes.origin_file import OriginWriter
 from data_prep.passes.tag_collector import Scheme, SourceTags, TagCollector, describe_schemes, occurrences
 from data_prep.problems import Problems
+from data_prep.sentences.block import NOTHING, SentenceIds, ragged_positions
+from data_prep.sentences.string_ids import CorpusStrings, FeatureStrings, StringIds
 from data_prep.settings import Settings
+from data_prep.sources.source_files import SourceFile
+from data_prep.sources.text_source import Progress
 from ner_dist.contract.mixing_hash import GAMMA, mix_bits
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from data_prep.formats.block import SentenceIds, starts_mask
-from data_prep.formats.tag_characters import shown
-from data_prep.formats.tag_strings import Dialect, ParsedTag, malformed_reason, read_tag
 from data_prep.passes.tag_collector import SourceTags
-from data_prep.passes.tag_table import FINE, MALFORMED
 from data_prep.problems import Problems
+from data_prep.sentences.block import SentenceIds, starts_mask
 from data_prep.settings import Settings
+from data_prep.tags.tag_characters import shown
+from data_prep.tags.tag_strings import Dialect, ParsedTag, malformed_reason, read_tag
+from data_prep.tags.tag_table import FINE, MALFORMED
 from ner_dist.contract import tag_schemes
 
 

@@ -15,10 +15,10 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from data_prep.formats.block import ragged_positions
 from data_prep.passes.buckets import bucket_ids
 from data_prep.passes.chunk_file import read_chunks
 from data_prep.passes.tag_pass import TaggedChunk, TaggedCorpus
+from data_prep.sentences.block import ragged_positions
 from ner_dist.contract.shard_format import id_dtype
 
 SENTENCE = np.dtype(

@@ -12,16 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.formats.block import SentenceIds, starts_mask
-from data_prep.formats.string_ids import StringIds
-from data_prep.formats.tag_characters import shown
-from data_prep.formats.tag_strings import Dialect, ParsedTag, parse_tag, read_tag
-from data_prep.passes.choose_dialects import Choice, choose_dialects
-from data_prep.passes.near_types import TypeUse, report_near_types
-from data_prep.passes.tag_counts import FORMS, TagCounts, count_pairs
-from data_prep.passes.tag_table import TagTable, make_table
 from data_prep.problems import Problems
+from data_prep.sentences.block import SentenceIds, starts_mask
+from data_prep.sentences.string_ids import StringIds
 from data_prep.settings import Settings
+from data_prep.tags.choose_dialects import Choice, choose_dialects
+from data_prep.tags.near_types import TypeUse, report_near_types
+from data_prep.tags.tag_characters import shown
+from data_prep.tags.tag_counts import FORMS, TagCounts, count_pairs
+from data_prep.tags.tag_strings import Dialect, ParsedTag, parse_tag, read_tag
+from data_prep.tags.tag_table import TagTable, make_table
 from ner_dist.contract.tag_schemes import PREFIX_CODES
 
 MAX_TYPES = 1000

@@ -8,13 +8,13 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from data_prep.formats.block import NOTHING, SentenceIds
 from data_prep.passes.chunk_file import append_chunk, read_chunks
 from data_prep.passes.origin_file import read_origins
 from data_prep.passes.read_pass import IdCorpus, ReadChunk
 from data_prep.passes.repair_tags import cut_sentences, to_bilou
 from data_prep.passes.splits import SplitChooser, count_duplicates
 from data_prep.problems import Problems
+from data_prep.sentences.block import NOTHING, SentenceIds
 from data_prep.settings import Settings
 
 

@@ -9,18 +9,18 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from data_prep.formats.block import TaggedSentences
-from data_prep.formats.cutter import Cutter
+from data_prep.cutting.cutter import Cutter
 from data_prep.formats.read_corpus import read_corpus
-from data_prep.formats.record import Origin
-from data_prep.formats.source_files import SourceFile
-from data_prep.formats.string_ids import CorpusStrings, FeatureStrings, StringIds
-from data_prep.formats.text_source import Progress
 from data_prep.passes.read_pass import report_blank_token
 from data_prep.passes.repair_tags import to_bilou
 from data_prep.passes.tag_collector import Scheme, SourceTags, TagCollector, describe_schemes
 from data_prep.problems import Problems
+from data_prep.sentences.block import TaggedSentences
+from data_prep.sentences.record import Origin
+from data_prep.sentences.string_ids import CorpusStrings, FeatureStrings, StringIds
 from data_prep.settings import Settings
+from data_prep.sources.source_files import SourceFile
+from data_prep.sources.text_source import Progress
 
 # Sentences of which nothing is known follow one another.
 _origin = lru_cache(maxsize=1)(Origin.from_bytes)

@@ -16,14 +16,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.formats.block import TaggedSentences, starts_mask
-from data_prep.formats.source_files import SourceFile, Sources
-from data_prep.formats.text_source import Progress
 from data_prep.inspecting.read_sentences import read_unordered
 from data_prep.inspecting.show_shards import verify
 from data_prep.passes.tagged_stream import read_tagged, survey_tags
 from data_prep.problems import Problems
+from data_prep.sentences.block import TaggedSentences, starts_mask
 from data_prep.settings import Settings
+from data_prep.sources.source_files import SourceFile, Sources
+from data_prep.sources.text_source import Progress
 from data_prep.statistics.odd_tokens import TextKind, char_kinds, odd_kinds
 from ner_dist.contract import tag_schemes
 

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from data_prep.formats.mojibake import SUSPICIONS
+from data_prep.sources.mojibake import SUSPICIONS
 
 LONG_WORD = 30
 NUM_EXAMPLES = 8

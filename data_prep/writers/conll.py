@@ -6,10 +6,10 @@ from typing import IO
 
 import numpy as np
 
-from data_prep.formats.block import TaggedSentences
-from data_prep.formats.column_marks import DOCUMENT_MARK
-from data_prep.formats.tag_strings import report_inexpressible, spell_tags
+from data_prep.formats.columns.marks import DOCUMENT_MARK
 from data_prep.problems import Problems
+from data_prep.sentences.block import TaggedSentences
+from data_prep.tags.tag_strings import report_inexpressible, spell_tags
 from data_prep.writers.output_format import DocumentStarts, OutputFormat, WriteOptions, one_line, report_separators
 
 

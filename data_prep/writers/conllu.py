@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import IO
 
-from data_prep.formats.block import TaggedSentences
-from data_prep.formats.record import Origin
-from data_prep.formats.tag_strings import report_inexpressible, spell_tags
 from data_prep.problems import Problems
+from data_prep.sentences.block import TaggedSentences
+from data_prep.sentences.record import Origin
+from data_prep.tags.tag_strings import report_inexpressible, spell_tags
 from data_prep.writers.output_format import (
     DocumentStarts,
     OutputFormat,

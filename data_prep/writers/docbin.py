@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import IO, Any
 
-from data_prep.formats.block import TaggedSentences
 from data_prep.problems import Problems
+from data_prep.sentences.block import TaggedSentences
 from data_prep.writers.jsonl import named
 from data_prep.writers.output_format import OutputFormat, WriteOptions, report_types
 from data_prep.writers.whole_records import RecordAssembler, WholeRecord

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from typing import IO, Any
 
-from data_prep.formats.block import TaggedSentences
-from data_prep.formats.tag_strings import report_inexpressible, spell_tags
 from data_prep.problems import Problems
+from data_prep.sentences.block import TaggedSentences
+from data_prep.tags.tag_strings import report_inexpressible, spell_tags
 from data_prep.writers.output_format import OutputFormat, WriteOptions, document_names, record_ids, report_types
 from data_prep.writers.whole_records import RecordAssembler, WholeRecord
 

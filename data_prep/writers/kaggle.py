@@ -8,9 +8,9 @@ import itertools
 from collections.abc import Iterable
 from typing import IO
 
-from data_prep.formats.block import TaggedSentences
-from data_prep.formats.tag_strings import report_inexpressible, spell_tags
 from data_prep.problems import Problems
+from data_prep.sentences.block import TaggedSentences
+from data_prep.tags.tag_strings import report_inexpressible, spell_tags
 from data_prep.writers.output_format import OutputFormat, WriteOptions, document_names, report_separators
 
 SENTENCE, DOCUMENT, WORD, POS, TAG = "Sentence #", "Document", "Word", "POS", "Tag"

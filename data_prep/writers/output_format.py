@@ -10,9 +10,9 @@ from typing import IO, NamedTuple, Protocol
 
 import numpy as np
 
-from data_prep.formats.block import TaggedSentences
-from data_prep.formats.tag_characters import shown
 from data_prep.problems import Problems
+from data_prep.sentences.block import TaggedSentences
+from data_prep.tags.tag_characters import shown
 from ner_dist.contract import tag_schemes
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_prep.formats.block import TaggedSentences
-from data_prep.formats.tag_strings import SPELLINGS, SPELLINGS_AFTER_SAME_TYPE, report_inexpressible, spell_tags
 from data_prep.problems import Problems
+from data_prep.sentences.block import TaggedSentences
+from data_prep.tags.tag_strings import SPELLINGS, SPELLINGS_AFTER_SAME_TYPE, report_inexpressible, spell_tags
 from data_prep.writers.output_format import OutputFormat, WriteOptions, document_names, record_ids, report_types
 
 METADATA_KEY = "huggingface"

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.formats.block import TaggedSentences, starts_mask
-from data_prep.formats.record import Origin, Span
 from data_prep.problems import Problems
+from data_prep.sentences.block import TaggedSentences, starts_mask
+from data_prep.sentences.record import Origin, Span
 from data_prep.writers.output_format import WriteOptions, document_numbers
 from ner_dist.contract import tag_schemes
 

@@ -20,8 +20,8 @@ from made_archives import put, tarred, zipped
 from read_files import read_files
 
 from data_prep.formats.find_sources import expand, expand_splits
-from data_prep.formats.source_files import SourceFile
 from data_prep.problems import CorpusError, Problems
+from data_prep.sources.source_files import SourceFile
 
 FIRST = "Ann B-PER\nsings O\n\n"
 SECOND = "Oslo B-LOC\nsleeps O\n\n"

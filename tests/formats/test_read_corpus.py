@@ -13,8 +13,8 @@ from read_format import ReadFile, read_file
 
 from data_prep.formats.corpus_format import ReadOptions, Sample
 from data_prep.formats.table import FORMATS
-from data_prep.formats.text_source import split_lines, text_blocks
 from data_prep.problems import CorpusError
+from data_prep.sources.text_source import split_lines, text_blocks
 
 TOKENS = [["EU", "rejects", "#", "."], ["Peter"], ["None", '"', "é"]]
 TAGS = [["B-ORG", "O", "O", "O"], ["B-PER"], ["O", "O", "O"]]
@@ -79,7 +79,7 @@ def test_line_ends_do_not_matter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, newline: str, at_end: bool, block_bytes: int
 ) -> None:
     name = {CONLL: "conll", KAGGLE: "kaggle"}.get(text, "jsonl")
-    monkeypatch.setattr("data_prep.formats.text_source.BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr("data_prep.sources.text_source.BLOCK_BYTES", block_bytes)
     path = write(tmp_path / "corpus", newline.join(text.splitlines()) + newline * at_end)
     assert sentences(read(path, encoding="utf-8", format=name)) == (TOKENS, TAGS, POS)
 
@@ -88,7 +88,7 @@ def test_line_ends_do_not_matter(
 def test_mixed_line_ends_keep_the_numbers_of_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
 ) -> None:
-    monkeypatch.setattr("data_prep.formats.text_source.BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr("data_prep.sources.text_source.BLOCK_BYTES", block_bytes)
     found = read(write(tmp_path / "corpus", "a B-X\rb O\r\r\nc O\r\n\r\nd O\n\re O\r"), format="conll")
     assert (found.tokens, found.lines) == ([["a", "b"], ["c"], ["d"], ["e"]], [1, 4, 6, 8])
 
@@ -124,7 +124,7 @@ def test_a_truncated_gzip_is_named_damaged(tmp_path: Path) -> None:
 def test_lines_keep_their_numbers_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(write(tmp_path / "corpus", CONLL)).lines == [1, 6, 8]
     for block_bytes in (1, 2, 3, 7, 16, 64):
-        monkeypatch.setattr("data_prep.formats.text_source.BLOCK_BYTES", block_bytes)
+        monkeypatch.setattr("data_prep.sources.text_source.BLOCK_BYTES", block_bytes)
         for name, text, lines in (
             ("conll", CONLL, [1, 6, 8]),
             ("kaggle", KAGGLE, [2, 6, 7]),
@@ -205,7 +205,7 @@ def test_a_csv_without_part_of_speech_is_read(tmp_path: Path) -> None:
 def test_a_label_repeated_on_every_row_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "Sentence #,Word,POS,Tag\n" + "".join(f"Sentence: {i // 3},w{i},NN,O\n" for i in range(9))
     for block_bytes in (10, 1 << 20):
-        monkeypatch.setattr("data_prep.formats.text_source.BLOCK_BYTES", block_bytes)
+        monkeypatch.setattr("data_prep.sources.text_source.BLOCK_BYTES", block_bytes)
         tokens = read(write(tmp_path / "corpus.csv", text), format="kaggle").tokens
         assert tokens == [["w0", "w1", "w2"], ["w3", "w4", "w5"], ["w6", "w7", "w8"]]
 
@@ -233,7 +233,7 @@ def test_undecodable_bytes_are_named_with_their_line(
     expected: str,
     block_bytes: int,
 ) -> None:
-    monkeypatch.setattr("data_prep.formats.text_source.BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr("data_prep.sources.text_source.BLOCK_BYTES", block_bytes)
     (tmp_path / "corpus").write_bytes(content)
     name = "kaggle" if content.startswith(b"Sent") else "conll"
     with pytest.raises(CorpusError, match=r"--encoding") as caught:
@@ -259,8 +259,8 @@ def test_missing_and_empty_files_are_errors(tmp_path: Path) -> None:
 
 
 def test_a_file_without_sentence_ends_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("data_prep.formats.text_source.BLOCK_BYTES", 1 << 10)
-    monkeypatch.setattr("data_prep.formats.block.MAX_OPEN_TOKENS", 1000)
+    monkeypatch.setattr("data_prep.sources.text_source.BLOCK_BYTES", 1 << 10)
+    monkeypatch.setattr("data_prep.sentences.block.MAX_OPEN_TOKENS", 1000)
     with pytest.raises(CorpusError, match=r"corpus:1: error: no sentence ends within 1,000 tokens"):
         read(write(tmp_path / "corpus", "a O\n" * 5000))
 

@@ -10,14 +10,14 @@ import pytest
 from corpus_sources import sources_of
 
 from data_prep.formats import table
-from data_prep.formats.block import SentenceAssembler, SentenceIds
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
-from data_prep.formats.tag_strings import is_well_formed
-from data_prep.formats.text_source import split_lines
 from data_prep.passes.build import build
 from data_prep.passes.convert import Target, convert
 from data_prep.problems import CorpusError, Problems
+from data_prep.sentences.block import SentenceAssembler, SentenceIds
 from data_prep.settings import Settings
+from data_prep.sources.text_source import split_lines
+from data_prep.tags.tag_strings import is_well_formed
 
 # One sentence per line, each token with its tag: token/TAG token/TAG
 CONTENT = "Anna/B-PER saw/O New/B-LOC York/I-LOC\nrain/O\n"

@@ -24,10 +24,10 @@ from span_corpus import span_corpus, write_spans
 
 import data_prep.passes.build
 import data_prep.passes.write_pass
-from data_prep.formats.source_files import SourceFile
 from data_prep.passes.build import build
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings
+from data_prep.sources.source_files import SourceFile
 from data_prep.staging import OutputError
 from data_prep.synthesis.synth import synthesise
 from ner_dist.contract.shard_format import (
@@ -143,7 +143,7 @@ def test_shards_have_the_schema_of_the_contract_in_corpus_order_within_a_bucket(
 ) -> None:
     # Small pieces, so that a bucket takes several row groups; some sentences are longer than a piece.
     monkeypatch.setattr(data_prep.passes.write_pass, "MAX_PIECE_TOKENS", 30)
-    monkeypatch.setattr("data_prep.formats.text_source.BLOCK_BYTES", 1 << 9)
+    monkeypatch.setattr("data_prep.sources.text_source.BLOCK_BYTES", 1 << 9)
     index, _ = run(corpus, tmp_path / "small", num_shards=2)
     monkeypatch.undo()
     large, _ = run(corpus, tmp_path / "large", num_shards=2)
@@ -562,7 +562,7 @@ def test_memory_does_not_grow_with_the_texts_of_a_corpus(tmp_path: Path) -> None
     tenfold.write_bytes(once.read_bytes() * 10)
     # What is read, cut and written at once is small, so that the smaller corpus fills it, too.
     before = (
-        "import data_prep.formats.read_records as cutting, data_prep.formats.text_source as reading\n"
+        "import data_prep.formats.read_records as cutting, data_prep.sources.text_source as reading\n"
         "import data_prep.passes.write_pass as writing\n"
         "cutting.BATCH_CHARS, reading.BLOCK_BYTES, writing.MAX_PIECE_TOKENS = 1 << 14, 1 << 14, 1 << 13"
     )

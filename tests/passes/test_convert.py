@@ -22,11 +22,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_prep.__main__ import main
-from data_prep.formats.string_ids import StringIds
 from data_prep.inspecting.show_shards import verify
 from data_prep.passes.build import build
 from data_prep.passes.convert import Target, convert
 from data_prep.problems import CorpusError, Problems
+from data_prep.sentences.string_ids import StringIds
 from data_prep.settings import Settings
 from ner_dist.contract.tag_schemes import SCHEMES
 
@@ -361,9 +361,9 @@ def test_few_strings_are_in_memory_at_once_and_nothing_else_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = 50
-    monkeypatch.setattr("data_prep.formats.text_source.BLOCK_BYTES", 64)
-    monkeypatch.setattr("data_prep.formats.block.MAX_OPEN_TOKENS", limit)
-    monkeypatch.setattr("data_prep.formats.string_ids.MAX_OPEN_TOKENS", limit)
+    monkeypatch.setattr("data_prep.sources.text_source.BLOCK_BYTES", 64)
+    monkeypatch.setattr("data_prep.sentences.block.MAX_OPEN_TOKENS", limit)
+    monkeypatch.setattr("data_prep.sentences.string_ids.MAX_OPEN_TOKENS", limit)
     most = 0
 
     class WatchedIds(StringIds):
@@ -391,8 +391,8 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
         path.write_text("".join(f"word{i} N{i % 9} B-X\nthe DT O\n\n" for i in range(num_sentences)))
         # Started as usual, except for a limit that this corpus reaches.
         code = (
-            "import runpy, data_prep.formats.string_ids\n"
-            "data_prep.formats.string_ids.MAX_OPEN_TOKENS = 5000\n"
+            "import runpy, data_prep.sentences.string_ids\n"
+            "data_prep.sentences.string_ids.MAX_OPEN_TOKENS = 5000\n"
             "try: runpy.run_module('data_prep', run_name='__main__')\n"
             "except SystemExit as stop: assert not stop.code\n"
             "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM:')))"

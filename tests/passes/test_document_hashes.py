@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.formats.block import NOTHING, SentenceIds
 from data_prep.passes.document_hashes import DocumentHashes
+from data_prep.sentences.block import NOTHING, SentenceIds
 
 # Of a sentence: the number of its document, 0 if it has none, and a hash.
 Sentence = tuple[int, int]

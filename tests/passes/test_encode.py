@@ -12,10 +12,10 @@ from corpus_sources import sources_of
 from shard_rows import shard_rows
 from span_corpus import SpanRecord, span_corpus, write_spans
 
-from data_prep.formats.source_files import SourceFile
 from data_prep.passes.build import build
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings
+from data_prep.sources.source_files import SourceFile
 from ner_dist.contract.shard_format import Index
 from ner_dist.contract.tag_schemes import bilou_tags
 from ner_dist.contract.tokenizers import TokenizerChoice, make_tokenizer

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.formats.record import Origin, Span
 from data_prep.passes.origin_file import OriginWriter, read_origins
+from data_prep.sentences.record import Origin, Span
 
 # No halves of surrogate pairs, which are no text.
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)

@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.formats.read_corpus import recognise
-from data_prep.formats.record import Origin
-from data_prep.formats.source_files import SourceFile
 from data_prep.passes.build import build
 from data_prep.passes.convert import Target, convert
 from data_prep.passes.tagged_stream import read_tagged, survey_tags
 from data_prep.problems import CorpusError, Problems
+from data_prep.sentences.record import Origin
 from data_prep.settings import Settings
+from data_prep.sources.source_files import SourceFile
 from data_prep.writers.table import WRITERS
 from data_prep.writers.whole_records import sentence_entities
 from ner_dist.contract.tag_schemes import ALL_SCHEMES
@@ -34,7 +34,7 @@ TEXT = "text"
 def tokenizer_made_once() -> Iterator[None]:
     """spaCy takes a tenth of a second to load its rules, and these tests read a thousand files."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("data_prep.formats.cutter.make_tokenizer", functools.lru_cache(make_tokenizer))
+        patch.setattr("data_prep.cutting.cutter.make_tokenizer", functools.lru_cache(make_tokenizer))
         yield
 
 

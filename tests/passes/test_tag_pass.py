@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from corpus_sources import sources_of
 
-from data_prep.formats.source_files import SourceFile, Sources
 from data_prep.passes.build import build
 from data_prep.passes.tag_pass import add_counts
 from data_prep.problems import Problems
 from data_prep.settings import Settings
+from data_prep.sources.source_files import SourceFile, Sources
 from ner_dist.contract.shard_format import Index
 
 
@@ -39,7 +39,7 @@ def built(tmp_path: Path, sources: Sources, **knobs: Any) -> Index:
 @pytest.mark.parametrize("split_by", ["document", "sentence"])
 def test_each_document_counts_in_one_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split_by: str) -> None:
     # Blocks that end within documents.
-    monkeypatch.setattr("data_prep.formats.text_source.BLOCK_BYTES", 100)
+    monkeypatch.setattr("data_prep.sources.text_source.BLOCK_BYTES", 100)
     (tmp_path / "a").write_text(documents(range(30)))
     (tmp_path / "b").write_text(documents(range(30, 40)))
     index = built(tmp_path, [("train", SourceFile(tmp_path / name)) for name in "ab"], split_by=split_by)

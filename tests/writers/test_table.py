@@ -9,11 +9,11 @@ from typing import IO
 import numpy as np
 import pytest
 
-from data_prep.formats.block import TaggedSentences
-from data_prep.formats.tag_strings import spell_tags
 from data_prep.passes.convert import Target, convert
 from data_prep.problems import Problems
+from data_prep.sentences.block import TaggedSentences
 from data_prep.settings import Settings
+from data_prep.tags.tag_strings import spell_tags
 from data_prep.writers import table
 from data_prep.writers.output_format import OutputFormat, WriteOptions
 

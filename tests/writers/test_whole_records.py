@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from data_prep.formats.block import TaggedSentences
-from data_prep.formats.record import Origin, Span
 from data_prep.problems import Problems
+from data_prep.sentences.block import TaggedSentences
+from data_prep.sentences.record import Origin, Span
 from data_prep.writers.output_format import WriteOptions
 from data_prep.writers.whole_records import RecordAssembler, WholeRecord
 

@@ -1,0 +1,217 @@
+"""Records -> sentences: texts are cut by the tokenizer, spans are fitted to tokens, and the source is kept."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from data_prep.cutting.align_spans import (
+    CONTEXT_CHARS,
+    SpanError,
+    TokenPlaces,
+    align,
+    show_span,
+    touched_tokens,
+    widen,
+    without_overlaps,
+)
+from data_prep.cutting.gold import Text, check_record, given_places, text_of
+from data_prep.cutting.layouts import (
+    Layout,
+    TokenSpan,
+    bio_tags,
+    in_one_sentence,
+    joined_over,
+    layout_of,
+    shortened,
+    split_at,
+)
+from data_prep.sentences.record import NO_ORIGIN, Origin, Record
+from ner_dist.contract.tokenizers import TokenizedSentence
+
+Cut = Callable[[str], list[TokenizedSentence]]
+ADVICE = "--on-misaligned split cuts the token there, widen takes whole tokens, drop leaves the entity out"
+
+
+class CutOptions(NamedTuple):
+    """What decides how a record is cut, besides the tokenizer."""
+
+    on_misaligned: str
+    repair: bool
+    # Longer sentences of texts are cut; None: they are left for a later pass to report.
+    max_tokens: int | None
+    # Cut texts that come with tokens anew.
+    ignore_tokens: bool
+
+
+class CutSentence(NamedTuple):
+    tokens: list[str]
+    tags: list[str]
+    # Values of the token features, by name.
+    features: Mapping[str, list[str]]
+    origin: Origin
+
+
+class CutRecord(NamedTuple):
+    """The sentences of a record, or what is wrong with it."""
+
+    number: int
+    # The name of its document; None: the source does not say.
+    document: str | None
+    sentences: Sequence[CutSentence]
+    # If the gold decided on the cut or was changed: the sentences as the tokenizer alone cuts them, and by sentence the
+    # place in `sentences` where it begins.
+    raw: Sequence[CutSentence] = ()
+    raw_of: Sequence[int] = ()
+    errors: Sequence[str] = ()
+    # Name and text of each.
+    warnings: Sequence[tuple[str, str]] = ()
+    # Whether a text was cut.
+    was_cut: bool = False
+
+
+def cut_record(record: Record, cut: Cut, options: CutOptions) -> CutRecord:
+    """Sentences of a record; `errors` says what is wrong with it, and then there are none."""
+    warnings: list[tuple[str, str]] = []
+    try:
+        check_record(record)
+        if record.text is None:
+            return _of_tokens(record)
+        return _of_text(record, cut, options, warnings)
+    except SpanError as error:
+        errors = error.sentences
+    except ValueError as error:
+        errors = [str(error)]
+    return CutRecord(record.number, record.document, (), errors=errors, warnings=warnings)
+
+
+def _of_tokens(record: Record) -> CutRecord:
+    assert record.tokens is not None
+    if record.tags is None:
+        raise ValueError("entities by characters, but no text")
+    origin = Origin(record.id, record.document or "") if record.id or record.document else NO_ORIGIN
+    sentence = CutSentence(record.tokens, record.tags, record.features, origin)
+    return CutRecord(record.number, record.document, (sentence,))
+
+
+def _of_text(record: Record, cut: Cut, options: CutOptions, warnings: list[tuple[str, str]]) -> CutRecord:
+    gold = text_of(record, options.repair, warnings)
+    raw = layout_of(cut(gold.text))
+    given = raw
+    if record.tokens is not None and not options.ignore_tokens:
+        given = _given_layout(record, raw)
+        if record.features:
+            # They belong to the given tokens: new text has them only with such tokens.
+            raw = given
+        elif raw.places != given.places:
+            warnings.append(("given_tokens_differ", _difference(gold.text, given.places, raw.places)))
+    if not given.places.starts:
+        raise ValueError("a text without tokens")
+    main, spans, was_changed = _fit(gold, given, options, warnings)
+    main = joined_over(main, spans, warnings, gold.text)
+    tags = record.tags if main.places is given.places and record.tags is not None else bio_tags(main, spans)
+    if options.max_tokens is not None:
+        main, tags = shortened(main, tags, spans, options.max_tokens, warnings)
+    sentences = _sentences(gold, main, tags, _features(record, given, main))
+    raw_sentences: list[CutSentence] = []
+    raw_of: list[int] = []
+    if main != raw or was_changed or len(gold.kept) < len(gold.gold):
+        fitting = [span for span in align(gold.kept, raw.places).spans if span and in_one_sentence(span, raw)]
+        raw_sentences = _sentences(gold, raw, bio_tags(raw, fitting), _features(record, given, raw))
+        first_chars = [main.places.starts[first] for first in main.sentence_starts]
+        begins = (sentence.origin.starts[0] for sentence in raw_sentences)
+        raw_of = [max(0, bisect_right(first_chars, begin) - 1) for begin in begins]
+    return CutRecord(record.number, record.document, sentences, raw_sentences, raw_of, (), warnings, was_cut=True)
+
+
+def _given_layout(record: Record, raw: Layout) -> Layout:
+    """The record's own tokens; their sentences, too, or those of the tokenizer."""
+    given = Layout(given_places(record), [0])
+    if record.sentence_starts is not None:
+        return given._replace(sentence_starts=record.sentence_starts)
+    if record.whole_text:
+        firsts = (bisect_left(given.places.starts, raw.places.starts[first]) for first in raw.sentence_starts)
+        return given._replace(sentence_starts=sorted({0, *firsts} - {len(given.places.starts)}))
+    return given
+
+
+def _features(record: Record, given: Layout, layout: Layout) -> Mapping[str, list[str]]:
+    """The token features for a layout's tokens: those of the given token of which each is a part."""
+    if not record.features or layout.places is given.places:
+        return record.features
+    whole = [bisect_right(given.places.starts, start) - 1 for start in layout.places.starts]
+    return {name: [values[i] for i in whole] for name, values in record.features.items()}
+
+
+def _difference(text: str, given: TokenPlaces, cut: TokenPlaces) -> str:
+    """The first place where given tokens differ from those that the tokenizer cuts."""
+    ours, theirs = set(zip(*cut)), set(zip(*given))
+    start = min(ours ^ theirs)[0]
+    shown = (
+        " ".join(repr(text[i:j]) for i, j in sorted(tokens) if i < start + CONTEXT_CHARS and j > start)
+        for tokens in (theirs, ours)
+    )
+    advice = "--tokenizer rules or characters cuts the texts of the corpus so, too"
+    return "the given tokens {} are {} to the tokenizer that will cut new text; ".format(*shown) + advice
+
+
+def _fit(
+    gold: Text, given: Layout, options: CutOptions, warnings: list[tuple[str, str]]
+) -> tuple[Layout, list[TokenSpan], bool]:
+    """The layout after the rule for entities that fit no token borders, the entities, and whether it changed any.
+
+    Raises SpanError that lists them if the rule is to fail.
+    """
+    text, kept, places = gold.text, gold.kept, given.places
+    found = align(kept, places)
+    misaligned = [span for span, tokens in zip(kept, found.spans) if tokens is None]
+    if not misaligned:
+        return given, [span for span in found.spans if span], False
+    shown = [f"{show_span(text, span)} does not fit {touched_tokens(text, span, places)}" for span in misaligned]
+    if options.on_misaligned == "fail":
+        raise SpanError([f"{what}; {ADVICE}" for what in shown])
+    if options.on_misaligned == "split":
+        given = split_at(given, found.cuts)
+        found = align(kept, given.places)
+        lost = [span for span, tokens in zip(kept, found.spans) if tokens is None]
+        warnings += [("tokens_split", what) for span, what in zip(misaligned, shown) if span not in lost]
+        warnings += [("misaligned_entities_dropped", f"{show_span(text, span)} has no token there") for span in lost]
+        return given, [span for span in found.spans if span], bool(lost)
+    if options.on_misaligned == "widen":
+        kept = [wide for span in kept if (wide := widen(span, places) if span in misaligned else span)]
+        kept, overlapping = without_overlaps(kept)
+        warnings += [("misaligned_entities_widened", f"{what} and was widened") for what in shown]
+        warnings += [
+            ("overlapping_entities_dropped", f"{show_span(text, span)}, widened, overlaps {show_span(text, other)}")
+            for span, other in overlapping
+        ]
+        return given, [span for span in align(kept, places).spans if span], True
+    warnings += [("misaligned_entities_dropped", f"{what} and was dropped") for what in shown]
+    return given, [span for span in found.spans if span], True
+
+
+def _sentences(gold: Text, layout: Layout, tags: list[str], features: Mapping[str, list[str]]) -> list[CutSentence]:
+    """The sentences of a layout, with their parts of the text and the gold spans that begin there."""
+    record, text, (starts, ends) = gold.record, gold.text, layout.places
+    document = record.document or ""
+    sentences = []
+    part_start = span_place = 0
+    for first, end in zip(layout.sentence_starts, layout.sentence_ends):
+        part_end = ends[end - 1] if end < len(starts) else len(text)
+        span_end = span_place
+        while span_end < len(gold.gold) and gold.gold[span_end].start < part_end:
+            span_end += 1
+        origin = Origin(
+            record.id,
+            document,
+            text[part_start:part_end],
+            part_start,
+            tuple(starts[first:end]),
+            tuple(gold.gold[span_place:span_end]),
+        )
+        tokens = [text[i:j] for i, j in zip(starts[first:end], ends[first:end])]
+        of_tokens = {name: values[first:end] for name, values in features.items()}
+        sentences.append(CutSentence(tokens, tags[first:end], of_tokens, origin))
+        part_start, span_place = part_end, span_end
+    return sentences

@@ -1,0 +1,200 @@
+"""Source files, plain, compressed or in archives -> blocks of whole lines; undecodable bytes are named by line."""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from data_prep.problems import CorpusError
+from data_prep.sources.archives import Archive, archive_at
+from data_prep.sources.compression import damage_named, unpacked
+from data_prep.sources.source_files import SourceFile
+
+BLOCK_BYTES = 1 << 19
+# A binary file may have no line ends, and must not fill the memory.
+MAX_LINE_CHARS = 1 << 25
+BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+# Called with the number of bytes read from disk since the last call.
+Progress = Callable[[int], object]
+# Picks one of the files in an archive, or raises CorpusError.
+Pick = Callable[[Path, list[str]], str]
+
+
+def only_member(path: Path, names: list[str]) -> str:
+    """The only file in an archive. Raises CorpusError unless there is exactly one."""
+    if len(names) != 1:
+        kind = "zip" if zipfile.is_zipfile(path) else "archive"
+        raise CorpusError(
+            f"{path}: the {kind} holds {len(names)} files, expected one; name the file in it as {path}/NAME, "
+            "or unpack it"
+        )
+    return names[0]
+
+
+def own_names(archive: Archive) -> list[str]:
+    """The files of an archive that people put there."""
+    return [name for name in archive.names if not name.startswith("__MACOSX/")]
+
+
+@contextmanager
+def open_bytes(
+    file: SourceFile | Path, progress: Progress | None = None, pick: Pick = only_member, may_be_empty: bool = False
+) -> Iterator[Iterator[bytes]]:
+    """Blocks of a file's content, decompressed if its first bytes are those of a compressed file.
+
+    pick: of an archive whose member is not named. Raises CorpusError if the file is absent, empty, damaged or not
+    readable.
+    """
+    if isinstance(file, Path):
+        file = SourceFile(file)
+    stored, num_bytes = open_stored(file, pick, may_be_empty)
+    with stored:
+        yield _blocks(stored, file, num_bytes, progress)
+
+
+def open_stored(file: SourceFile, pick: Pick, may_be_empty: bool) -> tuple[IO[bytes], int | None]:
+    """What is stored as this file; and of a member of an archive the bytes that it takes there."""
+    path = file.path
+    if not path.is_file():
+        raise CorpusError(f"{file}: {'not a regular file' if path.exists() else 'no such file'}")
+    num_bytes = path.stat().st_size
+    if not num_bytes and not may_be_empty:
+        raise CorpusError(f"{file}: the file is empty")
+    with damage_named(str(file)):
+        archive = archive_at(path)
+        if archive is None:
+            if file.member is not None:
+                raise CorpusError(f"{file}: {path} is not an archive")
+            return open(path, "rb"), None
+        name = file.member if file.member is not None else pick(path, own_names(archive))
+        if name not in archive.names:
+            raise CorpusError(f"{file}: no such file in the archive")
+        return archive.open(name), num_bytes if file.member is None else archive.stored_bytes(name)
+
+
+def _blocks(stored: IO[bytes], file: SourceFile, num_bytes: int | None, progress: Progress | None) -> Iterator[bytes]:
+    """num_bytes: what to tell `progress` in all; None: the place in the file at any time."""
+    seen = 0
+    with damage_named(str(file)):
+        stream = unpacked(stored)
+        while block := stream.read(BLOCK_BYTES):
+            if progress is not None:
+                position = stored.tell() if num_bytes is None else min(num_bytes, seen + len(block))
+                progress(position - seen)
+                seen = position
+            yield block
+    if progress is not None and num_bytes is not None:
+        progress(num_bytes - seen)
+
+
+def head(file: SourceFile | Path, pick: Pick = only_member, may_be_empty: bool = False) -> bytes:
+    """The first block of a file. Raises CorpusError as `open_bytes` does, and for an empty file unless it may be."""
+    with open_bytes(file, pick=pick, may_be_empty=may_be_empty) as blocks:
+        for block in blocks:
+            return block
+    if may_be_empty:
+        return b""
+    raise CorpusError(f"{file}: the file is empty")
+
+
+def choose_encoding(first_bytes: bytes, encoding: str | None, default: str) -> str:
+    """The encoding of a byte-order mark, else the user's choice, else the format's default."""
+    marked = (name for mark, name in BYTE_ORDER_MARKS if first_bytes.startswith(mark))
+    return next(marked, encoding or default)
+
+
+def split_lines(text: str) -> list[str]:
+    r"""The lines of a block of text without their ends, which are \n, \r\n or \r."""
+    # str.splitlines would also split at NEL (cp1252's ellipsis, read as latin-1) and other characters.
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").removesuffix("\r").replace("\r", "\n")
+    return text.split("\n")
+
+
+class _NewlineDecoder:
+    r"""Decodes blocks of bytes to text in which a \r is followed by \n, or lines end with \n alone."""
+
+    def __init__(self, encoding: str) -> None:
+        self._decoder = codecs.getincrementaldecoder(encoding)("strict")
+        # A \r at the end of a block, which may be half of a \r\n.
+        self.held = ""
+
+    def decode(self, block: bytes) -> str:
+        """An empty block is the last one. Raises UnicodeDecodeError."""
+        decoded = self._decoder.decode(block, final=not block)
+        if not self.held and not _has_lone_returns(block):
+            return decoded
+        text, self.held = self.held + decoded, ""
+        if block and text.endswith("\r"):
+            text, self.held = text[:-1], "\r"
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _has_lone_returns(block: bytes) -> bool:
+    r"""Whether a \r is not followed by \n, or may not be because it is the last byte. Of the bytes it is soon known."""
+    if b"\r" not in block:
+        return False
+    byte_P = np.frombuffer(block, np.uint8)
+    is_return_P = byte_P == ord("\r")
+    return bool(is_return_P[-1] or (is_return_P[:-1] & (byte_P[1:] != ord("\n"))).any())
+
+
+def text_pieces(file: SourceFile | Path, encoding: str, progress: Progress | None = None) -> Iterator[tuple[int, str]]:
+    r"""(number of the line in which it begins, text) of one piece after another; lines end with \n or \r\n.
+
+    Raises CorpusError with file and line for bytes that are not text in `encoding`.
+    """
+    decoder = _NewlineDecoder(encoding)
+    number = 1
+    with open_bytes(file, progress, may_be_empty=True) as blocks:
+        # The empty block ends the file.
+        for block in itertools.chain(blocks, [b""]):
+            try:
+                text = decoder.decode(block)
+            except UnicodeDecodeError as error:
+                before = decoder.held + error.object[: error.start].decode(encoding, "ignore")
+                line = number + len(split_lines(before + "x")) - 1
+                other = "cp1252" if encoding.startswith("utf") else "utf-8"
+                raise CorpusError(
+                    f"{file}:{line}: error: byte 0x{error.object[error.start]:02x} is not {encoding} text; "
+                    f"pass the file's encoding, for example --encoding {other}"
+                ) from error
+            if text:
+                yield number, text
+                number += text.count("\n")
+
+
+def whole_lines(pieces: Iterable[tuple[int, str]], path: object) -> Iterator[tuple[int, str]]:
+    r"""(number of the first line, whole lines without the last \n) of one block after another; see `split_lines`.
+
+    Raises CorpusError for a line that is too long.
+    """
+    number, piece, rest = 1, "", ""
+    for number, piece in pieces:
+        # What is left of the piece before has no line end, so that it belongs to the line in which this one begins.
+        text, end, rest = (rest + piece).rpartition("\n")
+        if len(rest) > MAX_LINE_CHARS:
+            raise CorpusError(f"{path}:{number}: a line of more than {MAX_LINE_CHARS:,} characters; is this text?")
+        if end:
+            yield number, text
+    if rest:
+        yield number + piece.count("\n"), rest
+
+
+def text_blocks(file: SourceFile | Path, encoding: str, progress: Progress | None = None) -> Iterator[tuple[int, str]]:
+    """The `whole_lines` of a file. Raises CorpusError as `text_pieces` does."""
+    return whole_lines(text_pieces(file, encoding, progress), file)
