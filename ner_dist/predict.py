@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> None:
         first=("run", "file", "input_format", "output_format", "out"),
     )
     complete(parser)
-    options = read_options(PredictOptions, parser.parse_args(argv))
+    options = read_options(PredictOptions, parser.parse_intermixed_args(argv))
     if options.file == Path("-"):
         options = dataclasses.replace(options, file=None)
     if options.file is None and options.input_format == "auto" and sys.stdin.isatty():

@@ -82,7 +82,7 @@ def write_text_shards(
         raw={} if raw is None else {s: _write_split(directory, f"{s}-raw", raw, num_shards) for s in splits[1:]},
         has_text=True,
         tokenizer={"name": "rules", "language": "en", "version": "1", "applied": True},
-        stats={split: {"entities": {}, **stats} for split in splits},
+        stats={split: {"entities": {}, "inexpressible": {}, **stats} for split in splits},
         sources=[{"split": "train", "name": "texts.jsonl", "num_bytes": 0, "sha256": ""}],
         settings={},
         warnings={},

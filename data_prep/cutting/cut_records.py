@@ -28,10 +28,12 @@ from data_prep.cutting.layouts import (
     split_at,
 )
 from data_prep.sentences.record import NO_ORIGIN, Origin, Record
-from ner_dist.contract.tokenizers import TokenizedSentence
+from ner_dist.contract.tokenizers import TokenizedSentence, lacks_spaces
 
 Cut = Callable[[str], list[TokenizedSentence]]
 ADVICE = "--on-misaligned split cuts the token there, widen takes whole tokens, drop leaves the entity out"
+# Of words that are written without spaces around them.
+UNSPACED_ADVICE = "; --tokenizer characters cuts every character, as is usual where no spaces are between words"
 
 
 class CutOptions(NamedTuple):
@@ -170,7 +172,7 @@ def _fit(
         return given, [span for span in found.spans if span], False
     shown = [f"{show_span(text, span)} does not fit {touched_tokens(text, span, places)}" for span in misaligned]
     if options.on_misaligned == "fail":
-        raise SpanError([f"{what}; {ADVICE}" for what in shown])
+        raise SpanError([f"{what}; {ADVICE}{UNSPACED_ADVICE if lacks_spaces(what) else ''}" for what in shown])
     if options.on_misaligned == "split":
         given = split_at(given, found.cuts)
         found = align(kept, given.places)

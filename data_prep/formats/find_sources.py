@@ -30,6 +30,8 @@ STDIN = "-"
 # A scheme of two letters or more; pathlib makes one slash of two, and C:/ is a drive.
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 WILD = re.compile(r"[*?[]")
+# Such as train-00001-of-00004 and part_2.
+_PART = re.compile(r"\d[-_.]of[-_.]\d|(?:^|[-_.])(?:part|shard|chunk|train|dev|valid|validation|test)[-_.]?\d+$", re.I)
 # Of a folder's files, those whose format is compared.
 MAX_COMPARED = 50
 MAX_LISTED = 10
@@ -163,7 +165,16 @@ def _of_many(shown: str, files: list[SourceFile], wish: _Wish) -> list[SourceFil
         raise CorpusError(f"{shown}: no corpus file there")
     files = [part for file in files for part in _archived(file, wish)]
     _check_alike(shown, files, wish.options)
-    return files
+    return _as_documents(files)
+
+
+def _as_documents(files: list[SourceFile]) -> list[SourceFile]:
+    """The files with the names of the documents that they are, unless they are parts of one file by their names."""
+    if len(files) < 2 or any(map(_PART.search, (file.stem for file in files))):
+        return files
+    stems = {file.stem for file in files}
+    names = [file.stem if len(stems) == len(files) else file.member or file.name for file in files]
+    return [file._replace(document=name) for file, name in zip(files, names)]
 
 
 def _without_texts_of_annotations(files: list[SourceFile]) -> list[SourceFile]:

@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from data_prep.cutting.cutter import Cutter
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.formats.table import FORMATS
+from data_prep.formats.unrecognised import closest_guess
 from data_prep.problems import CorpusError, Problems
 from data_prep.sentences.block import SentenceIds
+from data_prep.sentences.record import NO_ORIGIN, Origin
 from data_prep.sentences.string_ids import CorpusStrings
 from data_prep.sources import stored_files, text_source
 from data_prep.sources.decide_encoding import decide_encoding
@@ -21,6 +25,8 @@ from data_prep.threads import ahead
 
 # How many lines are looked at to recognise the format.
 NUM_SAMPLE_LINES = 200
+# A larger file among others is not taken for a document.
+MAX_DOCUMENT_BYTES = 1 << 19
 
 
 class Recognised(NamedTuple):
@@ -39,19 +45,16 @@ def recognise(file: SourceFile, options: ReadOptions) -> Recognised:
     first_lines = itertools.islice(io.StringIO(text, newline=None), NUM_SAMPLE_LINES)
     lines = [line.removesuffix("\n") for line in first_lines if line.strip()]
     chosen, evidence = FORMATS.get(options.format), "given by --format"
+    sample = Sample(Path(file.name).name, first_bytes, text, lines)
     if chosen is None:
-        sample = Sample(Path(file.name).name, first_bytes, text, lines)
         rows = [row for row in FORMATS.values() if lines or row.may_be_empty]
         found = ((row, row.recognise(sample, options)) for row in rows)
         chosen, evidence = next(((row, what) for row, what in found if what is not None), (None, ""))
     if not first_bytes and not (chosen and chosen.may_be_empty):
         raise CorpusError(f"{file}: the file is empty")
     if chosen is None:
-        evidence = ", ".join(f"{row.evidence} ({row.name})" for row in FORMATS.values())
-        raise CorpusError(
-            f"{file}: the format cannot be recognised from the content; found none of: {evidence}; "
-            f"pass --format, and --tag-column for conll"
-        )
+        advice = "otherwise --format NAME names the format, --help lists them"
+        raise CorpusError(f"{file}: the format cannot be recognised: {closest_guess(sample)}; {advice}")
     return Recognised(chosen, evidence, decide_encoding(file, first_bytes, options.encoding, chosen.default_encoding))
 
 
@@ -83,6 +86,19 @@ def read_as(
     blocks = ahead(text_source.text_blocks(file, found.encoding, progress))
     pieces = ahead(text_source.text_pieces(file, found.encoding, progress))
     num_bytes = stored_files.stored_bytes(file)
-    return found.format.read(
-        Source(str(file), blocks, pieces, options, strings, problems, file, cutter, num_bytes, progress)
+    source = Source(str(file), blocks, pieces, options, strings, problems, file, cutter, num_bytes, progress)
+    read = found.format.read(source)
+    is_document = file.document and num_bytes <= MAX_DOCUMENT_BYTES
+    return (_as_document(block, file.document) for block in read) if is_document else read
+
+
+def _as_document(block: SentenceIds, name: str) -> SentenceIds:
+    """The sentences as those of one document, if they are tokens of which nothing is said of documents."""
+    if len(block.document_N) or block.has_text or not len(block.length_N):
+        return block
+    before = map(Origin.from_bytes, block.origins) if block.origins else [NO_ORIGIN] * len(block.length_N)
+    return block._replace(
+        document_N=np.ones(len(block.length_N), np.int32),
+        document_names={1: name},
+        origins=[origin._replace(document=name).to_bytes() for origin in before],
     )

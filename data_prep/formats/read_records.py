@@ -86,6 +86,7 @@ def _block(source: Source, batch: list[CutRecord], documents: _Documents) -> Sen
         recut_N=np.array(recut_N, bool),
         raw=_numbered(source, batch, [cut.raw for cut in batch]) if raw_of_R else None,
         raw_of_R=np.array(raw_of_R, np.int64),
+        has_text=any(cut.was_cut for cut in batch),
         span_types=frozenset(
             span.type for cut in batch for sentence in cut.sentences for span in sentence.origin.spans
         ),

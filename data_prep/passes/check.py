@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep.formats.columns.judge_column import PHRASE_TYPES
 from data_prep.inspecting.summary import coverage_lines
 from data_prep.passes.buckets import padding_share
 from data_prep.passes.prepare import PreparedCorpus, prepare, split_stats
 from data_prep.passes.read_pass import IdCorpus, ReadSource
+from data_prep.passes.tag_collector import schemes_in_words
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.sources.source_files import Sources
@@ -22,8 +24,6 @@ MAX_SHOWN_TOKENS = 20
 SINGLE_TAG_SHARE = 0.999
 UNKNOWN_WORDS_SHARE = 0.2
 PERCENTILES = (50, 90, 99, 99.9, 100)
-# Names of phrases: if these are the entity types, the tags were read from the chunk column.
-CHUNK_TYPES = {"NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP"}
 
 
 def _report_unusual(prepared: PreparedCorpus, problems: Problems) -> None:
@@ -31,7 +31,7 @@ def _report_unusual(prepared: PreparedCorpus, problems: Problems) -> None:
     tag_K = tagged.tag_SK.sum(0)
     if tag_K.max() > SINGLE_TAG_SHARE * tag_K.sum():
         problems.warn("single_tag", where, f"one tag covers {percent(tag_K.max(), tag_K.sum())} of the tokens")
-    chunk_types = CHUNK_TYPES & set(tagged.entity_types)
+    chunk_types = PHRASE_TYPES & set(tagged.entity_types)
     if len(chunk_types) >= 2:
         names = ", ".join(sorted(chunk_types))
         problems.warn("chunk_tags", where, f"types {names} are phrases, not entities; is --tag-column right?")
@@ -94,6 +94,14 @@ def _reading_lines(corpus: IdCorpus) -> list[str]:
     return [*lines, "", used]
 
 
+def _scheme_lines(corpus: IdCorpus) -> list[str]:
+    """The tag scheme with its evidence; a line for each if files have several."""
+    told = schemes_in_words([str(source.file) for source in corpus.sources], corpus.tags)
+    if len(told) == 1:
+        return [f"tag scheme: {told[0].scheme} ({told[0].evidence})"]
+    return [f"tag scheme of {files}: {scheme} ({evidence})" for scheme, files, evidence in told]
+
+
 def report_lines(prepared: PreparedCorpus) -> list[str]:
     """Sizes, entities, lengths, unknown words and padding of a corpus."""
     tagged = prepared.tagged
@@ -114,7 +122,7 @@ def report_lines(prepared: PreparedCorpus) -> list[str]:
     padding = padding_share(tagged.length_SL.sum(0), prepared.edges)
     return [
         *_reading_lines(prepared.corpus),
-        f"tag scheme: {tagged.scheme.name} ({tagged.scheme.evidence})",
+        *_scheme_lines(prepared.corpus),
         "",
         *text_table(header, rows),
         "",

@@ -27,7 +27,8 @@ from ner_dist.contract.mixing_hash import GAMMA, mix_bits
 class ReadChunk(NamedTuple):
     """A block of N sentences of M tokens in the spill file; all from one source."""
 
-    # [number of the source, whether these are raw sentences, which follow the block whose records they are of].
+    # [number of the source, whether these are raw sentences, which follow the block whose records they are of, whether
+    # records with a text are among them].
     kind: np.ndarray
     token_M: np.ndarray
     tag_M: np.ndarray
@@ -184,7 +185,7 @@ class _Reading:
     def _append(self, source_id: int, block: SentenceIds, is_raw: bool) -> None:
         place_N, size_N = self._origins.append(block.origins, len(block.length_N))
         ReadChunk(
-            np.array([source_id, is_raw]),
+            np.array([source_id, is_raw, block.has_text]),
             block.token_M,
             block.tag_M,
             block.line_M,

@@ -96,6 +96,8 @@ def to_bilou(block: SentenceIds, path: str, tags: SourceTags, settings: Settings
             continue
         where, fault = f"{path}:{block.line_M[i]}", table.fault_K[id_M[i]]
         what = _describe_fault(i, id_M, tags) if fault else _describe_broken(i, id_M, rule_M, starts_M, tags)
+        if fault == MALFORMED and block.line_M[i] == 1 and table.tags[id_M[i]].kind == "type":
+            what += "; if this line is a header, --columns token=NAME tag=NAME says so"
         meant = _meant(table.tags[id_M[i]], table.dialect) if fault == MALFORMED else "the CoNLL scorer does"
         if not repair:
             problems.error(where, f"{what} (--on-broken repair reads it as {meant})")

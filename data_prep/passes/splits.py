@@ -38,6 +38,9 @@ class SplitChooser:
         given = [source.split for source in corpus.sources]
         self.single = len(set(given)) == 1
         self.by_document = self.single and _by_document(corpus, settings)
+        # Documents that are not kept whole although nobody chose so.
+        is_auto = self.single and settings.split_by == "auto" and corpus.documents.any_long
+        self.num_torn = corpus.documents.num_documents if is_auto and not self.by_document else 0
         self.key_path = corpus.documents.path if self.by_document else corpus.hash_path
         if self.single:
             # Thresholds at quantiles of the hashes: exact fractions, and copies of a sentence stay together.
@@ -135,7 +138,8 @@ def _document_thresholds(path: Path, position_R: np.ndarray) -> np.ndarray:
 
 
 def count_duplicates(chooser: SplitChooser, splits: list[str], problems: Problems) -> None:
-    """Warn about copies within a split, and sentences of dev and test that also occur in train. All are kept."""
+    """Warn about copies within a split, sentences of dev and test that also occur in train, and documents that are in
+    several splits. All are kept."""
     num_sentences, copies, overlap = np.zeros((3, len(splits)), np.int64)
     for hashes_by_split in chooser.sorted_ranges(len(splits)):
         num_sentences += [len(hash_N) for hash_N in hashes_by_split]
@@ -152,6 +156,10 @@ def count_duplicates(chooser: SplitChooser, splits: list[str], problems: Problem
             if count:
                 problems.warn(name, split, f"{count:,} of {num_sentences[split_id]:,} sentences {what}", int(count))
     total = int(copies.sum())
+    if chooser.num_torn > 1:
+        what = f"{chooser.num_torn} documents are too few to stay whole by default, so sentences are split"
+        advice = "; --split-by document keeps them whole" if chooser.num_torn >= len(splits) else ""
+        problems.warn("documents_split", "split", what + advice, chooser.num_torn)
     if chooser.single and not chooser.by_document and total:
         what = f"{total:,} copies are in the split of their original"
         problems.warn("duplicate_sentences_kept_together", "split", what, total)

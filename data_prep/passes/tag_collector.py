@@ -193,17 +193,35 @@ def _scheme(choice: Choice) -> Scheme:
     return Scheme(choice.dialect.scheme, choice.evidence, choice.clear)
 
 
+class SchemeInWords(NamedTuple):
+    """A scheme, its first files, and the evidence of the first one, which is named if the others' is not the same."""
+
+    scheme: str
+    files: str
+    evidence: str
+
+
+def schemes_in_words(names: Sequence[str], found: Sequence[SourceTags]) -> list[SchemeInWords]:
+    """Each scheme that occurs."""
+    by_scheme: dict[str, list[int]] = {}
+    for i, tags in enumerate(found):
+        by_scheme.setdefault(tags.scheme.name, []).append(i)
+    told = []
+    for scheme, places in by_scheme.items():
+        evidence = found[places[0]].scheme.evidence
+        if any(found[i].scheme.evidence != evidence for i in places):
+            evidence = f"{PurePath(names[places[0]]).name}: {evidence}"
+        told.append(SchemeInWords(scheme, _files([names[i] for i in places]), evidence))
+    return told
+
+
 def describe_schemes(names: Sequence[str], found: Sequence[SourceTags]) -> Scheme:
     """The schemes of all sources in one: "bio" if they agree, else "bio (train.conll), bilou (dev.conll)"."""
-    schemes: dict[str, list[str]] = {}
-    evidence: dict[str, list[str]] = {}
-    for name, tags in zip(names, found):
-        schemes.setdefault(tags.scheme.name, []).append(name)
-        evidence.setdefault(tags.scheme.evidence, []).append(name)
-    name = next(iter(schemes)) if len(schemes) == 1 else ", ".join(f"{s} ({_files(of)})" for s, of in schemes.items())
-    told = [text if len(evidence) == 1 else f"{_files(of)}: {text}" for text, of in evidence.items()]
-    more = f"; and {len(told) - MAX_NAMED:,} others" if len(told) > MAX_NAMED else ""
-    return Scheme(name, "; ".join(told[:MAX_NAMED]) + more, all(tags.scheme.clear for tags in found))
+    told, clear = schemes_in_words(names, found), all(tags.scheme.clear for tags in found)
+    if len(told) == 1:
+        return Scheme(told[0].scheme, told[0].evidence, clear)
+    name = ", ".join(f"{scheme} ({files})" for scheme, files, _ in told)
+    return Scheme(name, "; ".join(f"{files}: {evidence}" for _, files, evidence in told), clear)
 
 
 def _files(names: list[str]) -> str:

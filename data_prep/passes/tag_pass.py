@@ -133,7 +133,7 @@ def resolve_tags(
     with open(path, "wb") as spill:
         for arrays in read_chunks(corpus.path):
             chunk = ReadChunk.from_arrays(arrays)
-            source_id, is_raw = chunk.kind.tolist()
+            source_id, is_raw, has_text = chunk.kind.tolist()
             name = str(corpus.sources[source_id].file)
             # Raw sentences follow those of their records.
             split_N = split_N[chunk.of_N] if is_raw else chooser.next_ids(len(chunk.length_N))
@@ -144,7 +144,8 @@ def resolve_tags(
                 _append(spill, chunk, split_N + len(splits))
                 continue
             last_document = _count_documents(tagged, chunk, split_N, last_document)
-            np.logical_or.at(tagged.has_text_S, split_N[chunk.origin_size_N > 0], corpus.cutter.was_used)
+            if has_text:
+                tagged.has_text_S[np.unique(split_N)] = True
             whole_N = split_N
             if chunk.length_N.max() > settings.max_tokens:
                 chunk, pieces_N = _cut_long(chunk, name, settings, problems)

@@ -42,6 +42,8 @@ class SentenceIds(NamedTuple):
     # same record.
     raw: SentenceIds | None = None
     raw_of_R: np.ndarray = NOTHING
+    # Whether records with a text are among them.
+    has_text: bool = False
     # The types of the entities by characters, including those that no tag expresses.
     span_types: frozenset[str] = frozenset()
 

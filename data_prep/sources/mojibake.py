@@ -1,4 +1,4 @@
-"""Tokens that look as if they had been decoded with the wrong encoding."""
+"""Tokens that look as if they had been decoded with the wrong encoding, or hold what nobody sees in them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from data_prep.problems import Problems
 
+# White space but the line end.
+_SPACE = r"[^\S\n]"
 # Name of the warning, its pattern, its meaning. UTF-8 read as cp1252 or latin-1 shows as A with a tilde or circumflex,
 # or a with a circumflex, followed by characters that cp1252 has at 0x80 to 0xbf.
 SUSPICIONS = (
@@ -23,13 +25,27 @@ SUSPICIONS = (
         "a control character; see --encoding (cp1252?)",
     ),
 )
+# The same of what is not a matter of decoding.
+ODDITIES = (
+    (
+        "invisible_in_tokens",
+        # Not joiners and variation selectors: emoji and some scripts need them.
+        re.compile(rf"(?m)^{_SPACE}|{_SPACE}$|[\u200b\u2060\ufeff]|^[\u00ad\u200c-\u200f\u202a-\u202e]+$"),
+        "what cannot be seen, so that it is not the same word as without",
+    ),
+    (
+        "document_marks_as_tokens",
+        re.compile(r"(?im)^-*[ ]?DOC[-_ ]?(?:START|END)[ ]?-*$"),
+        "what looks like a mark between documents; it is read as a word, only -DOCSTART- is such a mark",
+    ),
+)
 
 
 def report_odd_text(token_V: list[str], count_V: np.ndarray, where: str, problems: Problems) -> None:
     """Warn of suspicious tokens among V distinct ones that occur count_V times each."""
     # No pattern matches a line end, so one search through all tokens usually shows that there is nothing to report.
     joined = "\n".join(token_V)
-    for name, pattern, what in SUSPICIONS:
+    for name, pattern, what in (*SUSPICIONS, *ODDITIES):
         if not pattern.search(joined):
             continue
         for text, count in zip(token_V, count_V.tolist()):

@@ -16,6 +16,8 @@ class SourceFile(NamedTuple):
     folder: Path | None = None
     # How to call the path, if it is a temporary file.
     shown: str = ""
+    # The name of the document that the file is if it says nothing of documents; "" if it is none.
+    document: str = ""
 
     def __str__(self) -> str:
         """For messages."""

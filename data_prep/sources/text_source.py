@@ -18,6 +18,8 @@ from data_prep.sources.compression import damage_named, unpacked
 from data_prep.sources.source_files import SourceFile
 
 BLOCK_BYTES = 1 << 19
+# Of a file's beginning, what shows whether it is UTF-16.
+SEEN_BYTES = 1000
 # A binary file may have no line ends, and must not fill the memory.
 MAX_LINE_CHARS = 1 << 25
 BYTE_ORDER_MARKS = (
@@ -114,7 +116,17 @@ def head(file: SourceFile | Path, pick: Pick = only_member, may_be_empty: bool =
 def choose_encoding(first_bytes: bytes, encoding: str | None, default: str) -> str:
     """The encoding of a byte-order mark, else the user's choice, else the format's default."""
     marked = (name for mark, name in BYTE_ORDER_MARKS if first_bytes.startswith(mark))
-    return next(marked, encoding or default)
+    return next(marked, encoding or _unmarked_utf16(first_bytes) or default)
+
+
+def _unmarked_utf16(first_bytes: bytes) -> str | None:
+    """UTF-16 without a byte-order mark, if every other byte of the beginning is 0, as in texts of Latin letters."""
+    beginning = first_bytes[:SEEN_BYTES]
+    num_zeros = [beginning[place::2].count(0) for place in (0, 1)]
+    few, many = sorted(num_zeros)
+    if few or len(beginning) < 4 or 10 * many < 4 * len(beginning):
+        return None
+    return "utf-16-be" if num_zeros[0] else "utf-16-le"
 
 
 def split_lines(text: str) -> list[str]:

@@ -35,9 +35,15 @@ def _times(num_tokens: int) -> str:
 
 
 def report_near_types(uses: Mapping[str, TypeUse], problems: Problems) -> None:
-    """Warn of each group, with the number of tokens and the first place of each type."""
+    """Warn of each group, with the number of tokens and the first place of each type; and of types that are tags."""
     for group in near_types(list(uses)):
         ordered = sorted(group, key=lambda name: (-uses[name].num_tokens, name))
         found = [f"{shown(name)} ({_times(uses[name].num_tokens)}, first {uses[name].where})" for name in ordered]
         what = f"types {', '.join(found[:-1])} and {found[-1]} differ only in case, spaces, hyphens or look-alikes"
         problems.warn("near_types", uses[ordered[-1]].where, f"{what}; they stay different types")
+    for name in uses:
+        begins = f"B{name[1:]}"
+        if name[:2] in ("I-", "I_") and begins in uses:
+            what = f"types {shown(begins)} and {shown(name)} look like tags of single tokens, each read as an entity"
+            advice = f"an entity of several tokens is one span of type {shown(name[2:])}"
+            problems.warn("tags_as_types", uses[name].where, f"{what}; {advice}")

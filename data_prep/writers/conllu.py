@@ -29,8 +29,10 @@ class _ConlluWriter:
         # Of each column the feature that it holds; the first if there are two.
         self._features: dict[int, str] = {}
         for name in options.features:
-            if name in COLUMNS:
-                self._features.setdefault(COLUMNS[name], name)
+            holder = self._features.setdefault(COLUMNS[name], name) if name in COLUMNS else name
+            if holder != name:
+                what = f"conllu has one column for the token features {holder} and {name}; {name} is left out"
+                problems.warn("features_left_out", "conllu", what)
 
     def write(self, block: TaggedSentences) -> None:
         options = self._options

@@ -26,6 +26,8 @@ _MOST_STRINGS = 400_000
 _CACHED_WORDS = 200_000
 # spaCy's rule that splits 3-1.
 _BETWEEN_DIGITS = r"(?<=[0-9])[+\-\*^](?=[0-9-])"
+# Anywhere in a word; spaCy's own rule, for all languages that have it, wants letters on both sides.
+_DASHES = "[—―]+"
 # spaCy strips punctuation from a word's ends one character at a time and looks at the whole rest of the word each
 # time: 20,000 brackets without a space took 34 seconds. Pieces of these lengths take a few milliseconds.
 _MAX_WORD, _MAX_PUNCTUATION = 1000, 128
@@ -92,9 +94,10 @@ class _Pipeline:
         # Tokenizers of packages lose white space, or write a word in another way.
         self._is_exact = isinstance(pipeline.tokenizer, SpacyTokenizer)
         if self._is_exact:
-            # The corpora that taggers are trained on do not split at hyphens: German-speaking, 1996-08-22.
-            infixes = pipeline.Defaults.infixes or ()
-            infixes = [rule for rule in infixes if HYPHENS not in rule and rule != _BETWEEN_DIGITS]
+            # The corpora that taggers are trained on do not split at hyphens: German-speaking, 1996-08-22. Dashes
+            # between words do not join them: Picard—the captain—left.
+            infixes = [rule for rule in pipeline.Defaults.infixes or () if rule != _BETWEEN_DIGITS]
+            infixes = [*(rule.replace(HYPHENS, HYPHENS.replace("-|", "", 1)) for rule in infixes), _DASHES]
             pipeline.tokenizer.infix_finditer = util.compile_infix_regex(infixes).finditer
             pipeline.tokenizer.max_cache_size = _CACHED_WORDS
             is_address = pipeline.tokenizer.url_match

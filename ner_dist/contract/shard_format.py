@@ -136,6 +136,10 @@ class Index:
     def num_tokens(self, split: str) -> int:
         return sum(sum(shard.tokens) for shard in self.splits[split])
 
+    def has_gold_spans(self, split: str) -> bool:
+        """Whether the gold of a split is entities by characters of texts, so that it has a score over characters."""
+        return self.has_text and "inexpressible" in self.stats[split]
+
     def fingerprint(self) -> str:
         """SHA-256 of the content, not of the place: the same vocabularies and shards have the same fingerprint."""
         return hashlib.sha256("".join(f.path + f.sha256 for f in self.files()).encode()).hexdigest()

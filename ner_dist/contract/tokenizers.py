@@ -22,7 +22,7 @@ TOKENIZERS = ("rules", "characters", "whitespace")
 # Longer sentences are split: text without any punctuation would be a single one.
 MAX_TOKENS = 512
 # Of our own rules; a change that cuts any text in another way increases it.
-_VERSION = "1"
+_VERSIONS = {"rules": "2", "characters": "1", "whitespace": "1"}
 # The characters of a corpus that `choose` looks at.
 _SAMPLE_CHARACTERS = 100_000
 # Scripts that do not put spaces between words: Thai, Lao, Tibetan, Burmese, Khmer, Tai, Kana, Bopomofo, Yi, Han.
@@ -103,7 +103,7 @@ def choose(name: str, language: str | None, sample_texts: Iterable[str] = ()) ->
     cut into characters, all others by the rules of a language, English if none is named.
     """
     if name == "auto":
-        name = "characters" if language is None and _lacks_spaces(sample_texts) else "rules"
+        name = "characters" if language is None and _mostly_lack_spaces(sample_texts) else "rules"
     if name not in TOKENIZERS:
         raise UserError(f"--tokenizer {name} does not exist; expected one of auto, {', '.join(TOKENIZERS)}")
     return TokenizerChoice(name, (language or "en").lower() if name == "rules" else "", _current_version(name))
@@ -126,7 +126,8 @@ def other_version(choice: TokenizerChoice) -> str | None:
 
 
 def _current_version(name: str) -> str:
-    return f"{_VERSION}+spacy-{'.'.join(_spacy_version().split('.')[:2])}" if name == "rules" else _VERSION
+    version = _VERSIONS[name]
+    return f"{version}+spacy-{'.'.join(_spacy_version().split('.')[:2])}" if name == "rules" else version
 
 
 def _spacy_version() -> str:
@@ -143,7 +144,12 @@ def _spacy_version() -> str:
     return stated[1]
 
 
-def _lacks_spaces(sample_texts: Iterable[str]) -> bool:
+def lacks_spaces(text: str) -> bool:
+    """Whether some of it is in a script without spaces between words."""
+    return _WITHOUT_SPACES.search(text) is not None
+
+
+def _mostly_lack_spaces(sample_texts: Iterable[str]) -> bool:
     num_letters = num_without = num_characters = 0
     for text in sample_texts:
         seen = text[: _SAMPLE_CHARACTERS - num_characters]

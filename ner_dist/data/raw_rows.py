@@ -50,8 +50,8 @@ class SplitTexts(NamedTuple):
 def open_texts(
     config: Config, index: Index, split: str, directory: str | Path, num_ranks: int, rank: int, reader: ShardReader
 ) -> SplitTexts | None:
-    """reader: of the split, opened for the same rank. None if the shards have no texts. Raises ShardError."""
-    if not index.has_text:
+    """reader: of the split, opened for the same rank. None if the split has no texts. Raises ShardError."""
+    if not index.has_gold_spans(split):
         return None
     recut = np.sort(np.concatenate([_recut_ids(file, index) for file in reader.files]))
     if split not in index.raw:

@@ -139,5 +139,5 @@ def character_scores(counts: CharacterCounts, index: Index, split: str) -> dict[
     return {
         **with_counts(*(int(values.sum()) for values in counts)),
         "per_type": {name: with_counts(*counts_of_type) for name, *counts_of_type in per_type},
-        "inexpressible": sum(index.stats[split].get("inexpressible", {}).values()),
+        "inexpressible": sum(index.stats[split]["inexpressible"].values()),
     }

@@ -12,6 +12,8 @@ from ner_dist.prediction.documents import Document, document_of_tokens
 from ner_dist.prediction.input_lines import DOCUMENT_MARK, InputLine, OpenDocument, Portion
 
 _NAMED_DOCUMENT = re.compile(r"#\s*newdoc\b(?:\s+id\s*=\s*(.*\S))?|#\s*begin document\s+(.*\S)")
+# As AIDA and data_prep name them: -DOCSTART- (1 EU)
+_MARKED_DOCUMENT = re.compile(rf"{DOCUMENT_MARK}\s+\((.+)\)\s*")
 _SENTENCE_NAME = re.compile(r"#\s*sent_id\s*=\s*(.*\S)")
 # The last column of a line that is no comment, if the file has tags.
 _TAG = re.compile(r"[Oo]|[BIELSUMWbielsumw][-_].+")
@@ -43,11 +45,12 @@ def next_document(line: str, document: OpenDocument) -> OpenDocument:
     """The document that a line lies in; `document` is that of the line before. Unnamed ones have their number."""
     if not line.startswith((DOCUMENT_MARK, "#")):
         return document
-    named = _NAMED_DOCUMENT.match(line)
+    named = _NAMED_DOCUMENT.match(line) or _MARKED_DOCUMENT.fullmatch(line)
     if not (named or line.startswith(DOCUMENT_MARK)):
         return document
     number = document.number + 1
-    return OpenDocument(number, (named and (named[1] or named[2])) or str(number))
+    name = next(filter(None, named.groups()), "") if named else ""
+    return OpenDocument(number, name or str(number))
 
 
 def conll_documents(portion: Portion, name: str, columns: TokenColumns) -> Iterator[Document]:
@@ -65,8 +68,8 @@ def conll_documents(portion: Portion, name: str, columns: TokenColumns) -> Itera
             rows, head, sentence_name = [], [], ""
         if is_mark:
             document = next_document(text, document)
-            # A token and its tag, as in all lines of the output.
-            head += [f"{DOCUMENT_MARK} O", ""]
+            # The name, or a token and its tag as in all lines of the output.
+            head += [text.strip() if _MARKED_DOCUMENT.fullmatch(text) else f"{DOCUMENT_MARK} O", ""]
         elif text.strip():
             values = _split(text)
             if not rows and text[0] == "#" and _is_comment(values, layout):

@@ -35,15 +35,22 @@ def test_tokens_are_those_of_the_corpora() -> None:
     ]
 
 
+def test_dashes_split_words_and_hyphens_do_not() -> None:
+    text = "Jean-Luc Picard—the captain—left Zap Inc.—Paris–Roubaix--a race. A pre-1990 well-to-do man."
+    assert [" ".join(tokens) for tokens in cut(text)] == [
+        "Jean-Luc Picard — the captain — left Zap Inc. — Paris – Roubaix -- a race .",
+        "A pre-1990 well-to-do man .",
+    ]
+
+
 def spacy_sentences(text: str) -> list[list[str]]:
     """What spaCy's own pipeline finds, a token at a time."""
     import spacy
     from spacy.lang.char_classes import HYPHENS
 
     pipeline = spacy.blank("en")
-    infixes = [
-        rule for rule in pipeline.Defaults.infixes if HYPHENS not in rule and not rule.startswith("(?<=[0-9])[+")
-    ]
+    infixes = [rule for rule in pipeline.Defaults.infixes if not rule.startswith("(?<=[0-9])[+")]
+    infixes = [*(rule.replace(HYPHENS, "–|—|--|---|——|~") for rule in infixes), "[—―]+"]
     pipeline.tokenizer.infix_finditer = spacy.util.compile_infix_regex(infixes).finditer
     pipeline.add_pipe("sentencizer")
     found = [[token.text for token in sentence if not token.is_space] for sentence in pipeline(text).sents]
@@ -53,6 +60,7 @@ def spacy_sentences(text: str) -> list[list[str]]:
 PIECES = st.sampled_from(
     [
         *("Hi", "Mr.", "U.S.", ".", "!", "?", '"', "'", "(", ")", " ", "  ", "\n", "\r\n", "\t", "don't", "3-1", "a-b"),
+        *("a—b", "a--b"),
         *(
             "…",
             "。",

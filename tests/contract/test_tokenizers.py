@@ -104,9 +104,9 @@ def test_only_the_first_texts_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_another_version_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     rules, characters = choose("rules", "en"), choose("characters", None)
-    assert rules.version.startswith("1+spacy-3.")
+    assert rules.version.startswith("2+spacy-3.")
     monkeypatch.setattr(tokenizers, "_spacy_version", lambda: "4.1.0")
-    assert other_version(rules) == "1+spacy-4.1"
+    assert other_version(rules) == "2+spacy-4.1"
     assert other_version(characters) is None
     assert choose("rules", "en").is_like(rules)
 

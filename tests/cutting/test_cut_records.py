@@ -92,6 +92,12 @@ def test_what_cannot_be_right_is_an_error_that_quotes_it(spans: list[tuple[int, 
     assert not cut.sentences
 
 
+def test_words_without_spaces_between_them_may_be_cut_into_characters() -> None:
+    advice = "--tokenizer characters cuts every character"
+    assert advice in Cutting()(of_text("我在Acme工作", (2, 6, "ORG"))).errors[0]
+    assert advice not in Cutting()(of_text("pro-Acme work", (4, 8, "ORG"))).errors[0]
+
+
 def test_all_misaligned_entities_of_a_record_are_listed_with_the_text_around_them() -> None:
     cut = Cutting()(of_text("Ann left Rome .", (1, 3, "P"), (9, 12, "L")))
     assert len(cut.errors) == 2

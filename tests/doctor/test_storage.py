@@ -50,8 +50,8 @@ def test_shards_are_built_again(tmp_path: Path, synth_shards: Path, synth_corpus
         index.write_text(index.read_text()[:-100])
         told += "has an index.json that cannot be read"
     elif damage == "version":
-        index.write_text(index.read_text().replace('"version": 2', '"version": 1'))
-        told += "is of format ner-shards, version 1, and this code reads ner-shards, version 2"
+        index.write_text(index.read_text().replace('"version": 3', '"version": 1'))
+        told += "is of format ner-shards, version 1, and this code reads ner-shards, version 3"
     elif damage == "absent":
         shard.unlink()
         told = f"{shard} is missing"

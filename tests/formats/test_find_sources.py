@@ -248,3 +248,23 @@ def test_messages_name_the_member_and_its_line(tmp_path: Path) -> None:
     archive = tarred(tmp_path / "c.tgz", {"a": FIRST, "b": FIRST + "Oslo\n"}, "w:gz")
     found = read_files(archive, format="conll")
     assert found.problems.errors[0].startswith(f"{archive}/b:4: error: ")
+
+
+def test_files_of_a_folder_that_say_nothing_of_documents_are_one_each(tmp_path: Path) -> None:
+    folder = tmp_path / "corpus"
+    for name in ("a.conll", "b.conll"):
+        put(folder / name, "Ann B-PER\n\nsings O\n")
+    found = read_files(folder)
+    assert [sentence.origin.document for sentence in found.sentences if sentence.origin] == ["a", "a", "b", "b"]
+    assert read_files(folder / "*.conll").documents == found.documents == {("a.conll", 1): "a", ("b.conll", 1): "b"}
+    # One that is named by itself is no document, and own documents stay.
+    assert read_files(folder / "a.conll").documents == {}
+    put(folder / "b.conll", "-DOCSTART- (x)\n\nBo B-PER\n")
+    assert [sentence.origin.document for sentence in read_files(folder).sentences if sentence.origin] == ["a", "a", "x"]
+
+
+@pytest.mark.parametrize("names", [("train-00000-of-00002.conll", "train-00001-of-00002.conll"), ("part1", "part2")])
+def test_parts_of_a_file_are_no_documents(tmp_path: Path, names: tuple[str, str]) -> None:
+    for name in names:
+        put(tmp_path / "corpus" / name, "Ann B-PER\n\nsings O\n")
+    assert read_files(tmp_path / "corpus").documents == {}

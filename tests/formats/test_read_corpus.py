@@ -93,9 +93,9 @@ def test_mixed_line_ends_keep_the_numbers_of_lines(
     assert (found.tokens, found.lines) == ([["a", "b"], ["c"], ["d"], ["e"]], [1, 4, 6, 8])
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("text", SAMPLES.values(), ids=SAMPLES)
-def test_a_byte_order_mark_decides_the_encoding(tmp_path: Path, text: str, encoding: str) -> None:
+def test_a_byte_order_mark_or_every_other_byte_decides_the_encoding(tmp_path: Path, text: str, encoding: str) -> None:
     assert sentences(read(write(tmp_path / "corpus", text, encoding))) == (TOKENS, TAGS, POS)
 
 
@@ -247,6 +247,39 @@ def test_undecodable_bytes_are_named_with_their_line(
 def test_an_unrecognisable_format_is_an_error(tmp_path: Path, content: str) -> None:
     with pytest.raises(CorpusError, match="format cannot be recognised"):
         read(write(tmp_path / "corpus", content))
+
+
+@pytest.mark.parametrize(
+    ("content", "guess"),
+    [
+        (
+            "utterance,slots\nplay a song,O O B-X\n" * 3,
+            "a header ('utterance', 'slots'), --columns token=NAME tag=NAME",
+        ),
+        ("Ana,B-X\nleft,O\n", "separated by commas, without a header; put a first line before them that names them"),
+        ("Ana;B-X\nleft;O\n", "separated by semicolons, without a header"),
+        ("Ana|B-X\nleft|O\n", "separated by '|', without a header"),
+        (
+            "# one\na NN\nb VB\nc\n",
+            "lines of 2 columns, none of which looks like tags; if one is, name it: --format conll",
+        ),
+        ("\n \n", "it holds only blank lines"),
+        ("[1, 2]\n", "it begins like JSON, without fields known here; --columns names them"),
+        (
+            "UI\tLS\nof\tIN\n",
+            "of 2 columns, none of which looks like tags; if one is, name it: --format conll --tag-column N",
+        ),
+        ("Put the data of your own corpus here, then delete this\nfile, please\n", "neither columns, a table nor JSON"),
+        ("Once\nupon a time\nthere was\n", "neither columns, a table nor JSON"),
+    ],
+)
+def test_the_closest_guess_is_told_in_a_sentence(tmp_path: Path, content: str, guess: str) -> None:
+    with pytest.raises(CorpusError) as caught:
+        read(write(tmp_path / "corpus", content))
+    message = str(caught.value)
+    assert guess in message
+    assert "--format NAME" in message
+    assert len(message) < 350 + len(str(tmp_path))
 
 
 def test_missing_and_empty_files_are_errors(tmp_path: Path) -> None:

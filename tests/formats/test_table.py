@@ -13,7 +13,7 @@ from data_prep.formats import table
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.passes.build import build
 from data_prep.passes.convert import Target, convert
-from data_prep.problems import CorpusError, Problems
+from data_prep.problems import Problems
 from data_prep.sentences.block import SentenceAssembler, SentenceIds
 from data_prep.settings import Settings
 from data_prep.sources.text_source import split_lines
@@ -39,7 +39,7 @@ def read(source: Source) -> Iterator[SentenceIds]:
         yield sentences.take()
 
 
-TOY = Format("toy", "token/TAG", "utf-8", "tokens with tags", recognise, read)
+TOY = Format("toy", "token/TAG", "utf-8", recognise, read)
 
 
 @pytest.fixture
@@ -60,9 +60,3 @@ def test_a_new_format_is_converted_from_and_described(corpus: Path, tmp_path: Pa
     convert(corpus, Target(str(tmp_path / "out")), Settings(), None, Problems())
     assert (tmp_path / "out").read_text() == "Anna B-PER\nsaw O\nNew B-LOC\nYork I-LOC\n\nrain O\n\n"
     assert table.describe().endswith("toy: token/TAG")
-
-
-def test_where_no_format_is_recognised_all_are_named(corpus: Path, tmp_path: Path) -> None:
-    (tmp_path / "prose").write_text("just some prose\n")
-    with pytest.raises(CorpusError, match=r"found none of: .*\(kaggle\), .*\(jsonl\), .*\(conll\), tokens with tags"):
-        convert(tmp_path / "prose", Target(str(tmp_path / "out")), Settings(), None, Problems())

@@ -10,6 +10,7 @@ from corpus_sources import sources_of
 from data_prep.passes.check import check
 from data_prep.problems import Problems
 from data_prep.settings import Settings
+from data_prep.sources.mojibake import ODDITIES, SUSPICIONS
 from data_prep.synthesis.synth import synthesise
 
 GOOD = "Anna B-PER\nsaw O\n\nin O\nParis B-LOC\n\n"
@@ -73,6 +74,12 @@ def test_only_the_first_20_errors_are_shown(tmp_path: Path) -> None:
         (GOOD + "café O\n", "utf-8", {"encoding": "cp1252"}, "mojibake"),
         (GOOD + "don\u2019t O\n", "utf-8", {"encoding": "cp1252"}, "mojibake"),
         (GOOD + "don\u2019t O\n", "cp1252", {"encoding": "latin-1"}, "control_characters"),
+        (GOOD + "caf\u200bé O\n", "utf-8", {}, "invisible_in_tokens"),
+        (GOOD + "\ufeffcafé O\n", "utf-8", {}, "invisible_in_tokens"),
+        (GOOD + "\u00ad O\n", "utf-8", {}, "invisible_in_tokens"),
+        (GOOD.replace(" ", " \t"), "utf-8", {}, "invisible_in_tokens"),
+        (GOOD + "-DOCEND- O\n", "utf-8", {}, "document_marks_as_tokens"),
+        (GOOD + "docstart O\n", "utf-8", {}, "document_marks_as_tokens"),
         (GOOD + "a O\n" * 3000, "utf-8", {"max_tokens": 5000}, "single_tag"),
         ("He B-NP\nran B-VP\nin B-PP\nParis B-NP\n\n", "utf-8", {}, "chunk_tags"),
         (GOOD, "utf-8", {}, "rare_types"),
@@ -86,10 +93,29 @@ def test_oddities_are_warnings(tmp_path: Path, text: str, written_as: str, knobs
     assert name in problems.warnings
 
 
-@pytest.mark.parametrize("token", ["café", "Ärzte", "naïve", "Ã", "Ålesund", "“quoted”", "Škoda", "…", "東京"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        *(
+            "café",
+            "Ärzte",
+            "naïve",
+            "Ã",
+            "Ålesund",
+            "“quoted”",
+            "Škoda",
+            "…",
+            "東京",
+            "❤\ufe0f",
+            "می\u200c",
+            "नहीं\u200d",
+        ),
+        *("שלום\u200f", "doctor", "docs", "start"),
+    ],
+)
 def test_sound_text_is_not_suspected(tmp_path: Path, token: str) -> None:
     problems, _ = run(tmp_path / "c", GOOD + f"{token} O\n")
-    assert not {"mojibake", "control_characters", "replacement_characters"} & set(problems.warnings)
+    assert not {name for name, _, _ in (*SUSPICIONS, *ODDITIES)} & set(problems.warnings)
 
 
 def test_types_and_words_that_dev_lacks_or_does_not_share_are_warnings(tmp_path: Path) -> None:
@@ -97,3 +123,13 @@ def test_types_and_words_that_dev_lacks_or_does_not_share_are_warnings(tmp_path:
     assert problems.warnings["types_missing"] == 1
     assert problems.warnings["many_unknown_words"] == 1
     assert "100.0 %" in report
+
+
+def test_the_scheme_is_told_once_and_each_other_one_on_a_line_of_its_own(tmp_path: Path) -> None:
+    bio = "Ann B-PER\nLee I-PER\nsaw O\nBo B-PER\n\n" * 30
+    _, report = run(tmp_path / "train", bio, dev=bio + "Ann B-PER\n")
+    assert "tag scheme: bio (train: 60 B- tags, 60 of them where" in report
+    assert report.count("B- tags") == 1
+    _, report = run(tmp_path / "train", bio, dev=bio.replace("I-", "L-").replace("Bo B-", "Bo U-"))
+    assert "\ntag scheme of train: bio (60 B- tags" in report
+    assert "\ntag scheme of dev: bilou (tags begin with" in report

@@ -376,7 +376,7 @@ def test_few_strings_are_in_memory_at_once_and_nothing_else_is_lost(
     # Sentences of up to 45 tokens span many blocks; some words occur again much later.
     lengths = [1 + 7 * i % 45 for i in range(120)]
     words = (f"w{i % 991}" if i % 3 else f"v{i % 7}" for i in itertools.count())
-    text = "".join("".join(f"{next(words)} N B-X\n" for _ in range(length)) + "\n" for length in lengths)
+    text = "".join("".join(f"{next(words)} {'NV'[i % 2]} B-X\n" for i in range(length)) + "\n" for length in lengths)
     (tmp_path / "in").write_text(text)
     convert(tmp_path / "in", Target(str(tmp_path / "out"), "conll"), Settings(scheme="bio"), None, Problems())
     assert (tmp_path / "out").read_text() == text

@@ -213,3 +213,12 @@ def test_long_sentences_of_texts_are_cut_and_stay_at_their_places(tmp_path: Path
     raw = shard_rows(tmp_path / "out", index, "train", raw=True)
     assert [row["length"] for row in raw] == [12, 12]
     assert index.bucket_edges[-1] == 12
+
+
+def test_a_split_without_texts_has_no_score_over_characters(tmp_path: Path) -> None:
+    (tmp_path / "texts").write_text('{"id": "1", "text": "Ann left.", "entities": [[0, 3, "PER"]]}\n')
+    (tmp_path / "tokens").write_text('{"id": "2", "tokens": ["Bo", "ran"], "tags": ["B-PER", "O"]}\n')
+    sources = sources_of({"train": tmp_path / "texts", "dev": tmp_path / "tokens"})
+    index = build(sources, Settings(num_shards=1), tmp_path / "out", Problems())
+    assert index.has_text
+    assert [split for split, stats in index.stats.items() if "inexpressible" in stats] == ["train"]

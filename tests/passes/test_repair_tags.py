@@ -69,3 +69,10 @@ def test_malformed_and_foreign_tags_are_repaired_and_counted() -> None:
 
 def test_repaired_types_are_no_types_without_repair() -> None:
     assert read_one(*["B-X I-X O"] * 20, "B_Y").entity_types == ["X"]
+
+
+def test_a_word_for_a_tag_in_the_first_line_may_be_a_header() -> None:
+    read = read_one("label", *["B-X I-X O"] * 20, "label")
+    assert "c:1: error: tag 'label' is neither" in read.problems.errors[0]
+    assert "if this line is a header, --columns token=NAME tag=NAME says so" in read.problems.errors[0]
+    assert "header" not in read.problems.errors[1]

@@ -143,6 +143,20 @@ def test_documents_stay_whole_by_default_where_one_has_several_sentences(
     assert choose(tmp_path / "h", hashes(30, 30), [30], document_N, split_by=split_by).by_document == by_document
 
 
+@pytest.mark.parametrize(
+    ("size_D", "split_by", "num_torn"),
+    [([5] * 9, "auto", 9), ([5] * 10, "auto", 0), ([5], "auto", 0), ([1] * 9, "auto", 0), ([5] * 9, "sentence", 0)],
+)
+def test_documents_that_the_default_splits_are_said(
+    tmp_path: Path, size_D: list[int], split_by: str, num_torn: int
+) -> None:
+    document_N = np.repeat(np.arange(1, 1 + len(size_D), dtype=np.uint64), size_D)
+    chooser = choose(tmp_path / "h", hashes(999, len(document_N)), [len(document_N)], document_N, split_by=split_by)
+    problems = Problems()
+    count_duplicates(chooser, list(SPLITS), problems)
+    assert problems.warnings.get("documents_split", 0) == num_torn
+
+
 @pytest.mark.parametrize(("num_documents", "found"), [(0, "no documents"), (1, "1 document"), (2, "2 documents")])
 def test_fewer_documents_than_splits_cannot_stay_whole(tmp_path: Path, num_documents: int, found: str) -> None:
     document_N = np.arange(num_documents, dtype=np.uint64)

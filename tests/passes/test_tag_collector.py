@@ -308,6 +308,15 @@ def test_near_types_are_named_and_not_merged() -> None:
     assert r"'Work\u200bof\u00a0Art' (1 token, first c:18)" in read.messages[1]
 
 
+def test_types_that_look_like_tags_are_named() -> None:
+    read = read_one(*["B-B-PER B-I-PER O"] * 2, "B-I-LOC B-B_x")
+    assert read.problems.warnings == {"tags_as_types": 1}
+    assert read.messages[0] == (
+        "c:2: warning: types 'B-PER' and 'I-PER' look like tags of single tokens, each read as an entity; an entity of "
+        "several tokens is one span of type 'PER'"
+    )
+
+
 def test_near_types_of_two_files_are_named_with_both() -> None:
     read = read_tags({"train": ["B-per O"], "dev": ["B-PER O"]})
     assert "types 'PER' (1 token, first dev:1) and 'per' (1 token, first train:1)" in read.messages[0]

@@ -97,6 +97,14 @@ def test_documents_and_sentences_keep_their_names(monkeypatch: pytest.MonkeyPatc
     assert [document.others for document in documents("Ada O\n\nran O\n")] == [{}, {}]
 
 
+def test_marks_of_documents_keep_their_names() -> None:
+    content = "-DOCSTART- (1 EU)\n\nAda O\n\n-DOCSTART- (2 (b))\n\nran O\n\n-DOCSTART-\n\nend O\n\n"
+    read = documents(content)
+    assert [document.others["document"] for document in read] == ["1 EU", "2 (b)", "3"]
+    write = document_writer("conll", [], "").document
+    assert "".join(map(write, read)) == content.replace("-DOCSTART-\n", "-DOCSTART- O\n")
+
+
 @pytest.mark.parametrize("lines", [1, 4096])
 def test_marks_and_comments_are_written_where_they_were_read(lines: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(input_lines, "_PORTION_LINES", lines)

@@ -34,6 +34,15 @@ def test_a_text_with_its_spaces(tmp_path: Path) -> None:
     )
 
 
+def test_two_features_of_one_column_are_said(tmp_path: Path) -> None:
+    problems, record = Problems(), {"tokens": ["a"], "tags": ["B-X"], "pos": ["N"], "upos": ["NOUN"]}
+    (tmp_path / "in").write_text(json.dumps(record))
+    chosen = Settings(feature=(("pos", "pos"), ("upos", "upos")))
+    convert(tmp_path / "in", Target(str(tmp_path / "out"), "conllu"), chosen, None, problems)
+    assert problems.warnings == {"features_left_out": 1}
+    assert "one column for the token features pos and upos; upos is left out" in problems.warning_lines[0]
+
+
 def test_token_features_stand_in_their_columns(tmp_path: Path) -> None:
     record = {"tokens": ["a b", "_"], "tags": ["B-X", "O"], "pos": ["N", ""], "lem": ["a", "_"]}
     chosen = Settings(feature=(("pos", "pos"), ("lemma", "lem")), pos_column=None)

@@ -17,7 +17,8 @@ from data_prep.tags.tag_strings import is_well_formed
 
 COLUMNS = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
 GLOBAL_COLUMNS = re.compile(r"#\s*global\.columns\s*=\s*(.+)")
-_ID = re.compile(r"[0-9]+(?:[-.][0-9]+)?")
+# Of a word, a multiword token or an empty node.
+NUMBER = re.compile(r"[0-9]+(?:[-.][0-9]+)?")
 # Keys in MISC under which corpora have entity tags, in lower case.
 MISC_KEYS = ("name", "ner", "ne", "nertag", "ner_tag", "entity", "bio")
 # What stands where nothing is said: CoNLL-U Plus has * for "not annotated".
@@ -28,10 +29,11 @@ def recognise(sample: Sample, options: ReadOptions) -> str | None:
     if not any(line.count("\t") == len(COLUMNS) - 1 for line in sample.lines):
         return None
     rows = sample_rows(sample.text[:SAMPLE_CHARS]).rows
-    even = [row for row in rows if len(row) == len(COLUMNS) and _ID.fullmatch(row[0])]
+    even = [row for row in rows if len(row) == len(COLUMNS) and NUMBER.fullmatch(row[0])]
     if not even or len(even) < len(rows) - 1 or not all(row[6].isdigit() or row[6] == "_" for row in even):
         return None
-    if looks_like_tags(ColumnSample([row[-1] for row in even], [False] * len(even))):
+    is_conllu = any(map(is_no_word, {row[0] for row in even}))
+    if not is_conllu and looks_like_tags(ColumnSample([row[-1] for row in even], [False] * len(even))):
         # Tags by themselves in the last column: what the other columns are must be found out.
         return None
     return "ten columns with a number first, as in CoNLL-U"
@@ -60,7 +62,7 @@ def _plan_of(names: Sequence[str], sample: RowSample, source: Source) -> ColumnP
     options, choice = source.options, choice_of(source.options)
     named = chosen_columns(options)
     form = choice.token if choice.token is not None else named.get("token", "FORM")
-    tag = choice.tag if choice.tag is not None else named.get("tag", _tag_column(names))
+    tag = choice.tag if choice.tag is not None else named.get("tag") or _tag_column(names)
     features = {name: _by_name(names, column) for name, column in choice.features}
     if choice.pos == "auto" and not features and "UPOS" in [name.upper() for name in names]:
         upos = _by_name(names, "UPOS")
@@ -73,7 +75,7 @@ def _plan_of(names: Sequence[str], sample: RowSample, source: Source) -> ColumnP
     fields = [row[tag_column] for row in sample.rows if len(row) == len(names)]
     if not fields:
         raise ValueError(f"the line has {len(sample.rows[0])} columns, but {len(names)} are named: {' '.join(names)}")
-    skip = (_by_name(names, "ID"), _is_no_word) if "ID" in [name.upper() for name in names] else None
+    skip = (_by_name(names, "ID"), is_no_word) if "ID" in [name.upper() for name in names] else None
     return ColumnPlan(
         len(names),
         _by_name(names, form),
@@ -86,16 +88,18 @@ def _plan_of(names: Sequence[str], sample: RowSample, source: Source) -> ColumnP
     )
 
 
-def _is_no_word(number: str) -> bool:
+def is_no_word(number: str) -> bool:
     """Whether a line is that of a multiword token, 1-2, or of an empty node, 1.1; the words have lines of their own."""
     return "-" in number or "." in number
 
 
 def _tag_column(names: Sequence[str]) -> str:
-    """The column of the tags: one that is named so, such as NER or EXAMPLE:NER, else MISC."""
+    """The column of the tags: one that is named so, such as NER or EXAMPLE:NER, else MISC. Raises ValueError."""
     for name in names:
         if plain_name(name.rpartition(":")[2]) in TAG_NAMES:
             return name
+    if "MISC" not in [name.upper() for name in names]:
+        raise ValueError(f"no column is named as one of tags; name it by --columns tag=NAME: {' '.join(names)}")
     return "MISC"
 
 
@@ -110,6 +114,8 @@ def _tag_reader(fields: Sequence[str], column: str) -> Callable[[str], str]:
     )
     for key, _ in keys.most_common():
         values = [_pairs(field).get(key, "O") for field in fields]
+        if any(char in value for value in values for char in "()"):
+            continue
         if looks_like_tags(ColumnSample(values, [False] * len(values))):
             return lambda field: _pairs(field).get(key, "O")
     if any(pair.startswith(("Entity=(", "Entity=")) for field in fields for pair in field.split("|")):
@@ -148,7 +154,6 @@ CONLLU = Format(
     name="conllu",
     description="CoNLL-U with entities in MISC, as name=B-PER or NER=B-PER",
     default_encoding="utf-8",
-    evidence="ten columns with a number first",
     recognise=recognise,
     read=read,
 )
@@ -156,7 +161,6 @@ CONLLUP = Format(
     name="conllup",
     description="CoNLL-U Plus: columns named by '# global.columns', one of them of tags",
     default_encoding="utf-8",
-    evidence="a line '# global.columns = ...'",
     recognise=recognise_plus,
     read=read_plus,
 )

@@ -109,6 +109,10 @@ def read_header(line: str, lines: Sequence[str], options: ReadOptions) -> Table:
     features = {name: column_of(names, place, f"--feature {name}=") for name, place in options.features}
     if "pos" in places and options.pos_column is not None and not features:
         features["pos"] = places["pos"]
+    for role in ("token", "tag"):
+        taken = [name for name, column in features.items() if column == places[role]]
+        if taken and options.features:
+            raise ValueError(f"--feature {taken[0]}: {names[places[role]]!r} is the column of the {role}")
     features = {name: column for name, column in features.items() if column not in (places["token"], places["tag"])}
     sentence, document = places.get("sentence"), places.get("document")
     return Table(names, delimiter, quoted, places["token"], places["tag"], sentence, document, features)

@@ -36,8 +36,8 @@ from data_prep.sources.text_source import split_lines
 from data_prep.threads import ahead
 
 SENTENCE, WORD, POS, TAG = "Sentence #", "Word", "POS", "Tag"
-# What stands where a row has no value: pandas writes it so.
-NOTHING = frozenset(("", "nan", "NaN", "<NA>"))
+# What stands where a row has no value: pandas and databases write it so.
+NOTHING = frozenset(("", "nan", "NaN", "<NA>", "None", "NULL", "null"))
 SAMPLE_LINES = 2000
 
 
@@ -133,6 +133,9 @@ class _Rows:
         self.origins = ColumnOrigins()
         self._tag_of = named_tags(source.options.tag_names) if source.options.tag_names else str
         self._label, self._last_line, self._document = "", 1, 0
+        # Rows; and sentences that were opened, by labels, and those whose label had been there before others.
+        self._num_rows, self._num_opened, self._num_again = 0, 0, 0
+        self._seen: set[str] = set()
         # Whether a column says where sentences begin.
         self.has_labels = True
 
@@ -145,6 +148,7 @@ class _Rows:
         self.has_labels = table.sentence is not None
         if self.has_labels:
             opens_M, self._label = _openings(columns[num_columns], self._label)
+            self._count_labels(columns[num_columns], opens_M)
         else:
             # Arrow skips empty lines.
             opens_M = (line_M != np.append(self._last_line, line_M)[:-1] + 1) | blank_M
@@ -161,9 +165,24 @@ class _Rows:
             blank_M |= blank_tokens(self.source, columns[0], line_M, blank_M)
         return without(rows, blank_M), document_M if document_M is None else document_M[~blank_M]
 
+    def _count_labels(self, labels: pa.DictionaryArray, opens_M: np.ndarray) -> None:
+        texts = labels.dictionary.to_pylist()
+        opened = [texts[code] for code in labels.indices.to_numpy()[opens_M]]
+        num_seen = len(self._seen)
+        self._seen.update(opened)
+        self._num_again += len(opened) - (len(self._seen) - num_seen)
+        self._num_opened += len(opened)
+        self._num_rows += len(opens_M)
+
+    @property
+    def are_scattered(self) -> bool:
+        """Whether rows of a sentence stand apart from each other; labels may begin anew in each document."""
+        few = self._num_rows < 2 * self._num_opened
+        return few and self._num_opened >= 10 and 2 * self._num_again >= self._num_opened
+
 
 def _read(source: Source, found: _Rows) -> Iterator[SentenceIds]:
-    sentences = SentenceAssembler(source.path)
+    sentences, name = SentenceAssembler(source.path), ""
     for table, block in ahead(_parse(source)):
         rows, document_M = found.of(table, block)
         if table.sentence is not None and sentences.is_empty and len(rows.opens_M) and not rows.opens_M[0]:
@@ -173,6 +192,9 @@ def _read(source: Source, found: _Rows) -> Iterator[SentenceIds]:
         if rows.ended:
             sentences.end_sentence()
         yield found.origins.complete(sentences.take())
+        name = table.names[table.sentence or 0]
+    if found.are_scattered:
+        source.error(2, f"the rows of a sentence do not stand together: values of {name!r} come again; sort by it")
     sentences.end_sentence()
     yield found.origins.complete(sentences.take())
 
@@ -189,7 +211,6 @@ KAGGLE = Format(
     name="kaggle",
     description=f"CSV with the header '{SENTENCE},{WORD},{POS},{TAG}'",
     default_encoding="utf-8, else cp1252",
-    evidence=f"a header with {SENTENCE!r}",
     recognise=recognise_kaggle,
     read=read,
 )
@@ -197,7 +218,6 @@ CSV = Format(
     name="csv",
     description="CSV or TSV with a header such as 'sentence_id,word,tag'; --columns names other columns",
     default_encoding="utf-8, else cp1252",
-    evidence="a header that names a token and a tag column",
     recognise=recognise,
     read=read,
 )

@@ -14,6 +14,8 @@ from data_prep.formats.columns.judge_column import (
     is_numbers,
     looks_like_pos,
     looks_like_tags,
+    names_sentences,
+    numbers_rows,
     only_counts_up,
     types_of,
 )
@@ -68,6 +70,9 @@ def find_columns(
     if token == tag:
         raise ValueError(f"--token-column {token} and --tag-column {tag} are the same column")
     features = {name: chosen[f"--feature {name}={column}"] for name, column in choice.features}
+    for name, column in features.items():
+        if column in (token, tag):
+            raise ValueError(f"--feature {name}: column {column} is that of the {'tag' if column == tag else 'token'}")
     if "--pos-column" in chosen:
         features.setdefault("pos", chosen["--pos-column"])
     elif choice.pos == "auto" and not choice.features:
@@ -125,10 +130,12 @@ def _find_tag(columns: list[ColumnSample], choice: Choice, token: int | None, wa
 def _find_token(columns: list[ColumnSample], tag: int, warnings: list[tuple[str, str]]) -> int:
     """The first column that can be the token. Raises ValueError if the first one cannot and the next is not certain."""
     reason = _never_token(columns[0]) if tag else "is made of tags"
+    if reason is None and numbers_rows(columns[0]) and any(map(_has_letters, columns[1:tag])):
+        reason = "numbers the rows"
     if reason is None:
         return 0
     what = f"column 0 {reason} ({_examples(columns[0])}), so it is not the token"
-    able = [i for i, column in enumerate(columns) if i != tag and _never_token(column) is None]
+    able = [i for i, column in enumerate(columns) if i not in (0, tag) and _never_token(column) is None]
     if not able and is_constant(columns[0]) and not is_numbers(columns[0]):
         return 0
     if not able:
@@ -151,7 +158,13 @@ def _never_token(column: ColumnSample) -> str | None:
         return "is made of numbers"
     if is_constant(column):
         return "is the same in all rows"
+    if names_sentences(column):
+        return "is the same in all rows of a sentence"
     return "is made of tags" if looks_like_tags(column) else None
+
+
+def _has_letters(column: ColumnSample) -> bool:
+    return any(char.isalpha() for value in column.counts for char in value)
 
 
 def _find_pos(columns: list[ColumnSample], token: int, tag: int) -> int | None:

@@ -14,11 +14,16 @@ MOST = 0.9
 # From this many rows on, a closed set of values shows.
 MANY_ROWS = 50
 MAX_KINDS = 100
+# A set of names that is not known here has at least this many; fewer are rather languages, cases or other classes.
+MIN_KINDS = 8
 MAX_TYPES = 60
 # Types without letters are tags only if this share of the rows is O.
 MIN_OUTSIDE = 0.2
 # Names of phrases: if these are the types, the tags are those of chunks.
-PHRASE_TYPES = frozenset(("NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP"))
+PHRASE_TYPES = frozenset(
+    ("NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP", "NC", "VC", "PC")
+)
+_COUNTED = re.compile(r"(.*?)([0-9]+)", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 # A capital letter alone or not followed by a digit, as in NCMS000 and Fp.
 _POS_FORM = re.compile(r"[A-Z](?:[A-Za-z$+.:_|=/@-][A-Za-z0-9$+.:_|=/@-]*)?|[^\w\s]{1,3}|-[LR][RSC]B-")
@@ -49,11 +54,14 @@ class ColumnSample:
 
 
 def only_counts_up(column: ColumnSample) -> bool:
-    """Whether the values are whole numbers of which each is one more than that before it in the sentence."""
-    if not all(value.isascii() and value.isdigit() for value in column.counts):
+    """Whether each value has a number one higher than that before it in the sentence: 1, 2 as well as 7-1, 7-2."""
+    counted = [_COUNTED.fullmatch(value) for value in column.counts]
+    if not all(counted):
         return False
-    numbers = list(map(int, column.values))
-    steps = [b - a for a, b, opens in zip(numbers, numbers[1:], column.opens[1:]) if not opens]
+    # What stands before the number, such as that of the sentence, stays the same.
+    parts = {match[0]: (match[1], int(match[2])) for match in counted if match}
+    found = [parts[value] for value in column.values]
+    steps = [b[1] - a[1] if a[0] == b[0] else 0 for a, b, opens in zip(found, found[1:], column.opens[1:]) if not opens]
     num_up = steps.count(1)
     return num_up >= 2 and num_up >= MOST * len(steps)
 
@@ -62,8 +70,27 @@ def is_numbers(column: ColumnSample) -> bool:
     return len(column.values) >= 10 and all(map(_NUMBER.fullmatch, column.counts))
 
 
+def numbers_rows(column: ColumnSample) -> bool:
+    """Whether the values number the tokens of each sentence from 0 or 1, in however few rows."""
+    values, opens = column.values, [True, *column.opens[1:]]
+    if values[0] not in ("0", "1") or not all(value.isascii() and value.isdigit() for value in column.counts):
+        return False
+    expected = 0
+    for value, first in zip(values, opens):
+        expected = int(values[0]) if first else expected + 1
+        if int(value) != expected:
+            return False
+    return True
+
+
 def is_constant(column: ColumnSample) -> bool:
     return len(column.values) >= 10 and len(column.counts) == 1
+
+
+def names_sentences(column: ColumnSample) -> bool:
+    """Whether the values are the same in all rows of a sentence and differ between sentences, as their names do."""
+    same = [a == b for a, b, opens in zip(column.values, column.values[1:], column.opens[1:]) if not opens]
+    return len(same) >= 10 and len(column.counts) > 1 and all(same)
 
 
 def _share(column: ColumnSample, fitting: Collection[str]) -> float:
@@ -132,9 +159,13 @@ def looks_like_pos(column: ColumnSample, by_form: bool = False) -> bool:
         return True
     names = POS_NAMES & counts.keys()
     punctuation = {value for value in counts if _PUNCTUATION.fullmatch(value) and value not in ("_", "-", "+", "*")}
-    if names - {"X"} and _share(column, names | punctuation) >= MOST:
+    # A text has nouns and more; one name alone is another column that has it by chance, such as N for no.
+    enough = len(names - {"X"}) >= (2 if len(column.values) >= 10 else 1)
+    if enough and _share(column, names | punctuation) >= MOST:
         return True
     formed = {value for value in counts if _POS_FORM.fullmatch(value) and value not in ("_", "-", "+", "*")}
     capitals = {value for value in formed if value.isupper()}
-    many = len(column.values) >= MANY_ROWS and len(counts) * 5 <= len(column.values) and len(capitals) >= 3
-    return by_form and many and _share(column, formed) >= MOST and _share(column, capitals) >= 0.5
+    many = len(column.values) >= MANY_ROWS and MIN_KINDS <= len(counts) <= len(column.values) // 5
+    return (
+        by_form and many and len(capitals) >= 3 and _share(column, formed) >= MOST and _share(column, capitals) >= 0.5
+    )

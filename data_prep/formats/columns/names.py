@@ -12,6 +12,7 @@ TOKEN_NAMES = frozenset(("token", "tokens", "word", "words", "form", "wordform",
 TAG_NAMES = frozenset(
     (
         *("tag", "tags", "label", "labels", "ner", "nertag", "nertags", "nerlabel", "netag", "ne", "entity"),
+        *("wordlabel", "wordlabels", "wordtags", "tokenlabels", "tokentags", "nerlabels", "biotags", "iobtags"),
         *("entities", "entitytag", "entitylabel", "namedentity", "bio", "biotag", "iob", "iobtag", "iob2"),
     )
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from data_prep.formats.columns.origins import ColumnOrigins
@@ -15,6 +16,7 @@ from data_prep.tags.tag_strings import is_well_formed
 SEPARATOR = "|"
 # Of the lines looked at; a line may be cut off.
 MOST = 0.9
+SAMPLE_LINES = 100
 
 
 def _split(line: str, num_parts: int) -> list[list[str]]:
@@ -29,6 +31,13 @@ def _num_parts(line: str) -> int:
         if all(len(parts) == num_parts and parts[0] and is_well_formed(parts[-1]) for parts in tokens):
             return num_parts
     return 0
+
+
+def _usual_parts(text: str) -> int:
+    """The number of parts in most of the first lines; a line with one broken token may pass for token|tag."""
+    lines = [line for line in split_lines(text)[:SAMPLE_LINES] if line.strip()]
+    counts = Counter(filter(None, map(_num_parts, lines)))
+    return counts.most_common(1)[0][0] if counts else 3
 
 
 def recognise(sample: Sample, options: ReadOptions) -> str | None:
@@ -60,7 +69,7 @@ def _sentences(source: Source) -> Iterator[ParsedSentence]:
             if not line.strip():
                 continue
             if not num_parts:
-                num_parts = _num_parts(line) or 3
+                num_parts = _usual_parts(text)
                 try:
                     with_pos = bool(_features(source, num_parts))
                 except WholeFileError as error:
@@ -70,7 +79,7 @@ def _sentences(source: Source) -> Iterator[ParsedSentence]:
             short = next((parts for parts in tokens if len(parts) != num_parts), None)
             if short is not None:
                 form = "token|pos|tag" if num_parts == 3 else "token|tag"
-                source.error(number, f"{SEPARATOR.join(short)[:40]!r} is not {form}, as the tokens before")
+                source.error(number, f"{SEPARATOR.join(short)[:40]!r} is not {form}, as most tokens")
                 continue
             words, *others = zip(*tokens)
             features = [list(others[0])] if with_pos else []
@@ -85,7 +94,6 @@ WIKINER = Format(
     name="wikiner",
     description="WikiNER: a sentence per line, as token|pos|tag separated by spaces",
     default_encoding="utf-8",
-    evidence="lines of token|pos|tag",
     recognise=recognise,
     read=read,
 )

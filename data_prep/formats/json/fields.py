@@ -93,8 +93,16 @@ def _are_lists(values: list[Any], of: type) -> bool:
 
 
 def _is_token_objects(values: list[Any]) -> bool:
-    """Objects with a text and no type: tokens, and not entities."""
-    return _are_lists(values, dict) and isinstance(values[0][0].get("text"), str) and keys_of(values[0][0]) is None
+    """Tokens, and not entities: objects with a text and no type, or with places in the text alone, as of spaCy."""
+    if not _are_lists(values, dict):
+        return False
+    first = values[0][0]
+    return is_place(first) if "text" not in first else isinstance(first["text"], str) and keys_of(first) is None
+
+
+def is_place(token: dict[str, Any]) -> bool:
+    """Whether it is a numbered token of which only the places of its characters are given."""
+    return "text" not in token and all(type(token.get(key)) is int for key in ("id", "start", "end"))
 
 
 def find_candidates(values: Sequence[dict[str, Any]], options: ReadOptions, path: str) -> Candidates:
@@ -149,8 +157,8 @@ def _tag_fields(values: Sequence[dict[str, Any]], fields: list[str], tokens: lis
 
     def fits(field: str) -> bool:
         """For most records; those for which it does not fit will be reported."""
-        pairs = [(value.get(tokens[0]), value[field]) for value in values if field in value]
-        return 2 * sum(_fits(*pair) for pair in pairs) > len(pairs)
+        pairs = [(value.get(tokens[0]), value[field]) for value in values if value.get(field) not in (None, [])]
+        return bool(pairs) and 2 * sum(_fits(*pair) for pair in pairs) >= len(pairs)
 
     others = [field for field in fields if field not in tokens and not NO_TAGS.fullmatch(field)]
     named = [field for field in others if TAGS.fullmatch(field)]
@@ -159,7 +167,8 @@ def _tag_fields(values: Sequence[dict[str, Any]], fields: list[str], tokens: lis
     # No usual name: then only what can be nothing else.
     if found := [field for field in others if fits(field) and _are_tags(_filled(values, field))]:
         return found
-    return [field for field in named if field == "tags"]
+    # Certain by their names, although their lengths or some values are wrong, which will be reported.
+    return [field for field in named if field in ("tags", "ner_tags")]
 
 
 def _fits(tokens: Any, tags: Any) -> bool:

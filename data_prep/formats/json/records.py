@@ -7,7 +7,7 @@ from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from data_prep.formats.corpus_format import ReadOptions, Sample, Source
-from data_prep.formats.json.fields import Candidates, Fields, find_candidates, look_up, settle
+from data_prep.formats.json.fields import Candidates, Fields, find_candidates, is_place, look_up, settle
 from data_prep.formats.json.spans import spans_of
 from data_prep.formats.json.values import NUM_SAMPLE_VALUES, Layout, json_values, sample_values
 from data_prep.sentences.record import NO_FEATURES, Record
@@ -111,6 +111,8 @@ def _tokens(given: Any, field: str, text: str | None) -> tuple[list[str], list[i
     types = set(map(type, given))
     if types <= {str}:
         return given, None
+    if types == {dict} and text is not None and all(map(is_place, given)):
+        given = [{**token, "text": text[token["start"] : token["end"]]} for token in given]
     if types != {dict} or not all(isinstance(token.get("text"), str) for token in given):
         raise ValueError(f'"{field}" is not a list of strings')
     # White space is a token for spaCy and Prodigy, but not here.

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from data_prep.sentences.record import Span
 
 STARTS, ENDS = ("start", "start_offset", "begin", "startOffset"), ("end", "end_offset", "endOffset")
-TYPES = ("label", "type", "entity_type", "labels", "tag", "class")
+TYPES = ("label", "type", "entity_type", "labels", "tag", "class", "entity_group")
 
 
 class SpanKeys(NamedTuple):

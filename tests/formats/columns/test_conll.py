@@ -196,3 +196,27 @@ def test_names_of_integer_tags_are_taken_from_the_option(tmp_path: Path) -> None
 def test_a_token_column_that_cannot_be_found_is_asked_for(tmp_path: Path) -> None:
     errors, _ = mistakes(tmp_path, "1\tB-X\n2\tO\n3\tO\n")
     assert errors[0].startswith("c:1: error: column 0 only counts up ('1', '2'), so it is not the token, and no other")
+
+
+@pytest.mark.parametrize("tag", ["O", "_"])
+def test_multiword_tokens_and_empty_nodes_among_numbered_words_are_no_tokens(tmp_path: Path, tag: str) -> None:
+    sentence = f"1\tAna\tB-PER\n2-3\twent-off\t{tag}\n2\twent\tO\n3\toff\tO\n3.1\tshe\t{tag}\n4\t.\tO\n\n"
+    opened = sentence.replace("1\tAna", f"1-2\tAna-went\t{tag}\n1\tAna")
+    found = read_text(tmp_path, sentence + opened * 3)
+    assert (found.tokens, found.errors) == ([["Ana", "went", "off", "."]] * 4, [])
+    assert found.lines == [1, 9, 17, 25]
+
+
+def test_a_feature_that_is_the_token_or_the_tag_is_refused(tmp_path: Path) -> None:
+    text = "Ana\tNNP\tB-PER\nleft\tVBD\tO\n\n"
+    for column, role in (("0", "token"), ("2", "tag"), ("-1", "tag")):
+        (error,) = read_text(tmp_path, text, features=(("x", column),)).errors
+        assert f"--feature x: column {int(column) % 3} is that of the {role}" in error
+
+
+@pytest.mark.parametrize("separator", ["\t", " "])
+def test_a_header_of_other_names_is_named_by_the_user(tmp_path: Path, separator: str) -> None:
+    text = "wort wortart etikett\nAna NE B-PER\nging VVFIN O\n\nBo NE B-PER\n".replace(" ", separator)
+    found = read_text(tmp_path, text, columns=(("token", "wort"), ("tag", "etikett")))
+    assert (found.tokens, found.tags) == ([["Ana", "ging"], ["Bo"]], [["B-PER", "O"], ["B-PER"]])
+    assert found.lines == [2, 5]

@@ -98,3 +98,20 @@ def test_plus_with_other_columns_than_named_is_refused(tmp_path: Path) -> None:
     assert found.errors[0].endswith("corpus:2: error: the line has 4 columns, but 3 are named: ID FORM NER")
     with pytest.raises(CorpusError, match="format cannot be recognised"):
         read_text(tmp_path, "# local.columns = ID FORM\n1\tAna\n")
+
+
+def test_ten_columns_with_multiword_tokens_are_conllu_even_with_bare_tags(tmp_path: Path) -> None:
+    multiword = "1-2\tAna-ran" + "\t_" * 8 + "\n"
+    found = read_text(tmp_path, multiword + word(1, "Ana", "B-PER") + word(2, "ran", "O", "VERB"))
+    assert (found.format, found.tokens, found.tags) == ("conllu", [["Ana", "ran"]], [["B-PER", "O"]])
+
+
+def test_mentions_for_coreference_are_no_tags_however_few(tmp_path: Path) -> None:
+    text = word(1, "Ana", "Entity=(e1-person)") + word(2, "ran", "_", "VERB") + word(3, ".", "_", "PUNCT")
+    assert "marks mentions for coreference" in read_text(tmp_path, text * 5).errors[0]
+
+
+def test_plus_without_a_column_of_tags_says_how_to_name_it(tmp_path: Path) -> None:
+    text = "# global.columns = ID FORM WHO\n1\tAna\tB-PER\n"
+    assert "no column is named as one of tags; name it by --columns tag=NAME" in read_text(tmp_path, text).errors[0]
+    assert read_text(tmp_path, text, columns=(("tag", "WHO"),)).tags == [["B-PER"]]

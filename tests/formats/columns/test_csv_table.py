@@ -78,7 +78,7 @@ def test_of_two_columns_of_tags_by_name_that_of_tags_is_read(tmp_path: Path) -> 
         read_text(tmp_path, text.replace("NNP", "B-X").replace("VBD", "O"))
 
 
-@pytest.mark.parametrize("nothing", ["", "nan", "NaN"])
+@pytest.mark.parametrize("nothing", ["", "nan", "NaN", "None", "NULL"])
 def test_a_label_counts_where_it_stands(tmp_path: Path, nothing: str) -> None:
     text = f"Sentence #,Word,Tag\nSentence: 1,Ana,B-X\n{nothing},left,O\nSentence: 2,nan,O\n{nothing},Bo,B-X\n"
     assert read_text(tmp_path, text).tokens == [["Ana", "left"], ["nan", "Bo"]]
@@ -129,3 +129,20 @@ def test_blank_tokens_are_left_out_on_repair(tmp_path: Path) -> None:
     assert read_text(tmp_path, text).tokens == [["Ana", " "], ["", "Bo"]]
     found = read_text(tmp_path, text, repair=True)
     assert (found.tokens, found.problems.warnings) == ([["Ana"], ["Bo"]], {"blank_tokens_dropped": 2})
+
+
+def test_rows_of_sentences_that_do_not_stand_together_are_refused(tmp_path: Path) -> None:
+    rows = [f"{i % 5},w{i},{'B-X' if i % 3 else 'O'}\n" for i in range(30)]
+    (error,) = read_text(tmp_path, "sentence_id,word,tag\n" + "".join(rows)).errors
+    assert "the rows of a sentence do not stand together: values of 'sentence_id' come again; sort by it" in error
+    assert read_text(tmp_path, "sentence_id,word,tag\n" + "".join(sorted(rows))).errors == []
+    # Numbers that begin anew, as in each document.
+    again = "".join(sorted(rows)) * 3
+    assert len(read_text(tmp_path, "sentence_id,word,tag\n" + again).tokens) == 15
+
+
+def test_a_feature_that_is_the_token_or_the_tag_is_refused(tmp_path: Path) -> None:
+    text = "sentence_id,word,tag\n1,Ana,B-X\n1,left,O\n"
+    for column, role in (("word", "token"), ("tag", "tag")):
+        with pytest.raises(CorpusError, match=f"--feature x: {column!r} is the column of the {role}"):
+            read_text(tmp_path, text, features=(("x", column),))

@@ -42,7 +42,10 @@ def names(found: FoundColumns) -> list[str]:
         ([WORDS, ["http://x.example/1", "-"] * 30, TAGS], 0, 2, None),
         ([WORDS, ["PER", "NONE", "LOC", *["NONE"] * 7] * 6, TAGS], 0, 2, None),
         ([WORDS, ["Nom", "Acc", "Gen", "Dat", "Nom"] * 12, TAGS], 0, 2, None),
-        ([WORDS, ["NCMS000", "VMI", "Fp", "SPS00", "NP"] * 12, TAGS], 0, 2, 1),
+        ([WORDS, ["NCMS000", "VMI", "Fp", "SPS00", "NP", "DA0MS0", "AQ0CS0", "RG", "CC", "Fc"] * 6, TAGS], 0, 2, 1),
+        ([WORDS, ["POS", "NEU", "NEG"] * 20, TAGS], 0, 2, None),
+        ([WORDS, ["EN", "DE", "FR", "EN", "PT"] * 12, TAGS], 0, 2, None),
+        ([WORDS, ["N"] * 60, TAGS], 0, 2, None),
         ([WORDS, [f"Q{i % 12}" for i in range(60)], TAGS], 0, 2, None),
     ],
 )
@@ -51,7 +54,9 @@ def test_columns_are_known_by_their_values(columns: list[list[str]], token: int,
     assert (found.token, found.tag, found.features.get("pos"), found.warnings) == (token, tag, pos, [])
 
 
-@pytest.mark.parametrize("numbers", [COUNT, RUNNING, [str(int(i) + 1) for i in COUNT], STARTS])
+@pytest.mark.parametrize(
+    "numbers", [COUNT, RUNNING, [str(int(i) + 1) for i in COUNT], STARTS, [f"{i // 10}-{i % 10}" for i in range(60)]]
+)
 def test_a_column_of_numbers_is_never_the_token(numbers: list[str]) -> None:
     found = find(numbers, WORDS, TAGS)
     assert (found.token, found.tag, found.features) == (1, 2, {})
@@ -61,6 +66,25 @@ def test_a_column_of_numbers_is_never_the_token(numbers: list[str]) -> None:
     with pytest.raises(ValueError, match=r"choose it by --token-column 1 \('NNP', 'VBD'\) or --token-column 2 \('Ana'"):
         find(numbers, POS, WORDS, TAGS)
     assert find(numbers, POS, WORDS, TAGS, token=2).token == 2
+
+
+def test_a_column_of_names_of_sentences_or_documents_is_never_the_token() -> None:
+    for size in (10, 30):
+        found = find([f"text-{i // size}" for i in range(60)], WORDS, TAGS)
+        assert (found.token, found.tag, found.features) == (1, 2, {})
+        assert "column 0 is the same in all rows of a sentence" in found.warnings[0][1]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_few_rows_with_numbers_are_enough(first: int) -> None:
+    numbers = [str(first), str(first + 1), str(first)]
+    found = find_columns(list(zip(numbers, ["Ana", "left", "Bo"], TAGS)), [True, False, True], Choice())
+    assert (found.token, found.tag) == (1, 2)
+    assert names(found) == ["token_column"]
+    # A year, a price or a number of points is a token.
+    for numbers in (["1999", "2000", "1998"], ["1", "0", "3"]):
+        found = find_columns(list(zip(numbers, ["CD", "CD", "CD"], TAGS)), [True, False, False], Choice())
+        assert (found.token, names(found)) == (0, [])
 
 
 def test_tags_may_come_first() -> None:
@@ -145,7 +169,7 @@ def test_columns_that_do_not_exist_are_named(choice: dict[str, object], message:
 
 def test_the_columns_of_the_files_before_are_kept_where_they_are_possible() -> None:
     # Two rows do not show what counts.
-    rows = [["1", "Ana", "O"], ["2", "left", "O"]]
+    rows = [["7", "Ana", "O"], ["8", "left", "O"]]
     assert find_columns(rows, [True, False], Choice()).token == 0
     found = find_columns(rows, [True, False], Choice(), {"token": 1, "tag": 2, "pos": 0})
     assert (found.token, found.tag) == (1, 2)

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from read_format import read_file
 
-from data_prep.formats.columns.parse_columns import ColumnLayout, csv_table, parse_columns
-from data_prep.formats.columns.parse_columns import rows as column_rows
+from data_prep.formats.columns import csv_table
+from data_prep.formats.columns import rows as column_rows
+from data_prep.formats.columns.parse_columns import ColumnLayout, parse_columns
 from data_prep.problems import CorpusError
 
 FIELD = st.sampled_from(

@@ -32,8 +32,11 @@ def test_the_part_of_speech_may_be_missing(tmp_path: Path) -> None:
 def test_a_token_without_its_parts_is_named(tmp_path: Path) -> None:
     lines = "Ana|NNP|I-PER left|VBD|O\n"
     found = read_text(tmp_path, lines * 20 + "Oslo|I-LOC\n" + lines)
-    assert found.errors == [f"{tmp_path / 'corpus'}:21: error: 'Oslo|I-LOC' is not token|pos|tag, as the tokens before"]
+    assert found.errors == [f"{tmp_path / 'corpus'}:21: error: 'Oslo|I-LOC' is not token|pos|tag, as most tokens"]
     assert len(found.tokens) == 21
+    # Also in the first line, which then looks like token|tag.
+    found = read_text(tmp_path, "Ana|NNP|I-PER Oslo|I-LOC\n" + lines * 20)
+    assert found.errors == [f"{tmp_path / 'corpus'}:1: error: 'Oslo|I-LOC' is not token|pos|tag, as most tokens"]
 
 
 @pytest.mark.parametrize(

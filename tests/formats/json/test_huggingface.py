@@ -34,6 +34,15 @@ def test_a_field_of_tags_without_a_usual_name_is_found_if_nothing_else_can_be_me
         read_text(tmp_path, json.dumps({**line, "other": TAGS}))
 
 
+@pytest.mark.parametrize("wrong", [["O"], ["O", 1, "O"], [], None])
+def test_tags_that_do_not_fit_are_reported_in_their_line_even_among_few(tmp_path: Path, wrong: object) -> None:
+    line, odd = (json.dumps({"tokens": WORDS, "ner_tags": tags}) for tags in (TAGS, wrong))
+    for text, number in ((f"{line}\n{odd}\n", 2), (f"{odd}\n{line}\n{odd}\n", 1)):
+        errors = read_text(tmp_path, text).errors
+        assert f"corpus:{number}: error: " in errors[0]
+        assert "--columns" not in errors[0]
+
+
 def test_integers_need_names_and_are_never_guessed(tmp_path: Path) -> None:
     line = json.dumps({"tokens": WORDS, "tags": NUMBERS})
     with pytest.raises(CorpusError, match=r"corpus: the tags in 'tags' are numbers.*never guessed.*--tag-names"):

@@ -76,6 +76,14 @@ def test_placed_tokens_are_those_of_the_text(tmp_path: Path) -> None:
     assert [token for tokens in read.tokens for token in tokens] == ["Ann", "left.", "Bo"]
 
 
+def test_tokens_may_be_places_alone_as_spacy_writes_them(tmp_path: Path) -> None:
+    places = [(0, 3), (3, 4), (4, 6), (6, 7), (7, 11)]
+    tokens = [{"id": i, "start": start, "end": end, "tag": "NN"} for i, (start, end) in enumerate(places)]
+    line = {"text": "Ann-Bo left", "ents": [{"start": 4, "end": 6, "label": "PER"}], "tokens": tokens}
+    read = read_text(tmp_path, json.dumps(line))
+    assert (read.tokens, read.tags) == ([["Ann", "-", "Bo", "left"]], [["O", "O", "B-PER", "O"]])
+
+
 def test_ids_and_documents_are_kept(tmp_path: Path) -> None:
     lines = [{"id": 10**30 + i, "meta": {"doc_id": f"d{i // 2}"}, **json.loads(TOKENS)} for i in range(3)]
     read = read_text(tmp_path, "\n".join(map(json.dumps, lines)))

@@ -21,6 +21,7 @@ from data_prep.sentences.record import Span
         {"start": 3, "end": 7, "type": "LOC", "confidence": 0.5, "text": "Oslo"},
         {"id": 9, "start_offset": 3, "end_offset": 7, "label": "LOC"},
         {"start": 3, "end": 7, "text": "Oslo", "labels": ["LOC"]},
+        {"start": 3, "end": 7, "word": "Oslo", "entity_group": "LOC", "score": 0.9},
     ],
 )
 def test_every_way_to_write_a_span_is_read(span: Any) -> None:
