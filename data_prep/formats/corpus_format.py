@@ -101,6 +101,8 @@ class Format(NamedTuple):
     # One line for --help.
     description: str
     default_encoding: str
+    # What `recognise` looks for, for the documentation.
+    evidence: str
     # What in the beginning of a file shows that it is in this format, in words for the user; None if nothing does.
     recognise: Callable[[Sample, ReadOptions], str | None]
     # Yields blocks of sentences; invalid lines are reported and skipped.

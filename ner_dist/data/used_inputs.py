@@ -40,3 +40,9 @@ def used_features(knobs: Model, index: Index) -> list[tuple[int, Feature]]:
             )
     wanted = set(knobs.features)
     return [(i, f) for i, f in enumerate(index.features) if not wanted.isdisjoint((f.name, f.name.split("_")[0]))]
+
+
+def unused_features(knobs: Model, index: Index) -> list[str]:
+    """The names of the token features that the model leaves out."""
+    used = {feature for _, feature in used_features(knobs, index)}
+    return [feature.name for feature in index.features if feature not in used]

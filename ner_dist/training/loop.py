@@ -87,6 +87,8 @@ def train(config: Config, job: str, comm: Comm, show_progress: bool | None = Non
         *(comm.rank, comm.num_ranks, os.getpid(), platform.node(), os.environ["OMP_NUM_THREADS"]),
         learner.context,
     )
+    if unused := used_inputs.unused_features(config.model, index):
+        log.info("the shards also have the token features %s, which --model.features leaves out", ", ".join(unused))
     progress = Progress()
     if saved is not None:
         learner.set_state(saved.arrays)

@@ -251,20 +251,21 @@ def test_messages_name_the_member_and_its_line(tmp_path: Path) -> None:
 
 
 def test_files_of_a_folder_that_say_nothing_of_documents_are_one_each(tmp_path: Path) -> None:
-    folder = tmp_path / "corpus"
-    for name in ("a.conll", "b.conll"):
-        put(folder / name, "Ann B-PER\n\nsings O\n")
+    text = "Ann B-PER\n\nsings O\n"
+    folder = put(tmp_path / "corpus", {"a.conll": text, "b.conll": text})
     found = read_files(folder)
-    assert [sentence.origin.document for sentence in found.sentences if sentence.origin] == ["a", "a", "b", "b"]
+    assert [sentence.origin and sentence.origin.document for sentence in found.sentences] == ["a", "a", "b", "b"]
     assert read_files(folder / "*.conll").documents == found.documents == {("a.conll", 1): "a", ("b.conll", 1): "b"}
     # One that is named by itself is no document, and own documents stay.
     assert read_files(folder / "a.conll").documents == {}
-    put(folder / "b.conll", "-DOCSTART- (x)\n\nBo B-PER\n")
-    assert [sentence.origin.document for sentence in read_files(folder).sentences if sentence.origin] == ["a", "a", "x"]
+    put(folder, {"b.conll": "-DOCSTART- (x)\n\nBo B-PER\n"})
+    assert read_files(folder).documents == {("a.conll", 1): "a", ("b.conll", 1): "x"}
+    # Names that are not unique are told with their folders.
+    put(folder, {"c/a.conll": text})
+    assert set(read_files(folder).documents.values()) == {"a.conll", "x", "c/a.conll"}
 
 
 @pytest.mark.parametrize("names", [("train-00000-of-00002.conll", "train-00001-of-00002.conll"), ("part1", "part2")])
 def test_parts_of_a_file_are_no_documents(tmp_path: Path, names: tuple[str, str]) -> None:
-    for name in names:
-        put(tmp_path / "corpus" / name, "Ann B-PER\n\nsings O\n")
-    assert read_files(tmp_path / "corpus").documents == {}
+    folder = put(tmp_path / "corpus", dict.fromkeys(names, "Ann B-PER\n\nsings O\n"))
+    assert read_files(folder).documents == {}

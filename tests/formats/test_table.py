@@ -39,7 +39,7 @@ def read(source: Source) -> Iterator[SentenceIds]:
         yield sentences.take()
 
 
-TOY = Format("toy", "token/TAG", "utf-8", recognise, read)
+TOY = Format("toy", "token/TAG", "utf-8", "tokens with tags", recognise, read)
 
 
 @pytest.fixture

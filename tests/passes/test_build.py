@@ -553,7 +553,7 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
     tenfold.write_bytes(once.read_bytes() * 10)
     peaks = [peak_memory(path, tmp_path / "out") for path in (once, tenfold)]
     # Row groups that only a larger corpus fills, and a description of each while its file is open.
-    assert peaks[1] < 1.06 * peaks[0], peaks
+    assert peaks[1] < 1.1 * peaks[0], peaks
 
 
 def test_memory_does_not_grow_with_the_texts_of_a_corpus(tmp_path: Path) -> None:

@@ -164,6 +164,12 @@ def test_a_text_of_which_the_model_knows_nothing_is_said(text_run: Path) -> None
     assert "the tokenizer characters, which --tokenizer and --language change" in warning
 
 
+def test_the_file_may_come_after_the_options(text_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("Ann left.\nBo too.\n", encoding="utf-8")
+    finished = run_predict(text_run, "--from", "lines", tmp_path / "in.txt")
+    assert (finished.returncode, len(finished.stdout.splitlines())) == (0, 2), finished.stderr
+
+
 @pytest.mark.parametrize("value", ["pos", "pos=x", "=1"])
 def test_a_feature_without_a_column_is_refused(value: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

@@ -166,6 +166,7 @@ BRAT = Format(
     name="brat",
     description="annotations of brat, NAME.ann, each with its text, NAME.txt, beside it",
     default_encoding="utf-8",
+    evidence=f"files named *{ENDING} with brat's annotations",
     recognise=recognise,
     read=reader(records),
     may_be_empty=True,

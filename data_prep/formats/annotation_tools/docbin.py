@@ -112,6 +112,7 @@ DOCBIN = Format(
     name="docbin",
     description="spaCy's DocBin (.spacy)",
     default_encoding="utf-8",
+    evidence="the first bytes of a DocBin",
     recognise=recognise,
     read=reader(records),
 )

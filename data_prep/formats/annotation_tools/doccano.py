@@ -20,6 +20,7 @@ DOCCANO = Format(
     name="doccano",
     description="JSON lines of doccano: text, with label, labels or entities",
     default_encoding="utf-8",
+    evidence='JSON objects with "text" and spans in "label" or "labels", or spans with "start_offset"',
     recognise=recognise,
     read=reader(records_of_objects),
 )

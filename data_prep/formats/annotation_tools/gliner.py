@@ -70,6 +70,7 @@ GLINER = Format(
     name="gliner",
     description="training data of GLiNER: tokenized_text, and ner with first and last token",
     default_encoding="utf-8",
+    evidence='JSON objects with "tokenized_text" and "ner"',
     recognise=recognise,
     read=reader(records),
 )

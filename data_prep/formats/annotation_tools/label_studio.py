@@ -137,6 +137,7 @@ LABEL_STUDIO = Format(
     name="label-studio",
     description="JSON or JSON-MIN export of Label Studio",
     default_encoding="utf-8",
+    evidence='JSON objects with "data" and "annotations", or with labels that are objects with "labels"',
     recognise=recognise,
     read=reader(records),
 )

@@ -48,6 +48,7 @@ PRODIGY = Format(
     name="prodigy",
     description="JSON lines of Prodigy: text, tokens and spans; only those with the answer accept are read",
     default_encoding="utf-8",
+    evidence='JSON objects with "text" and "spans" with labels, or Prodigy\'s "answer" or "_task_hash"',
     recognise=recognise,
     read=reader(records),
 )

@@ -98,6 +98,7 @@ PUBTATOR = Format(
     name="pubtator",
     description="PubTator: id|t|title, id|a|abstract, and mentions between tabs",
     default_encoding="utf-8",
+    evidence="a first line id|t|title",
     recognise=recognise,
     read=reader(records),
 )

@@ -119,6 +119,7 @@ SPACY_JSON = Format(
     name="spacy-json",
     description="training data of spaCy 2: texts with entities, or documents with paragraphs and tokens",
     default_encoding="utf-8",
+    evidence='JSON arrays of a text and an object with "entities", or JSON objects with "paragraphs"',
     recognise=recognise,
     read=reader(records),
 )

@@ -238,6 +238,7 @@ WEBANNO = Format(
     name="webanno",
     description="TSV 3 of WebAnno and INCEpTION; --columns tag=LAYER.FEATURE if several can be the entities",
     default_encoding="utf-8",
+    evidence="a first line #FORMAT=WebAnno TSV 3",
     recognise=recognise,
     read=reader(records),
 )

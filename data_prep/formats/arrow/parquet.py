@@ -42,6 +42,7 @@ PARQUET = Format(
     name="parquet",
     description="Parquet or Arrow files as of Hugging Face, with tokens and tags, or a text and entities, in each row",
     default_encoding="utf-8",
+    evidence="the first bytes of a Parquet or Arrow file",
     recognise=recognise,
     read=read,
 )

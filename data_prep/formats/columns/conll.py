@@ -117,6 +117,7 @@ CONLL = Format(
     name="conll",
     description="one token per line, columns separated by tabs or spaces, a blank line after each sentence",
     default_encoding="utf-8",
+    evidence="lines of columns of which one is made of tags (--tag-column)",
     recognise=recognise,
     read=read,
 )

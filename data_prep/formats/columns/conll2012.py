@@ -115,6 +115,7 @@ CONLL2012 = Format(
     name="conll2012",
     description="CoNLL-2012 and OntoNotes: columns with entities as brackets, such as (PERSON* and *), and documents",
     default_encoding="utf-8",
+    evidence="'#begin document' and a column of brackets such as (PERSON*",
     recognise=recognise,
     read=read,
 )

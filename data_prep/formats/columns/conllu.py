@@ -154,6 +154,7 @@ CONLLU = Format(
     name="conllu",
     description="CoNLL-U with entities in MISC, as name=B-PER or NER=B-PER",
     default_encoding="utf-8",
+    evidence="ten columns with a number first",
     recognise=recognise,
     read=read,
 )
@@ -161,6 +162,7 @@ CONLLUP = Format(
     name="conllup",
     description="CoNLL-U Plus: columns named by '# global.columns', one of them of tags",
     default_encoding="utf-8",
+    evidence="a line '# global.columns = ...'",
     recognise=recognise_plus,
     read=read_plus,
 )

@@ -156,6 +156,7 @@ CSV_SENTENCES = Format(
     name="csv-sentences",
     description="CSV or TSV with a sentence per row: columns of tokens and tags, as lists or separated by spaces",
     default_encoding="utf-8, else cp1252",
+    evidence="rows with as many tags as tokens",
     recognise=recognise,
     read=reader(records),
 )

@@ -211,6 +211,7 @@ KAGGLE = Format(
     name="kaggle",
     description=f"CSV with the header '{SENTENCE},{WORD},{POS},{TAG}'",
     default_encoding="utf-8, else cp1252",
+    evidence=f"a header with {SENTENCE!r}",
     recognise=recognise_kaggle,
     read=read,
 )
@@ -218,6 +219,7 @@ CSV = Format(
     name="csv",
     description="CSV or TSV with a header such as 'sentence_id,word,tag'; --columns names other columns",
     default_encoding="utf-8, else cp1252",
+    evidence="a header that names a token and a tag column",
     recognise=recognise,
     read=read,
 )

@@ -61,6 +61,7 @@ GERMEVAL = Format(
     name="germeval",
     description="GermEval 2014: number, token, outer and inner tag; --tag-column 3 reads the inner layer",
     default_encoding="utf-8",
+    evidence="lines of a number, a token and two tags",
     recognise=recognise,
     read=read,
 )

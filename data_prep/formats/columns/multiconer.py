@@ -43,6 +43,7 @@ MULTICONER = Format(
     name="multiconer",
     description="MultiCoNER: '# id' lines with a domain, then lines of token _ _ tag",
     default_encoding="utf-8",
+    evidence="'# id' lines with a domain",
     recognise=recognise,
     read=read,
 )

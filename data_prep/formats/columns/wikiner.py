@@ -94,6 +94,7 @@ WIKINER = Format(
     name="wikiner",
     description="WikiNER: a sentence per line, as token|pos|tag separated by spaces",
     default_encoding="utf-8",
+    evidence="lines of token|pos|tag",
     recognise=recognise,
     read=read,
 )

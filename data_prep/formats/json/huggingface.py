@@ -20,6 +20,7 @@ HUGGINGFACE = Format(
     name="huggingface",
     description="JSON lines of Hugging Face: tokens or words, with tags, ner_tags or labels; integers need --tag-names",
     default_encoding="utf-8",
+    evidence='JSON objects with "tokens" or "words" and "ner_tags" or "labels"',
     recognise=recognise,
     read=reader(records_of_objects),
 )

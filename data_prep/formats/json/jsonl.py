@@ -23,6 +23,7 @@ JSONL = Format(
     description='{"tokens", "tags", "pos"} or {"text", "entities": [[start, end, type], ...]} in each line, '
     "or the output of predict",
     default_encoding="utf-8",
+    evidence="JSON objects",
     recognise=recognise,
     read=reader(records_of_objects),
 )
