@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.cutting.cut_records import CutOptions, CutRecord, CutSentence, cut_record
+from data_prep.cutting.cut_records import CutOptions
+from data_prep.cutting.packed import PackedBatch, PackedRecord, PackedSentences, cut_batch
 from data_prep.formats.corpus_format import Source
 from data_prep.sentences.block import NOTHING, SentenceIds
 from data_prep.sentences.record import Record
@@ -35,14 +35,14 @@ class _Documents:
         self.number = 0
         self._last: str | None = None
 
-    def of(self, cut: CutRecord) -> tuple[int, bool]:
+    def of(self, record: PackedRecord) -> tuple[int, bool]:
         """The number of a record's document, 0 if it has none; and whether it begins there."""
-        if cut.document is None and not (cut.was_cut and len(cut.sentences) > 1):
+        if record.document is None and not (record.was_cut and record.num_sentences > 1):
             self._last = None
             return 0, False
-        begins = cut.document is None or cut.document != self._last
+        begins = record.document is None or record.document != self._last
         self.number += begins
-        self._last = cut.document
+        self._last = record.document
         return self.number, begins
 
 
@@ -50,65 +50,67 @@ def sentences_of_records(source: Source, records: Iterator[Record]) -> Iterator[
     """Blocks of sentences; what is wrong with a record goes to `source.problems`, and the others go on."""
     documents = _Documents()
     for batch in _cut_batches(source, records):
-        yield _block(source, [cut for cut in batch if _is_good(source, cut)], documents)
+        has_features = _report(source, batch)
+        if batch.main is not None and has_features:
+            yield _block(source, batch, documents)
 
 
-def _is_good(source: Source, cut: CutRecord) -> bool:
-    """Report what is to be reported of a record; whether it has sentences, with the features of those before it."""
-    errors = list(cut.errors)
-    if not errors:
+def _report(source: Source, batch: PackedBatch) -> bool:
+    """Report what is to be reported of the records; whether they have the features of those before them."""
+    fault = None
+    if batch.main is not None:
         try:
-            source.strings.features.require(cut.sentences[0].features)
+            source.strings.features.require(batch.main.features)
         except ValueError as error:
-            errors = [str(error)]
-    for what in errors:
-        source.error(cut.number, what)
-    for name, what in cut.warnings:
-        source.problems.warn(name, f"{source.path}:{cut.number}", what)
-    return not errors
+            fault = str(error)
+    for record in batch.records:
+        for what in record.errors or ([fault] if fault else ()):
+            source.error(record.number, what)
+        for name, what in record.warnings:
+            source.problems.warn(name, f"{source.path}:{record.number}", what)
+    return fault is None
 
 
-def _block(source: Source, batch: list[CutRecord], documents: _Documents) -> SentenceIds:
+def _block(source: Source, batch: PackedBatch, documents: _Documents) -> SentenceIds:
+    assert batch.main is not None
     document_N, names, recut_N, raw_of_R = [], {}, [], []
     num_sentences = 0
-    for cut in batch:
-        number, begins = documents.of(cut)
-        if begins and cut.document:
-            names[number] = cut.document
-        document_N += [number] * len(cut.sentences)
-        recut_N += [bool(cut.raw)] * len(cut.sentences)
-        raw_of_R += [num_sentences + place for place in cut.raw_of]
-        num_sentences += len(cut.sentences)
-    main = _numbered(source, batch, [cut.sentences for cut in batch])
+    good = [record for record in batch.records if not record.errors]
+    for record in good:
+        number, begins = documents.of(record)
+        if begins and record.document:
+            names[number] = record.document
+        document_N += [number] * record.num_sentences
+        recut_N += [bool(record.raw_of)] * record.num_sentences
+        raw_of_R += [num_sentences + place for place in record.raw_of]
+        num_sentences += record.num_sentences
+    main = _numbered(source, batch.main, good, [record.num_sentences for record in good])
+    raw = batch.raw and _numbered(source, batch.raw, good, [len(record.raw_of) for record in good])
     return main._replace(
         document_N=np.array(document_N, np.int32) if any(document_N) else NOTHING,
         document_names=names,
         recut_N=np.array(recut_N, bool),
-        raw=_numbered(source, batch, [cut.raw for cut in batch]) if raw_of_R else None,
+        raw=raw,
         raw_of_R=np.array(raw_of_R, np.int64),
-        has_text=any(cut.was_cut for cut in batch),
-        span_types=frozenset(
-            span.type for cut in batch for sentence in cut.sentences for span in sentence.origin.spans
-        ),
+        has_text=any(record.was_cut for record in good),
+        span_types=batch.main.span_types,
     )
 
 
-def _numbered(source: Source, batch: list[CutRecord], sentences: list[Sequence[CutSentence]]) -> SentenceIds:
-    """The sentences of each record as ids of their strings."""
-    flat = list(chain.from_iterable(sentences))
+def _numbered(source: Source, packed: PackedSentences, good: list[PackedRecord], counts: list[int]) -> SentenceIds:
+    """The sentences as ids of their strings; counts: how many each record has."""
     strings = source.strings
-    length_N = np.array([len(sentence.tokens) for sentence in flat], np.int64)
-    number_N = [cut.number for cut, of_record in zip(batch, sentences) for _ in of_record]
+    number_N = np.repeat(np.array([record.number for record in good], np.int64), counts)
     return SentenceIds(
-        strings.token.ids(list(chain.from_iterable(sentence.tokens for sentence in flat))),
-        strings.tag.ids(list(chain.from_iterable(sentence.tags for sentence in flat))),
+        strings.token.ids(packed.token.distinct)[packed.token.code_M],
+        strings.tag.ids(packed.tag.distinct)[packed.tag.code_M],
         [
-            ids.ids(list(chain.from_iterable(sentence.features[name] for sentence in flat)))
+            ids.ids(packed.features[name].distinct)[packed.features[name].code_M]
             for name, ids in strings.features.items()
         ],
-        np.repeat(np.array(number_N, np.int64), length_N),
-        length_N,
-        origins=[sentence.origin.to_bytes() for sentence in flat],
+        np.repeat(number_N, packed.length_N),
+        packed.length_N,
+        origins=packed.origins,
     )
 
 
@@ -143,23 +145,23 @@ def _jobs(source: Source, records: Iterator[Record]) -> Iterator[_Job]:
         yield _Job(batch, choice, source.options.cut_options)
 
 
-def _cut_batches(source: Source, records: Iterator[Record]) -> Iterator[list[CutRecord]]:
+def _cut_batches(source: Source, records: Iterator[Record]) -> Iterator[PackedBatch]:
     """The records of each batch, cut: in other processes if there are cores for them and much to do."""
     jobs = _jobs(source, records)
     if num_cores() == 1 or source.num_bytes < PARALLEL_BYTES:
         for job in jobs:
-            yield [cut_record(record, source.cutter.sentences, job.options) for record in job.records]
+            yield cut_batch(job.records, source.cutter.sentences, job.options)
         return
     # Late, because small corpora do without. Unlike those of multiprocessing, loky's processes neither run the caller's
     # script again nor inherit the locks of Arrow's threads.
     from loky import ProcessPoolExecutor
 
     with ProcessPoolExecutor(num_cores()) as pool:
-        coming: deque[Future[list[CutRecord]]] = deque()
+        coming: deque[Future[PackedBatch]] = deque()
         for job in jobs:
             if job.choice is None:
                 # Tokens that are given need no cutting, and moving them to another process would take longer.
-                coming.append(_done([cut_record(record, _no_cut, job.options) for record in job.records]))
+                coming.append(_done(cut_batch(job.records, _no_cut, job.options)))
             else:
                 coming.append(pool.submit(_cut_job, job))
             if len(coming) > 2 * num_cores():
@@ -168,8 +170,8 @@ def _cut_batches(source: Source, records: Iterator[Record]) -> Iterator[list[Cut
             yield coming.popleft().result()
 
 
-def _done(result: list[CutRecord]) -> Future[list[CutRecord]]:
-    future: Future[list[CutRecord]] = Future()
+def _done(result: PackedBatch) -> Future[PackedBatch]:
+    future: Future[PackedBatch] = Future()
     future.set_result(result)
     return future
 
@@ -181,9 +183,9 @@ def _no_cut(text: str) -> list[TokenizedSentence]:
 _tokenizers: dict[TokenizerChoice, Tokenizer] = {}
 
 
-def _cut_job(job: _Job) -> list[CutRecord]:
+def _cut_job(job: _Job) -> PackedBatch:
     """In another process."""
     assert job.choice is not None
     if job.choice not in _tokenizers:
         _tokenizers[job.choice] = make_tokenizer(job.choice)
-    return [cut_record(record, _tokenizers[job.choice].sentences, job.options) for record in job.records]
+    return cut_batch(job.records, _tokenizers[job.choice].sentences, job.options)

@@ -51,6 +51,12 @@ class StringIds(dict):
             self.clear()
 
 
+def different_features(found: Collection[str], expected: Collection[str]) -> str:
+    """What to say of sentences that have other token features than those before."""
+    names, before = (", ".join(sorted(some)) or "none" for some in (found, expected))
+    return f"the token features are {names}, and in the sentences before {before}"
+
+
 class FeatureStrings(dict[str, StringIds]):
     """The distinct values of each token feature, by its name. The first sentences of a corpus say which there are."""
 
@@ -68,8 +74,7 @@ class FeatureStrings(dict[str, StringIds]):
             self.update((name, StringIds()) for name in names)
             self.fixed = True
         if self.keys() != set(names):
-            found, expected = (", ".join(sorted(some)) or "none" for some in (names, self))
-            raise ValueError(f"the token features are {found}, and in the sentences before {expected}")
+            raise ValueError(different_features(names, self))
 
 
 class CorpusStrings(NamedTuple):

@@ -27,6 +27,8 @@ def test_features_are_chosen_by_name_and_lexicon_stands_for_all_its_types() -> N
     assert chosen("pos", "lexicon_LOC") == [(2, "pos"), (3, "lexicon_LOC")]
     assert chosen() == []
     assert [f for _, f in used_inputs.used_features(KNOBS, index)] == features
+    left_out = used_inputs.unused_features(dataclasses.replace(KNOBS, features=["lexicon", "caps"]), index)
+    assert left_out == ["pos"]
     with pytest.raises(
         ConfigError, match="names 'shape', which the shards do not have, only caps, lexicon, lexicon_LO"
     ):
