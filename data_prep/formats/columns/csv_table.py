@@ -120,9 +120,18 @@ def _openings(labels: pa.DictionaryArray, label: str) -> tuple[np.ndarray, str]:
 
 def _blank_rows(columns: Sequence[pa.DictionaryArray]) -> np.ndarray:
     """Which rows have neither a token nor a tag: bool (M,)."""
-    if columns[0].dictionary.index("").as_py() < 0:
+    if not _holds_empty(columns[0].dictionary):
         return np.zeros(len(columns[0]), bool)
     return rows_with(columns[0], lambda token: not token) & rows_with(columns[1], lambda tag: tag in NOTHING)
+
+
+def _holds_empty(texts: pa.StringArray) -> bool:
+    """Whether one of the strings is empty."""
+    # Not texts.index(""): it loads pyarrow.compute, which takes longer than reading a small corpus.
+    if not len(texts):
+        return False
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return bool((offsets[1:] == offsets[:-1]).any())
 
 
 class _Rows:
