@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeVar
 
 import numpy as np
 
 # The types of stored arrays.
 DTYPES = (np.dtype(np.int32), np.dtype(np.int64))
+# A NamedTuple of arrays whose last field is a list of arrays.
+Fields = TypeVar("Fields", bound=tuple[Any, ...])
+# The field that does not fit 32 bits: a place in a file.
+WIDE_FIELD = "origin_place_N"
 
 
 def append_chunk(file: IO[bytes], arrays: Iterable[np.ndarray], wide: Collection[int] = ()) -> None:
@@ -31,3 +35,16 @@ def read_chunks(path: Path) -> Iterator[list[np.ndarray]]:
             yield [
                 np.frombuffer(file.read(DTYPES[kind].itemsize * size), DTYPES[kind]) for size, kind in header.tolist()
             ]
+
+
+def append_fields(file: IO[bytes], chunk: tuple[Any, ...]) -> None:
+    """Append a `Fields` as one chunk."""
+    *arrays, others = chunk
+    append_chunk(file, [*arrays, *others], wide=(chunk._fields.index(WIDE_FIELD),))  # type: ignore[attr-defined]
+
+
+def read_fields(path: Path, kind: type[Fields]) -> Iterator[Fields]:
+    """The chunks of a file to which `append_fields` wrote tuples of this kind."""
+    num_arrays = len(kind._fields) - 1  # type: ignore[attr-defined]
+    for arrays in read_chunks(path):
+        yield kind(*arrays[:num_arrays], arrays[num_arrays:])  # type: ignore[call-arg]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from data_prep.cutting.cutter import Cutter
 from data_prep.formats.read_corpus import Recognised, read_as, recognise
-from data_prep.passes.chunk_file import append_chunk
+from data_prep.passes.chunk_file import append_fields
 from data_prep.passes.document_hashes import DocumentHashes
 from data_prep.passes.origin_file import OriginWriter
 from data_prep.passes.tag_collector import Scheme, SourceTags, TagCollector, describe_schemes, occurrences
@@ -44,15 +44,6 @@ class ReadChunk(NamedTuple):
     origin_place_N: np.ndarray
     origin_size_N: np.ndarray
     feature_FM: list[np.ndarray]
-
-    @classmethod
-    def from_arrays(cls, arrays: list[np.ndarray]) -> ReadChunk:
-        num_others = len(cls._fields) - 1
-        return cls(*arrays[:num_others], arrays[num_others:])  # type: ignore[call-arg, arg-type]
-
-    def append_to(self, file: BinaryIO) -> None:
-        *arrays, features = self
-        append_chunk(file, [*arrays, *features], wide=(self._fields.index("origin_place_N"),))
 
 
 class FirstSentence(NamedTuple):
@@ -184,7 +175,7 @@ class _Reading:
 
     def _append(self, source_id: int, block: SentenceIds, is_raw: bool) -> None:
         place_N, size_N = self._origins.append(block.origins, len(block.length_N))
-        ReadChunk(
+        chunk = ReadChunk(
             np.array([source_id, is_raw, block.has_text]),
             block.token_M,
             block.tag_M,
@@ -196,7 +187,8 @@ class _Reading:
             place_N,
             size_N,
             block.feature_FM,
-        ).append_to(self._chunks)
+        )
+        append_fields(self._chunks, chunk)
 
     def _first_sentence(self, block: SentenceIds) -> FirstSentence:
         place = slice(int(block.length_N[0]))

@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from data_prep.passes.buckets import bucket_ids
-from data_prep.passes.chunk_file import read_chunks
+from data_prep.passes.chunk_file import read_fields
 from data_prep.passes.tag_pass import TaggedChunk, TaggedCorpus
 from data_prep.sentences.block import ragged_positions
 from ner_dist.contract.shard_format import id_dtype
@@ -80,8 +80,7 @@ def _chunks_with_cells(
     """
     # The shard of a group's next sentence.
     next_G = (np.cumsum(rows_SB, 1) - rows_SB).ravel() % num_shards
-    for arrays in read_chunks(tagged.path):
-        chunk = TaggedChunk.from_arrays(arrays)
+    for chunk in read_fields(tagged.path, TaggedChunk):
         bucket_N = bucket_ids(chunk.length_N, edges)
         group_N = chunk.split_N * len(edges) + bucket_N
         shard_N = (next_G[group_N] + _num_before(group_N)) % num_shards

@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from data_prep.passes.chunk_file import append_chunk, read_chunks
+from data_prep.passes.chunk_file import append_fields, read_fields
 from data_prep.passes.origin_file import read_origins
 from data_prep.passes.read_pass import IdCorpus, ReadChunk
 from data_prep.passes.repair_tags import cut_sentences, to_bilou
@@ -37,15 +37,6 @@ class TaggedChunk(NamedTuple):
     origin_place_N: np.ndarray
     origin_size_N: np.ndarray
     feature_FM: list[np.ndarray]
-
-    @classmethod
-    def from_arrays(cls, arrays: list[np.ndarray]) -> TaggedChunk:
-        num_others = len(cls._fields) - 1
-        return cls(*arrays[:num_others], arrays[num_others:])  # type: ignore[call-arg, arg-type]
-
-    def append_to(self, file: BinaryIO) -> None:
-        *arrays, features = self
-        append_chunk(file, [*arrays, *features], wide=(self._fields.index("origin_place_N"),))
 
 
 class TaggedCorpus:
@@ -131,8 +122,7 @@ def resolve_tags(
     last_document = (-1, 0)
     split_N = NOTHING
     with open(path, "wb") as spill:
-        for arrays in read_chunks(corpus.path):
-            chunk = ReadChunk.from_arrays(arrays)
+        for chunk in read_fields(corpus.path, ReadChunk):
             source_id, is_raw, has_text = chunk.kind.tolist()
             name = str(corpus.sources[source_id].file)
             # Raw sentences follow those of their records.
@@ -175,7 +165,7 @@ def _cut_long(chunk: ReadChunk, name: str, settings: Settings, problems: Problem
 
 def _append(spill: BinaryIO, chunk: ReadChunk, split_N: np.ndarray) -> None:
     line_N = chunk.line_M[np.cumsum(chunk.length_N) - chunk.length_N]
-    TaggedChunk(
+    tagged = TaggedChunk(
         chunk.kind[:1],
         chunk.token_M,
         chunk.tag_M,
@@ -187,7 +177,8 @@ def _append(spill: BinaryIO, chunk: ReadChunk, split_N: np.ndarray) -> None:
         chunk.origin_place_N,
         chunk.origin_size_N,
         chunk.feature_FM,
-    ).append_to(spill)
+    )
+    append_fields(spill, tagged)
 
 
 def _count_documents(
