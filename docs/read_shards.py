@@ -13,22 +13,28 @@ import pyarrow.parquet as pq
 def read_sentences(directory, split):
     """The sentences of a split in corpus order: lists with one item per token, and where the sentence comes from."""
 
-    def content(entry):
-        data = (Path(directory) / entry["path"]).read_bytes()
-        if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-            raise ValueError(f"{entry['path']} is not the file that index.json describes")
+    def content(entry, path):
+        # The name is known; what the index says could be that of any file on the machine.
+        data = (Path(directory) / path).read_bytes()
+        if entry["path"] != path or hashlib.sha256(data).hexdigest() != entry["sha256"]:
+            raise ValueError(f"{path} is not the file that index.json describes")
         return data
 
-    index = json.loads((Path(directory) / "index.json").read_text(encoding="utf-8"))
-    if (index["format"], index["version"]) != ("ner-shards", 3):
-        raise ValueError("not a shard set of version 3")
+    sealed = (Path(directory) / "index.json").read_bytes()
+    index = json.loads(sealed)
+    if (index["format"], index["version"]) != ("ner-shards", 4):
+        raise ValueError("not a shard set of version 4")
+    if hashlib.sha256(sealed.replace(index["sha256"].encode(), b"0" * 64)).hexdigest() != index["sha256"]:
+        raise ValueError("index.json is damaged")
     tags = ["O", *(f"{prefix}-{name}" for name in index["entity_types"] for prefix in "BILU")]
-    values = {name: json.loads(content(entry))["values"] for name, entry in index["vocab"].items()}
+    vocab = {name: json.loads(content(entry, f"vocab/{name}.json")) for name, entry in index["vocab"].items()}
+    values = {name: vocabulary["values"] for name, vocabulary in vocab.items()}
     features = [feature["name"] for feature in index["features"]]
     rows = []
-    for entry in index["splits"][split]:
+    for number, entry in enumerate(index["splits"][split]):
         # In this thread: pyarrow's own threads may still hold the bytes when Python exits, which aborts it.
-        rows += pq.read_table(io.BytesIO(content(entry)), use_threads=False).to_pylist()
+        shard = io.BytesIO(content(entry, f"{split}-{number:05d}.parquet"))
+        rows += pq.read_table(shard, use_threads=False).to_pylist()
     for row in sorted(rows, key=lambda row: row["sentence_id"]):
         chars = iter([values["char"][char_id] for char_id in row["char"]])
         sentence = {name: [values[name][value_id] for value_id in row[name]] for name in ["word", *features]}

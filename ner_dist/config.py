@@ -13,8 +13,11 @@ from typing import Any, Dict, List, Literal, Optional
 
 import yaml
 
-from ner_dist.cli.yaml_options import explain, make_yaml_parser, nearest, unknown_option
+from ner_dist.cli.yaml_options import check_arguments, explain, make_yaml_parser, nearest, unknown_option
 from ner_dist.errors import UserError
+from ner_dist.foreign.errors import ForeignFileError
+from ner_dist.foreign.json_files import checked
+from ner_dist.foreign.yaml_files import read_yaml
 
 DEFAULT_JOB = "job/default.yaml"
 # The project's job files: in a checkout, and in an installed copy.
@@ -31,6 +34,8 @@ OptimizerName = Literal[
 TrackerName = Literal["mlflow", "wandb"]
 # Limits of a knob, besides those of all numbers: finite, and 0 or more.
 _ABOVE_0, _SHARE = {"above_0": True}, {"most": 0.95}
+# A layer of more units takes gigabytes; so would a mistyped or damaged number.
+_UNITS, _ANY_UNITS = {"above_0": True, "most": 1 << 16}, {"most": 1 << 16}
 # It may change when a run is resumed: it decides where, how long or how often, not what is learned.
 _RESUMABLE = {"resumable": True}
 
@@ -57,23 +62,23 @@ class Model:
 
     vectors: Literal["auto", "require", "ignore"] = "auto"
     """Pretrained word vectors of the shards. auto: use them if there are any; ignore: learn words from scratch."""
-    word_units: int = field(default=100, metadata=_ABOVE_0)
+    word_units: int = field(default=100, metadata=_UNITS)
     """Size of a word embedding; pretrained vectors set their own."""
-    char_units: int = field(default=25, metadata=_ABOVE_0)
+    char_units: int = field(default=25, metadata=_UNITS)
     """Size of a character embedding."""
-    char_type_units: int = 4
+    char_type_units: int = field(default=4, metadata=_ANY_UNITS)
     """Size of a character-type embedding (upper, lower, punctuation, other)."""
-    char_filters: int = 53
+    char_filters: int = field(default=53, metadata=_ANY_UNITS)
     """Filters of the character convolution; 0 turns characters off."""
-    char_width: int = field(default=3, metadata=_ABOVE_0)
+    char_width: int = field(default=3, metadata={"above_0": True, "most": 255})
     """Characters that a filter sees; odd."""
-    feature_units: int = field(default=16, metadata=_ABOVE_0)
+    feature_units: int = field(default=16, metadata=_UNITS)
     """Largest embedding size of a token feature (capitalisation, POS, ...)."""
     features: Optional[List[str]] = None
     """Token features to use, for example [caps, lexicon], where lexicon means all of its types. null: all there are."""
-    lstm_units: int = field(default=200, metadata=_ABOVE_0)
+    lstm_units: int = field(default=200, metadata=_UNITS)
     """LSTM state size in each direction."""
-    lstm_layers: int = field(default=1, metadata=_ABOVE_0)
+    lstm_layers: int = field(default=1, metadata={"above_0": True, "most": 255})
     """Stacked bidirectional LSTM layers."""
     dropout_input: float = field(default=0.25, metadata=_SHARE)
     """Share of the LSTM's inputs set to 0 in training, in multiples of 1/256."""
@@ -160,7 +165,13 @@ class Train:
     eval_batch_sentences: int = field(default=128, metadata={**_ABOVE_0, **_RESUMABLE})
     """Sentences that a rank scores at once."""
     checkpoint_steps: int = field(default=0, metadata=_RESUMABLE)
-    """Save checkpoints/last every this many steps, besides at the end of each epoch. 0: only there."""
+    """Save checkpoints/last every this many steps, besides at the end of each epoch. 0: not by steps."""
+    checkpoint_minutes: float = field(default=5.0, metadata=_RESUMABLE)
+    """Save checkpoints/last also when this many minutes have passed since the one before. 0: not by time."""
+    earlier_checkpoints: int = field(default=1, metadata=_RESUMABLE)
+    """Keep this many earlier checkpoints as last-1, last-2, ...; a run is resumed from them if last is damaged."""
+    grace_seconds: float = field(default=30.0, metadata={**_ABOVE_0, **_RESUMABLE})
+    """After SIGTERM or Ctrl-C, the most seconds until the step is done and saved; then the rank ends without saving."""
     log_steps: int = field(default=100, metadata={**_ABOVE_0, **_RESUMABLE})
     """Write a line to metrics.jsonl every this many steps."""
     track: List[TrackerName] = field(default_factory=list, metadata=_RESUMABLE)
@@ -171,6 +182,8 @@ class Train:
     """Device of the ranks. gpu: the GPU with the rank's local number on its host; auto: that GPU if there is one."""
     hang_seconds: float = field(default=600.0, metadata=_RESUMABLE)
     """End a rank that makes no progress for this long, or three times this long if it waits for others. 0: never."""
+    agreement_steps: int = field(default=500, metadata=_RESUMABLE)
+    """Every this many steps, compare checksums of what the ranks have trained, and find slow ranks. 0: never."""
 
 
 @dataclass
@@ -215,14 +228,24 @@ def parse(argv: list[str]) -> tuple[Config, str]:
         file_option="--config",
         file_help=f"Job file: knobs in YAML (default {DEFAULT_JOB})",
     )
+    words = _with_job_files(argv)
     try:
-        parsed = parser.parse_args(_with_job_files(argv))
+        check_arguments(words, ["--config", *(f"--{section.name}" for section in dataclasses.fields(Config))])
+        parsed = parser.parse_args(words)
+    except ForeignFileError as error:
+        raise ConfigError(str(error)) from error
     except argparse.ArgumentError as error:
         raise ConfigError(_explain(str(error))) from error
+    # A number of thousands of digits in a job file, for example.
+    except ValueError as error:
+        raise ConfigError(explain(str(error), _PROG, "--config")) from error
     record = {field.name: parsed.as_dict()[field.name] for field in dataclasses.fields(Config)}
     for name, value in record.items():
-        if name != "run" and not isinstance(value, dict):
-            raise ConfigError(f"{name} is {value}, expected knobs under it; leave it out to change none")
+        if name != "run":
+            if not isinstance(value, dict):
+                raise ConfigError(f"{name} is {value}, expected knobs under it; leave it out to change none")
+            # Where the knobs of --SECTION FILE come from.
+            value.pop("__path__", None)
     config = from_dict(record)
     _check(config)
     return config, Path(str(parsed.config[-1])).stem if parsed.config else "default"
@@ -257,6 +280,18 @@ def from_dict(record: dict[str, Any]) -> Config:
     """A configuration from what dataclasses.asdict made of it."""
     sections = {"data": Data, "model": Model, "loss": Loss, "optimizer": Optimizer, "train": Train}
     return Config(**{name: sections[name](**value) if name in sections else value for name, value in record.items()})
+
+
+def read_stored(path: Path) -> Config:
+    """The configuration in a file that to_yaml made. Raises ForeignFileError; ConfigError for knobs out of range."""
+    return from_record(read_yaml(path), path)
+
+
+def from_record(record: object, place: Path) -> Config:
+    """A configuration that was stored in another file. Raises what read_stored does; place: of the file."""
+    config = checked(record, place, Config)
+    _check(config)
+    return config
 
 
 def to_yaml(config: Config) -> str:

@@ -1,4 +1,4 @@
 """What all commands share: options as dataclasses, complaints in one sentence, text tables, shell completion.
 
-Imports nothing of the project.
+Imports foreign alone.
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import re
 import typing
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,7 @@ from typing import Optional
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_settings
 
 from ner_dist.cli.options import HelpFormatter
+from ner_dist.foreign.yaml_files import check_limits, read_text
 
 
 def make_yaml_parser(
@@ -56,6 +58,19 @@ def make_yaml_parser(
             action.completer = lambda values=values, **_: values  # type: ignore[attr-defined]
     _arrange(parser, first)
     return parser
+
+
+def check_arguments(words: Sequence[str], file_options: Sequence[str]) -> None:
+    """Raises ForeignFileError for YAML that would take endless time or memory, and for files that are not UTF-8.
+
+    words: a command line. file_options: those whose value may be the name of a YAML file. What is merely wrong is the
+    parser's to complain about.
+    """
+    for before, word in zip(["", *words], words):
+        option, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
+        check_limits(value, option or "the command line")
+        if option in file_options and os.path.isfile(value):
+            check_limits(read_text(value), value)
 
 
 class _YamlHelpFormatter(DefaultHelpFormatter, HelpFormatter):

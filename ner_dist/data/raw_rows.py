@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ner_dist.config import Config
-from ner_dist.contract.shard_format import INDEX_NAME, Index, ShardError
-from ner_dist.data.shard_file import VerifiedShard, list_values, read_columns, refuse
+from ner_dist.contract.shard_format import Index
+from ner_dist.contract.shard_tables import VerifiedShard, list_values, refuse
+from ner_dist.data.shard_file import read_columns
 from ner_dist.data.shard_reader import ShardReader, open_split
 
 _RAW_COLUMNS = ["sentence_id", "length", "text", "start", "spans"]
@@ -56,10 +57,6 @@ def open_texts(
     recut = np.sort(np.concatenate([_recut_ids(file, index) for file in reader.files]))
     if split not in index.raw:
         return SplitTexts(recut, None)
-    found, expected = len(index.raw[split]), len(index.splits[split])
-    if found != expected:
-        place = Path(directory) / INDEX_NAME
-        raise ShardError(f"{place}: {found} raw shards of {split}, expected {expected}; rebuild the shards")
     raw_index = dataclasses.replace(index, splits=index.raw)
     raw_reader = open_split(config, raw_index, split, directory, num_ranks, rank)
     return SplitTexts(recut, _read_raw_rows(raw_reader, index))
@@ -91,18 +88,16 @@ def _columns(shard: VerifiedShard, index: Index) -> tuple[np.ndarray, ...]:
     """Sentence ids, lengths and numbers of spans; starts and ends of tokens; start, end and type of spans, (S, 3)."""
     table = read_columns(shard, index, _RAW_COLUMNS)
     sentence_id_R, length_R = (table[name].to_numpy().astype(np.int64) for name in ("sentence_id", "length"))
-    for name in ("text", "start"):
-        found_R = pc.list_value_length(table[name]).to_numpy()
-        if (found_R != length_R).any():
-            i = (found_R != length_R).argmax()
-            refuse(shard, f"row {i} has {found_R[i]} values in column {name}", f"{length_R[i]}, its length")
+    found_R = pc.list_value_length(table["start"]).to_numpy()
+    if (found_R != length_R).any():
+        i = (found_R != length_R).argmax()
+        refuse(shard, f"row {i} has {found_R[i]} values in column start", f"{length_R[i]}, its length")
     num_values_R = pc.list_value_length(table["spans"]).to_numpy().astype(np.int64)
     if (num_values_R % 3).any():
         i = (num_values_R % 3).argmax()
         refuse(shard, f"row {i} has {num_values_R[i]} values in column spans", "start, end and type of each entity")
-    # Without rows there are no chunks, and nothing to concatenate.
-    start_M = list_values(table["start"]).astype(np.int64) if len(table) else np.zeros(0, np.int64)
-    span_S3 = (list_values(table["spans"]) if len(table) else np.zeros(0)).astype(np.int64).reshape(-1, 3)
+    start_M = list_values(table["start"]).astype(np.int64)
+    span_S3 = list_values(table["spans"]).astype(np.int64).reshape(-1, 3)
     begin_S, end_S, type_S = span_S3.T
     if len(start_M) and start_M.min() < 0:
         refuse(shard, f"column start has {start_M.min()}", "characters of a text, from 0")

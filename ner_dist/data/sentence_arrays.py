@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ner_dist.contract.shard_format import PAD_ID, UNK_ID, Feature
-from ner_dist.data.shard_file import list_values
+from ner_dist.contract.shard_tables import list_values
 
 
 class SentenceArrays(NamedTuple):

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
 
-from ner_dist.contract.shard_format import UNK_ID, read_index, verify_file
+from ner_dist.contract.shard_format import UNK_ID, read_index
+from ner_dist.contract.shard_tables import read_shard
 from ner_dist.errors import UserError
 from ner_dist.model.viterbi import decode
 from ner_dist.prediction.documents import Sentence
@@ -69,7 +69,7 @@ def _dev_sentences(saved: Checkpoint, vocabularies: Vocabularies) -> Iterator[Se
     values = _given_values(vocabularies)
     every = -(-index.num_sentences("dev") // _SAMPLE_SENTENCES)
     for entry in index.splits["dev"]:
-        table = pq.read_table(verify_file(directory, entry), columns=["text", *values])
+        table = read_shard(directory, index, entry, ["text", *values])
         for row in table.to_pylist()[::every]:
             features = {name: [names[i] for i in row[name]] for name, names in values.items()}
             yield Sentence(row["text"], [], [], features)

@@ -8,6 +8,7 @@ combining marks after it; rules: spaCy's rules of a language, as `ner-dist predi
 import json
 import re
 import sys
+from hashlib import sha256
 from itertools import zip_longest
 from unicodedata import category
 
@@ -17,9 +18,15 @@ import onnxruntime
 
 class Tagger:
     def __init__(self, directory: str) -> None:
-        self.network = onnxruntime.InferenceSession(f"{directory}/model.onnx", providers=["CPUExecutionProvider"])
-        with open(f"{directory}/tagger.json", encoding="utf-8") as file:
-            self.model = json.load(file)
+        paths = (f"{directory}/{name}" for name in ("tagger.json", "model.onnx"))
+        description, network = (np.fromfile(path, np.uint8).tobytes() for path in paths)
+        self.model = json.loads(description)
+        # The description's own checksum is that of its bytes with zeros in place of the checksum.
+        own, blank = self.model["sha256"], b"0" * 64
+        sums = [sha256(data).hexdigest() for data in (description.replace(own.encode(), blank), network)]
+        if sums != [own, self.model["model"]["sha256"]]:
+            raise ValueError(f"{directory}: tagger.json or model.onnx is damaged; export the run again")
+        self.network = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
         vocab = self.vocab = self.model["vocabularies"]
         lists = {"word": vocab["words"], **{feature["name"]: feature["values"] for feature in vocab["features"]}}
         self.ids = {name: {value: i for i, value in enumerate(values) if i > 1} for name, values in lists.items()}

@@ -6,23 +6,28 @@ docs/reference/export-format.md describes its fields.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ner_dist.contract.shard_format import file_sha256
+from ner_dist.contract.shard_format import ListedFile, file_sha256
 from ner_dist.contract.tag_schemes import bilou_tags
 from ner_dist.contract.tokenizers import choose
 from ner_dist.errors import UserError
-from ner_dist.model.crf import TransitionScores, zero_transition_scores
+from ner_dist.foreign.errors import ForeignFileError, advising
+from ner_dist.foreign.json_files import SEAL, checked, loads, read_bytes, seal, verify_seal
+from ner_dist.foreign.names import require_inside, shortened
+from ner_dist.model.crf import TransitionScores
+from ner_dist.prediction.export_schema import Description, check_description
 from ner_dist.prediction.vocabularies import Vocabularies
 
-FORMAT, VERSION = "ner-tagger", 2
+FORMAT, VERSION = "ner-tagger", 3
 DESCRIPTION_NAME, MODEL_NAME = "tagger.json", "model.onnx"
 FORBIDDEN = -1e30
+# Words, and the entries of lexicons, of which there may be millions.
+_MOST_BYTES = 1 << 30
 _AGAIN = "export the run again (python -m ner_dist.export)"
 
 
@@ -78,14 +83,13 @@ def write(
         "vocabularies": dataclasses.asdict(vocabularies),
         "origin": origin,
     }
-    text = json.dumps(record, ensure_ascii=False, allow_nan=False)
-    (directory / DESCRIPTION_NAME).write_text(text + "\n", encoding="utf-8")
+    (directory / DESCRIPTION_NAME).write_text(seal(record, indent=None), encoding="utf-8")
 
 
 def is_export(directory: Path) -> bool:
     """Whether a directory is an export, of any version."""
     try:
-        return _record(directory)["format"] == FORMAT
+        return _record(directory)[0]["format"] == FORMAT
     except ExportError:
         return False
 
@@ -95,49 +99,53 @@ def read(directory: Path) -> tuple[Vocabularies, TransitionScores, dict[str, Any
 
     The scores are FORBIDDEN where BILOU does not allow a tag or transition.
     """
-    record = _record(directory)
-    path, model = directory / DESCRIPTION_NAME, directory / MODEL_NAME
+    (record, data), path = _record(directory), directory / DESCRIPTION_NAME
     if record["format"] != FORMAT:
         raise ExportError(f'{path}: not the description of an export (no "format": "{FORMAT}"); {_AGAIN}')
-    if record.get("version") not in (1, VERSION):
+    version = record.get("version")
+    if type(version) is not int or not 1 <= version <= VERSION:
         raise ExportError(
-            f"{path}: format version {record.get('version')}, this code reads versions 1 and {VERSION}; use the "
-            f"code that wrote it, or {_AGAIN}"
+            f"{path}: format version {version}, this code reads versions 1 to {VERSION}; use the code that wrote it, "
+            f"or {_AGAIN}"
         )
-    try:
-        if record["version"] == 1:
+    with advising(ExportError, f"the file is damaged: {_AGAIN}"):
+        if version == VERSION:
+            verify_seal(data, record, path)
+        fields = {name: value for name, value in record.items() if name not in ("format", "version", SEAL)}
+        if version == 1 and isinstance(fields.get("vocabularies"), dict):
             # It cut texts by English rules without saying so; its corpus came as tokens.
-            record["vocabularies"].update(tokenizer=choose("rules", "en").to_record(), tokenizer_applied=False)
-        vocabularies, origin = Vocabularies.from_record(record["vocabularies"]), record["origin"]
-        names = ("start", "transition", "end")
-        scores = TransitionScores(*(np.array(record["scores"][name], np.float64) for name in names))
-        num_tags = len(bilou_tags(vocabularies.entity_types))
-        if [values.shape for values in scores] != [values.shape for values in zero_transition_scores(num_tags)]:
-            raise ValueError(f"scores are not for {num_tags} tags")
-        sha256 = str(record["model"]["sha256"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ExportError(
-            f"{path}: a field is missing, unknown or of the wrong type ({error}); the file is damaged: {_AGAIN}"
-        ) from error
+            fields["vocabularies"].update(tokenizer=choose("rules", "en").to_record(), tokenizer_applied=False)
+        found = checked(fields, path, Description)
+        check_description(found, path)
+        names = (found.model.path, *sorted(found.inputs), *found.output)
+        if names != (MODEL_NAME, *sorted(input_names(found.vocabularies)), EMISSION):
+            raise ForeignFileError(f"{path}: model, inputs or output have other names than its vocabularies ask for")
+    _require_model(directory, found.model)
+    return found.vocabularies, found.scores.as_arrays(), record["origin"]
+
+
+def _require_model(directory: Path, entry: ListedFile) -> None:
+    model = directory / MODEL_NAME
     try:
-        found = file_sha256(model)
+        require_inside(directory, model)
+        num_bytes, sha256 = model.stat().st_size, file_sha256(model)
     except OSError as error:
         raise ExportError(f"{model}: not readable ({error.strerror}); the export is damaged: {_AGAIN}") from error
-    if found != sha256:
+    except ForeignFileError as error:
+        raise ExportError(f"{error}; {_AGAIN}") from error
+    if sha256 != entry.sha256 or num_bytes != entry.num_bytes:
         raise ExportError(
-            f"{model}: checksum {found[:12]}..., {DESCRIPTION_NAME} has {sha256[:12]}...; the export is damaged: "
-            f"{_AGAIN}"
+            f"{model}: checksum {sha256[:12]}..., {DESCRIPTION_NAME} has {shortened(entry.sha256[:12])[1:-1]}...; the "
+            f"export is damaged: {_AGAIN}"
         )
-    return vocabularies, scores, origin
 
 
-def _record(directory: Path) -> dict[str, Any]:
-    """tagger.json as it is; "format" is present, with any value."""
+def _record(directory: Path) -> tuple[dict[str, Any], bytes]:
+    """tagger.json as it is; "format" is present, with any value. And its bytes."""
     path = directory / DESCRIPTION_NAME
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ExportError(f"{path}: not readable ({error.strerror}); is this an export?") from error
-    except ValueError as error:
-        raise ExportError(f"{path}: not readable as JSON ({error}); the file is damaged: {_AGAIN}") from error
-    return {"format": None, **record} if isinstance(record, dict) else {"format": None}
+    if not path.is_file():
+        raise ExportError(f"{path}: not readable (No such file or directory); is this an export?")
+    with advising(ExportError, f"the file is damaged: {_AGAIN}"):
+        data = read_bytes(path, _MOST_BYTES)
+        record = loads(data, path)
+    return ({"format": None, **record} if isinstance(record, dict) else {"format": None}), data

@@ -12,6 +12,9 @@ from ner_dist.prediction import export_format
 from ner_dist.prediction.export_format import CHAR, EMISSION, LENGTH, MODEL_NAME, SPELLING, WORD, ExportError
 from ner_dist.ranks import environment
 
+# How the name of a file with a tensor's values begins; that file could be any on the machine.
+_ELSEWHERE = b"\n\x08location\x12"
+
 
 class OnnxNetwork:
     def __init__(self, directory: Path) -> None:
@@ -23,12 +26,20 @@ class OnnxNetwork:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # Errors only: its warnings are about hardware that is not there.
         options.log_severity_level = 3
-        path = str(directory / MODEL_NAME)
+        self._path = path = directory / MODEL_NAME
         try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            content = path.read_bytes()
+            if _ELSEWHERE in content:
+                raise ExportError(f"{path}: has parts in other files, expected one that is complete")
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except ExportError:
+            raise
         # It raises a dozen kinds of exceptions that have no base in common.
         except Exception as error:
             raise ExportError(f"{path}: onnxruntime {onnxruntime.__version__} cannot read it ({error})") from error
+        found = [each.name for each in (*self._session.get_inputs(), *self._session.get_outputs())]
+        if found != (expected := [*export_format.input_names(self.vocabularies), EMISSION]):
+            raise ExportError(f"{path}: its inputs and outputs are {', '.join(found)}, expected {', '.join(expected)}")
 
     def emissions(self, batch: Batch) -> np.ndarray:
         """float32 (T, B, K)."""
@@ -40,5 +51,12 @@ class OnnxNetwork:
         }
         for feature, ids_TB in zip(self.vocabularies.features, batch.feature_FTB):
             inputs[feature.name] = ids_TB.astype(np.int64)
-        emission_TBK: np.ndarray = self._session.run([EMISSION], inputs)[0]
+        try:
+            emission_TBK: np.ndarray = self._session.run([EMISSION], inputs)[0]
+        # As above: a network with fewer rows than there are words, for example.
+        except Exception as error:
+            raise ExportError(f"{self._path}: the network does not take its own vocabularies' ids ({error})") from error
+        expected = (*batch.word_TB.shape, len(self.transition_scores.start_K))
+        if emission_TBK.shape != expected:
+            raise ExportError(f"{self._path}: emissions of shape {emission_TBK.shape}, expected {expected}")
         return emission_TBK

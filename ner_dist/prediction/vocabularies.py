@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Optional
 
 from ner_dist.config import Config
 from ner_dist.contract.shard_format import Index, read_vocab
@@ -22,8 +22,8 @@ class FeatureValues:
     values: list[str]
     # Of a lexicon: its entries as case-folded tokens separated by spaces, and the fewest and most tokens of a partial
     # match.
-    entries: list[str] | None = None
-    parts: list[int] | None = None
+    entries: Optional[list[str]] = None
+    parts: Optional[list[int]] = None
 
     @property
     def is_given(self) -> bool:
@@ -38,7 +38,7 @@ class Vocabularies:
     entity_types: list[str]
     words: list[str]
     # Ids of words that have no pretrained vector; None if the shards have no vectors. See word_lookup.word_ids.
-    without_vector: list[int] | None
+    without_vector: Optional[list[int]]
     keep_case: bool
     keep_digits: bool
     characters: list[str]
@@ -58,12 +58,6 @@ class Vocabularies:
     def given_features(self) -> list[str]:
         """The features that are not computed from the tokens: new text must bring their values."""
         return [feature.name for feature in self.features if feature.is_given]
-
-    @classmethod
-    def from_record(cls, record: dict[str, Any]) -> Vocabularies:
-        """The inverse of dataclasses.asdict. Raises KeyError or TypeError for any other record."""
-        features = [FeatureValues(**feature) for feature in record["features"]]
-        return cls(**{**record, "features": features, "tokenizer": TokenizerChoice(**record["tokenizer"])})
 
     @classmethod
     def of_checkpoint(cls, directory: Path, index: Index, config: Config) -> Vocabularies:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ner_dist.contract.shard_format import Index, read_index
+from ner_dist.contract.shard_format import Index, read_stored_index
 from ner_dist.errors import UserError
 from ner_dist.evaluation.open_run import open_run
 from ner_dist.ranks.comm import Solo
@@ -47,7 +47,7 @@ class ReportData:
 def require_same_data(runs: list[Path], name: str) -> None:
     """Raises UserError unless all runs were trained on one shard set; reads only the indexes beside checkpoints."""
     places = {run: checkpoint.find(run / "checkpoints" / name) for run in runs}
-    found = {run: read_index(place, of_checkpoint=True).fingerprint() for run, place in places.items()}
+    found = {run: read_stored_index(place)[0].fingerprint() for run, place in places.items()}
     other = next((run for run in runs if found[run] != found[runs[0]]), None)
     if other is not None:
         raise UserError(

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from ner_dist.contract.shard_format import UNK_ID, Index, read_vocab, verify_file
+from ner_dist.contract.shard_format import UNK_ID, Index, read_vocab
+from ner_dist.contract.shard_tables import read_shard
 from ner_dist.contract.tag_schemes import Spans, split_ids, strict_spans
 
 
@@ -98,5 +98,4 @@ def read_lengths(shards: Path, index: Index) -> dict[str, np.ndarray]:
 
 
 def _read(shards: Path, index: Index, split: str, columns: list[str]) -> pa.Table:
-    tables = [pq.read_table(verify_file(shards, entry), columns=columns) for entry in index.splits[split]]
-    return pa.concat_tables(tables)
+    return pa.concat_tables([read_shard(shards, index, entry, columns) for entry in index.splits[split]])

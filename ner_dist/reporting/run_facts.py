@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any, NamedTuple
 
 from ner_dist import config as knobs
 from ner_dist.config import Config
-from ner_dist.errors import UserError
 from ner_dist.run.checkpoint import Checkpoint
 from ner_dist.run.progress import Progress
+from ner_dist.run.run_records import read_metrics, read_result
 
 _TIME = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ [A-Z]+ ", re.M)
 _START = r"rank (\d+) of (\d+): process \d+ on (.+), OMP_NUM_THREADS (.+), device (.+)$"
@@ -75,7 +74,7 @@ class RunFacts(NamedTuple):
 
 def read_facts(run: Path, name: str, checkpoint: str, saved: Checkpoint) -> RunFacts:
     """Absent files are left out. Raises UserError if one is damaged."""
-    lines = _metrics(run / "metrics.jsonl")
+    lines = read_metrics(run / "metrics.jsonl")
     logs = sorted(run.glob("rank-*.log"), key=lambda path: (len(path.name), path.name))
     return RunFacts(
         path=run,
@@ -85,7 +84,7 @@ def read_facts(run: Path, name: str, checkpoint: str, saved: Checkpoint) -> RunF
         config=saved.config,
         steps=[line for line in lines if line["kind"] == "steps"],
         epochs=[line for line in lines if line["kind"] == "epoch"],
-        result=_result(run / "result.json"),
+        result=read_result(run / "result.json"),
         ranks=[rank for rank in map(_rank, logs) if rank is not None],
     )
 
@@ -97,26 +96,6 @@ def short_names(runs: list[Path]) -> list[str]:
     depth = next(depth for depth in depths if len({part[-depth:] for part in parts}) == len(set(parts)))
     names = ["/".join(part[-depth:]) for part in parts]
     return [name if names.count(name) == 1 else f"{name} ({i})" for i, name in enumerate(names, 1)]
-
-
-def _metrics(path: Path) -> list[dict[str, Any]]:
-    texts = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    lines = []
-    for number, text in enumerate(texts, 1):
-        try:
-            lines.append(json.loads(text))
-        except ValueError as error:
-            # The last line may be incomplete: the run is writing it, or died while it did.
-            if number < len(texts):
-                raise UserError(f"{path}:{number}: not a line of metrics ({error}); remove it") from error
-    return lines
-
-
-def _result(path: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except ValueError as error:
-        raise UserError(f"{path}: not valid JSON ({error}); remove it to make a report without it") from error
 
 
 def _rank(path: Path) -> RankLog | None:

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shutil
-import zipfile
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from ner_dist import config as knobs
 from ner_dist.atomic_file import latest, sync_tree, whole_directory
-from ner_dist.config import Config
-from ner_dist.contract.shard_format import (
-    VECTORS_NAME,
-    VERSION,
-    Index,
-    file_sha256,
-    index_version,
-    read_index,
-    write_index,
-)
+from ner_dist.config import Config, ConfigError
+from ner_dist.contract import shard_format
+from ner_dist.contract.shard_format import VECTORS_NAME, VERSION, Index, ShardError, read_stored_index, write_index
 from ner_dist.errors import UserError
+from ner_dist.foreign.errors import ForeignFileError
+from ner_dist.foreign.names import member
+from ner_dist.run import checkpoint_files, stored_arrays
 from ner_dist.run.progress import Progress
-
-_ARRAYS, _CONFIG, _STATE = "arrays.npz", "config.yaml", "state.json"
 
 
 class CheckpointError(UserError):
@@ -59,18 +50,17 @@ def save(place: Path, checkpoint: Checkpoint, vocab_files: dict[str, bytes]) -> 
     vocab_files: the vocabularies of checkpoint.index by their path (shard_format.vocab_files).
     """
     try:
-        with whole_directory(place) as partial:
+        with whole_directory(place, in_own_folder=True) as partial:
             (partial / "vocab").mkdir()
-            _write_arrays(partial / _ARRAYS, checkpoint.arrays)
-            (partial / _CONFIG).write_text(knobs.to_yaml(checkpoint.config), encoding="utf-8")
-            for name, content in vocab_files.items():
-                (partial / name).write_bytes(content)
+            stored_arrays.write_arrays(partial / checkpoint_files.ARRAYS, checkpoint.arrays)
+            config = knobs.to_yaml(checkpoint.config)
+            (partial / checkpoint_files.CONFIG).write_text(config, encoding="utf-8")
+            for entry in checkpoint.index.vocab.values():
+                member(partial, entry.path).write_bytes(vocab_files[entry.path])
             if (place.parent / VECTORS_NAME).exists():
                 _link(place.parent / VECTORS_NAME, partial / VECTORS_NAME)
             write_index(partial, checkpoint.index)
-            progress = dataclasses.asdict(checkpoint.progress)
-            state = {"progress": progress, "arrays_sha256": file_sha256(partial / _ARRAYS)}
-            (partial / _STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+            checkpoint_files.write_state(partial, checkpoint.progress, checkpoint.index)
             sync_tree(partial)
     except OSError as error:
         raise CheckpointError(
@@ -120,22 +110,25 @@ def load(place: Path) -> Checkpoint:
     """Read and verify the checkpoint at place. Raises CheckpointError naming what is wrong."""
     place = find(place)
     try:
-        state = json.loads((place / _STATE).read_text(encoding="utf-8"))
-        found = file_sha256(place / _ARRAYS)
-        if found != state["arrays_sha256"]:
-            raise CheckpointError(
-                f"{place / _ARRAYS}: checksum {found[:12]}..., {_STATE} says {state['arrays_sha256'][:12]}...; "
-                "it is damaged: use another checkpoint"
-            )
-        with np.load(place / _ARRAYS, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        config = knobs.from_dict(yaml.safe_load((place / _CONFIG).read_text(encoding="utf-8")))
-        index = read_index(place, of_checkpoint=True)
-        return Checkpoint(arrays, Progress(**state["progress"]), config, index, index_version(place))
-    except CheckpointError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise CheckpointError(f"{place}: not a checkpoint this code can read ({error}); use another one") from error
+        state = checkpoint_files.read_state(place)
+        checkpoint_files.require_files(place, state)
+        config = knobs.read_stored(member(place, checkpoint_files.CONFIG))
+        index, version = read_stored_index(place)
+        checkpoint_files.require_known_files(place, state, index)
+        # What they say is checked by those who need them.
+        shard_format.vocab_files(place, index)
+        arrays = stored_arrays.read_arrays(member(place, checkpoint_files.ARRAYS), config, index)
+        return Checkpoint(arrays, state.progress, config, index, version)
+    except (ForeignFileError, ShardError, ConfigError) as error:
+        raise CheckpointError(f"{error}; the checkpoint {place} cannot be used: use another one") from error
+
+
+def require_continuable(checkpoint: Checkpoint, state: dict[str, np.ndarray], place: Path) -> None:
+    """Raises CheckpointError unless its arrays are of the same names and shapes as a fresh learner's state."""
+    try:
+        stored_arrays.require_state_of(checkpoint.arrays, state, place / checkpoint_files.ARRAYS)
+    except ForeignFileError as error:
+        raise CheckpointError(f"{error}; the run cannot be continued: choose another --run") from error
 
 
 def require_same_data(checkpoint: Checkpoint, index: Index, shards: Path, place: Path) -> None:
@@ -188,11 +181,3 @@ def require_same_knobs(checkpoint: Checkpoint, config: Config, place: Path) -> N
         raise CheckpointError(
             f"{place}: the run was begun with other knobs ({shown}); continue it with those, or choose another --run"
         )
-
-
-def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Like np.savez, which on a full disk leaves its file open, whose closing then prints one more error."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, array, allow_pickle=False)  # type: ignore[no-untyped-call]

@@ -212,3 +212,12 @@ def test_narrow_ids_do_not_wrap(dtype: type) -> None:
     prefix, type_id = split_ids(np.array([0, 255], dtype))
     assert prefix.tolist() == [0, (255 - 1) % 4 + 1]
     assert type_id.tolist() == [-1, 63]
+
+
+def test_types_without_letters_break_nothing_and_no_tokens_have_no_broken_ones() -> None:
+    prefix_M, type_M = split_ids(np.array([2, 3, 1, 0, 6]))
+    broken_M = broken_tokens(prefix_M, type_M, np.arange(5) == 0, "io")
+    assert (broken_M.dtype, broken_M.tolist()) == (bool, [False] * 5)
+    nothing = np.zeros(0, np.int32)
+    for scheme in ("bio", "iob1", "bioes", "bilou", "io"):
+        assert broken_tokens(nothing, nothing, nothing.astype(bool), scheme).shape == (0,)

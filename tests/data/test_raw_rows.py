@@ -109,7 +109,7 @@ def test_a_raw_row_that_contradicts_itself_is_refused(change: dict[str, Any], me
 
 def test_raw_shards_are_as_many_as_those_of_the_split(shards: Path) -> None:
     fewer = refusal(shards, [ROW], lambda i: dataclasses.replace(i, raw={"dev": i.raw["dev"][:2]}))
-    assert fewer == "SET/index.json: 2 raw shards of dev, expected 3"
+    assert fewer == "SET/index.json: 2 shards of dev-raw, expected 3, as many as of other splits"
 
 
 def test_two_raw_rows_of_one_name_are_refused(shards: Path) -> None:

@@ -210,3 +210,15 @@ def test_a_rank_holds_its_own_part_of_a_large_plan_alone() -> None:
     assert [step.step_id for step in steps] == [20_000, 20_001, 20_002]
     assert [sum(len(rows) for _, rows in step.parts) for step in steps] == [32, 32, 32]
     assert peak_bytes < 5_000_000
+
+
+def test_a_step_names_only_shards_that_it_takes_from() -> None:
+    rows_SB = np.array([[3, 1], [0, 2], [5, 0]])
+    for step in itertools.chain(*plan(rows_SB, 4, 2)):
+        assert all(len(rows) for _, rows in step.parts)
+
+
+def test_an_epoch_is_one_chapter_unless_it_is_told_otherwise() -> None:
+    rows_SB = np.array([[3, 1], [4, 2]])
+    assert steps_per_epoch(rows_SB, 6) == steps_per_epoch(rows_SB, 6, 1) == 3
+    assert steps_per_epoch(rows_SB, 6, 2) == 4

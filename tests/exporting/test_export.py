@@ -10,12 +10,15 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import sealed_files
 from encoded import encoded_batch, read_conll
 from processes import ROOT, Job, alone, run
 from random_runs import CRF, random_run
@@ -303,11 +306,8 @@ def test_an_export_of_version_1_is_read_as_one_of_a_corpus_of_tokens() -> None:
     assert (found.tokenizer, found.tokenizer_applied) == (choose("rules", "en"), False)
 
 
-def _edit(directory: Path, change: object) -> None:
-    path = directory / "tagger.json"
-    record = json.loads(path.read_text(encoding="utf-8"))
-    change(record)  # type: ignore[operator]
-    path.write_text(json.dumps(record), encoding="utf-8")
+def _edit(directory: Path, change: Callable[[Any], object]) -> None:
+    sealed_files.edit(directory / "tagger.json", change)
 
 
 @pytest.mark.parametrize(
@@ -320,11 +320,34 @@ def _edit(directory: Path, change: object) -> None:
         (lambda d: (d / "tagger.json").write_text("[]"), r"tagger.json: not the description of an export"),
         (lambda d: (d / "tagger.json").write_text('{"model": 1}'), r"tagger.json: not the description of an export"),
         (lambda d: (d / "tagger.json").unlink(), r"tagger.json: not readable \(No such file or directory\)"),
-        (lambda d: _edit(d, lambda r: r.update(version=9)), r"format version 9, this code reads versions 1 and 2"),
-        (lambda d: _edit(d, lambda r: r.pop("scores")), r"a field is missing.*'scores'.*the file is damaged"),
+        (lambda d: _edit(d, lambda r: r.update(version=9)), r"format version 9, this code reads versions 1 to 3"),
+        (lambda d: _edit(d, lambda r: r.pop("scores")), r"the field scores is missing.*the file is damaged"),
         (lambda d: _edit(d, lambda r: r["scores"]["end"].pop()), r"scores are not for \d+ tags"),
-        (lambda d: _edit(d, lambda r: r["vocabularies"].pop("words")), r"a field is missing.*words"),
-        (lambda d: _edit(d, lambda r: r["vocabularies"].update(more=1)), r"unknown or of the wrong type.*more"),
+        (lambda d: _edit(d, lambda r: r["vocabularies"].pop("words")), r"the field vocabularies.words is missing"),
+        (lambda d: _edit(d, lambda r: r["vocabularies"].update(more=1)), r"the field vocabularies.more is unknown"),
+        (
+            lambda d: _edit(d, lambda r: r["scores"]["end"].__setitem__(0, None)),
+            r"scores\.end\[0\] is None, expected a n",
+        ),
+        (lambda d: _edit(d, lambda r: r["tags"].reverse()), r"tags is .*, expected those of entity_types"),
+        (lambda d: _edit(d, lambda r: r["inputs"].pop("char")), r"model, inputs or output have other names"),
+        (lambda d: _edit(d, lambda r: r["model"].update(path="../x")), r"model, inputs or output have other names"),
+        (
+            lambda d: _edit(d, lambda r: r["vocabularies"]["words"].append(r["vocabularies"]["words"][5])),
+            r"'words' has .* one twice",
+        ),
+        (lambda d: _edit(d, lambda r: r["vocabularies"].update(max_characters=-1)), r"max_characters .* out of range"),
+        (lambda d: _edit(d, lambda r: r["vocabularies"]["character_types"].pop()), r"character_types has others"),
+        (
+            lambda d: _edit(d, lambda r: r["vocabularies"].update(without_vector=[3, 2])),
+            r"without_vector has ids out of",
+        ),
+        (
+            lambda d: _edit(d, lambda r: r["origin"].update(epoch="x")),
+            r"the field origin.epoch is 'x', expected",
+        ),
+        (lambda d: _replace(d / "tagger.json", b'"LOC"', b'"LOK"'), r"tagger.json: its own checksum is .*damaged"),
+        (lambda d: _replace(d / "tagger.json", b"-1e+30", b"NaN"), r"NaN is not a number"),
         (lambda d: (d / "model.onnx").unlink(), r"model.onnx: not readable .*the export is damaged"),
         (lambda d: _flip(d / "model.onnx"), r"model.onnx: checksum .*, tagger.json has .*the export is damaged"),
     ],
@@ -334,6 +357,21 @@ def test_damage_to_an_export_is_named_in_one_sentence(copy: Path, damage: object
     with pytest.raises(UserError, match=message) as raised:
         OnnxNetwork(copy)
     assert "\n" not in str(raised.value)
+
+
+def test_a_network_that_is_smaller_than_its_vocabulary_is_one_sentence(copy: Path) -> None:
+    # Of another export, say: the checksum is its own.
+    _edit(copy, lambda r: r["vocabularies"]["words"].extend(f"new{i}" for i in range(9)))
+    network = OnnxNetwork(copy)
+    batch = encoded_batch(Encoder(network.vocabularies), [["new8", "new7"]], [["NNP", "NNP"]])
+    with pytest.raises(UserError, match=r"model\.onnx: the network does not take its own vocabularies' ids"):
+        network.emissions(batch)
+
+
+def _replace(path: Path, old: bytes, new: bytes) -> None:
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new, 1))
 
 
 def _flip(path: Path) -> None:

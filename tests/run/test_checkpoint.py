@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -12,10 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sealed_files
 
+from ner_dist import atomic_file
 from ner_dist.config import Config, Data, Model, Optimizer, Train
-from ner_dist.contract.shard_format import Index, read_index, read_word_vectors, vocab_files
-from ner_dist.run import checkpoint
+from ner_dist.contract.shard_format import Index, file_sha256, read_index, read_word_vectors, vocab_files
+from ner_dist.model.parameter_shapes import parameter_shapes, word_shape
+from ner_dist.run import checkpoint, stored_arrays
 from ner_dist.run.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -41,14 +43,16 @@ def place(tmp_path: Path) -> Path:
 
 def made(index: Index, number: int) -> Checkpoint:
     """A checkpoint that bears a number everywhere."""
+    model = Model(word_units=2, char_filters=0, features=[], lstm_units=1)
+    config = Config(run="runs/ü", model=model, train=Train(seed=number), optimizer=Optimizer(params={"beta1": 0.5}))
+    shapes = parameter_shapes(config, index)
     arrays = {
-        "parameter/lstm.0.forward_lstm": np.full(7, number, np.float32),
-        "words": np.full((4, 2), number + 0.1, np.float32),
+        **{f"parameter/{name}": np.full(shape, number, np.float32) for name, shape in shapes.items()},
+        "words": np.full(word_shape(config, index), number + 0.1, np.float32),
         "rule/num_update": np.array(number),
         "rule/m_schedule": np.array(0.1 * number),
-        "state/0/emission.weight": np.zeros((0, 3), np.float32),
+        **{f"state/0/{name}": np.zeros(shape, np.float32) for name, shape in shapes.items()},
     }
-    config = Config(run="runs/ü", train=Train(seed=number), optimizer=Optimizer(params={"beta1": 0.5}))
     return Checkpoint(arrays, Progress(epoch=number, loss=1 / 3, best_f1=0.5), config, index)
 
 
@@ -76,7 +80,8 @@ def test_a_checkpoint_comes_back_as_it_was(place: Path, index: Index, write: Cal
     write(3)
     assert checkpoint.exists(place)
     assert_holds(place, index, 3)
-    assert list(load(place).parameters()) == ["lstm.0.forward_lstm"]
+    names_of = ["lstm.0.forward_lstm", "lstm.0.backward_lstm", "emission.weight", "emission.bias"]
+    assert list(load(place).parameters()) == names_of
     assert names(place) == ["last"]
 
 
@@ -129,7 +134,7 @@ def test_the_end_of_the_process_at_any_moment_leaves_the_old_checkpoint_or_the_n
             write(1)
         fuse = Fuse(len(found))
         with monkeypatch.context() as patch:
-            for module, name in ((checkpoint, "_write_arrays"), (os, "replace"), (os, "fsync"), (shutil, "rmtree")):
+            for module, name in ((stored_arrays, "write_arrays"), (os, "replace"), (os, "fsync"), (shutil, "rmtree")):
                 patch.setattr(module, name, fuse.wrap(getattr(module, name)))
             try:
                 write(2)
@@ -181,7 +186,7 @@ def test_a_full_disk_keeps_the_old_checkpoint_and_leaves_no_part_of_the_new_one(
 
     with monkeypatch.context() as patch:
         patched: dict[str, tuple[Any, str, Callable[..., None]]] = {
-            "arrays": (checkpoint, "_write_arrays", full),
+            "arrays": (stored_arrays, "write_arrays", full),
             "write_text": (Path, "write_text", full),
             "write_bytes": (Path, "write_bytes", full),
             "fsync": (os, "fsync", full),
@@ -189,6 +194,8 @@ def test_a_full_disk_keeps_the_old_checkpoint_and_leaves_no_part_of_the_new_one(
             "second replace": (os, "replace", second_replace),
         }
         patch.setattr(*patched[failing])
+        # As on network file systems, where one rename is not enough.
+        patch.setattr(atomic_file, "_exchange", lambda one, other: False)
         with pytest.raises(
             CheckpointError, match=r"last: the checkpoint could not be written \(No space left on device\)"
         ):
@@ -221,7 +228,9 @@ def test_damaged_arrays_are_refused(place: Path, write: Callable[[int], None], k
     # Cut off, or with one bit flipped.
     flipped = whole[:100] + bytes([whole[100] ^ 4]) + whole[101:]
     path.write_bytes(whole[: int(keep * len(whole))] if keep < 1 else flipped)
-    with pytest.raises(CheckpointError, match=r"arrays\.npz: checksum .*it is damaged: use another checkpoint"):
+    with pytest.raises(
+        CheckpointError, match=r"arrays\.npz: (checksum|has \d+ bytes).*cannot be used: use another one"
+    ):
         load(place)
 
 
@@ -242,11 +251,125 @@ def test_every_damaged_or_missing_file_is_one_sentence(
 
 def test_progress_of_another_version_is_refused(place: Path, write: Callable[[int], None]) -> None:
     write(1)
-    state = json.loads((place / "state.json").read_text())
-    state["progress"]["moon_phase"] = 0.25
-    (place / "state.json").write_text(json.dumps(state))
-    with pytest.raises(CheckpointError, match=r"not a checkpoint this code can read .*moon_phase"):
+    sealed_files.edit(place / "state.json", lambda state: state["progress"].update(moon_phase=0.25))
+    with pytest.raises(CheckpointError, match=r"state\.json: the field progress\.moon_phase is unknown"):
         load(place)
+
+
+def _sum_anew(place: Path) -> None:
+    """Let state.json fit the files as they are now, as someone would who has changed them on purpose."""
+
+    def change(state: Any) -> None:
+        for file in state["files"]:
+            path = place / file["path"]
+            file.update(num_bytes=path.stat().st_size, sha256=file_sha256(path))
+
+    sealed_files.edit(place / "state.json", change)
+
+
+def _with_arrays(place: Path, change: Callable[[dict[str, np.ndarray]], object]) -> None:
+    arrays = load(place).arrays
+    change(arrays)
+    stored_arrays.write_arrays(place / "arrays.npz", arrays)
+    _sum_anew(place)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda a: a["parameter/emission.bias"].__setitem__(0, np.nan),
+            "emission.bias has values that are no finite n",
+        ),
+        (lambda a: a["words"].__setitem__((3, 1), np.inf), "words has values that are no finite numbers"),
+        (
+            lambda a: a.update(words=a["words"][:-1]),
+            r"words has the shape \(\d+, 2\), expected \(\d+, 2\) by config and",
+        ),
+        (
+            lambda a: a.update({"parameter/emission.bias": np.zeros((17, 1), np.float32)}),
+            r"the shape \(17, 1\), expected",
+        ),
+        (lambda a: a.update(words=a["words"].astype(np.float64)), "words is of float64, expected float32"),
+        (lambda a: a.pop("parameter/emission.bias"), "has no array 'parameter/emission.bias'"),
+        (lambda a: a.update(odd=np.zeros(3)), "the array 'odd' belongs to no part of its model"),
+        (lambda a: a.update({"state/0/odd": np.zeros(3)}), "the array 'state/0/odd' belongs to no part"),
+        (lambda a: a.update(average_words=a["words"]), "has no array 'average"),
+        (lambda a: a.update(words=np.array(["x"])), "words.npy: not a complete .npy file of numbers"),
+    ],
+)
+def test_arrays_that_are_not_those_of_the_model_are_refused(
+    place: Path, write: Callable[[int], None], change: Callable[[dict[str, np.ndarray]], object], message: str
+) -> None:
+    write(1)
+    _with_arrays(place, change)
+    with pytest.raises(CheckpointError, match=rf"arrays\.npz.*{message}"):
+        load(place)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("lstm_units: 1", "lstm_units: 100000000000", "lstm_units is 100000000000, expected 0 to 65536"),
+        ("lstm_units: 1", "lstm_units: 2", "the shape .* by config and index"),
+        ("lstm_units: 1", "lstm_units: one", "the field model.lstm_units is 'one', expected an integer"),
+        ("lstm_units: 1", "lstm_units: 1\n  lstm_units: 1", "'lstm_units' is there twice"),
+        ("lstm_units: 1", "lstm_unitz: 1", "the field model.lstm_unitz is unknown"),
+        ("lstm_units: 1", "lstm_units: .inf", "Out of range float values|infinite"),
+        ("name: adam", "name: magic", "the field optimizer.name is 'magic', expected 'adadelta'"),
+        ("seed: 1", "seed: 2024-01-01", "not JSON serializable"),
+    ],
+)
+def test_a_configuration_that_is_none_is_refused(
+    place: Path, write: Callable[[int], None], old: str, new: str, message: str
+) -> None:
+    write(1)
+    text = (place / "config.yaml").read_text(encoding="utf-8")
+    assert old in text
+    (place / "config.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"config\.yaml: (checksum|has \d+ bytes)"):
+        load(place)
+    _sum_anew(place)
+    with pytest.raises(CheckpointError, match=message):
+        load(place)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s["files"].append({"path": "../x", "num_bytes": 1, "sha256": ""}), "'../x' is not a plain name"),
+        (lambda s: s["files"].append(s["files"][0]), "files has one twice"),
+        (lambda s: s["files"].pop(0), "files has one twice, or lacks arrays.npz"),
+        (lambda s: s["files"].pop(), "vocab/word.json.* should not be missing"),
+        (lambda s: s.pop("progress"), "the field progress is missing"),
+        (lambda s: s["progress"].update(step=-1), "progress.step is -1"),
+        (lambda s: s["progress"].update(step=10**20), "progress.step is 100000000000000000000"),
+        (lambda s: s.update(version=2), "format and version are .*2.*, this code reads ner-checkpoint, version 1"),
+    ],
+)
+def test_a_state_that_is_none_is_refused(
+    place: Path, write: Callable[[int], None], change: Callable[[Any], object], message: str
+) -> None:
+    write(1)
+    sealed_files.edit(place / "state.json", change)
+    with pytest.raises(CheckpointError, match=message):
+        load(place)
+
+
+def test_a_damaged_vocabulary_is_noticed(place: Path, write: Callable[[int], None]) -> None:
+    write(1)
+    path = place / "vocab" / "word.json"
+    path.write_bytes(path.read_bytes().replace(b"a", b"b", 1))
+    with pytest.raises(CheckpointError, match=r"word\.json: checksum"):
+        load(place)
+
+
+def test_a_state_of_another_optimizer_cannot_be_continued(place: Path, index: Index) -> None:
+    saved = made(index, 1)
+    checkpoint.require_continuable(saved, made(index, 2).arrays, place)
+    other = {**saved.arrays, "state/1/emission.bias": np.zeros(3)}
+    with pytest.raises(CheckpointError, match=r"the array 'state/1/emission.bias' should be there"):
+        checkpoint.require_continuable(saved, other, place)
 
 
 def test_a_checkpoint_of_other_shards_is_refused(place: Path, index: Index) -> None:
@@ -262,11 +385,13 @@ def test_a_checkpoint_of_other_shards_is_refused(place: Path, index: Index) -> N
 def test_a_changed_knob_that_decides_the_result_is_refused_and_named(place: Path, index: Index) -> None:
     saved = made(index, 1)
     changed = dataclasses.replace(
-        saved.config, train=dataclasses.replace(saved.config.train, seed=2), model=Model(lstm_units=7)
+        saved.config,
+        train=dataclasses.replace(saved.config.train, seed=2),
+        model=dataclasses.replace(saved.config.model, lstm_units=7),
     )
     with pytest.raises(CheckpointError) as caught:
         require_same_knobs(saved, changed, place)
-    assert "(model.lstm_units 200 -> 7, train.seed 1 -> 2)" in str(caught.value)
+    assert "(model.lstm_units 1 -> 7, train.seed 1 -> 2)" in str(caught.value)
     assert "continue it with those, or choose another --run" in str(caught.value)
 
 

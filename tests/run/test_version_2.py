@@ -16,7 +16,7 @@ from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.synthesis.synth import synthesise
 from ner_dist import Tagger
-from ner_dist.contract.shard_format import VERSION, Index, ShardError, index_version, read_index
+from ner_dist.contract.shard_format import VERSION, Index, ShardError, read_index, read_stored_index
 from ner_dist.evaluate import evaluate_tagger
 from ner_dist.exporting.write_export import export
 from ner_dist.run import checkpoint
@@ -42,7 +42,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_its_shards_must_be_rebuilt() -> None:
-    assert index_version(OLD / "shards") == 2
+    assert read_stored_index(OLD / "shards")[1] == 2
     with pytest.raises(ShardError) as caught:
         read_index(OLD / "shards")
     place = OLD / "shards" / "index.json"
