@@ -26,7 +26,12 @@ def main(argv: list[str] | None = None) -> None:
 
         train(settings, job, comm)
 
-    run_rank(train)
+    def load() -> object:
+        from ner_dist.training import loop
+
+        return loop
+
+    run_rank(train, load)
 
 
 def train_tagger(

@@ -25,10 +25,19 @@ class _Meeting:
 
 class ThreadComm:
     waiting = False
+    waited_s = 0.0
+    is_elastic = False
 
     def __init__(self, rank: int, num_ranks: int, meeting: _Meeting) -> None:
         self.rank, self.num_ranks = rank, num_ranks
         self._meeting = meeting
+
+    @property
+    def wants_change(self) -> bool:
+        return False
+
+    def leaves(self) -> bool:
+        return False
 
     def _all(self, value: Value) -> list[Value]:
         """Every rank's value, in rank order."""

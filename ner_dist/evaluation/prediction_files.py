@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from ner_dist.atomic_file import whole_file
 from ner_dist.contract import tag_schemes
-from ner_dist.contract.shard_format import TEXT_COLUMNS, Index, verify_file
+from ner_dist.contract.shard_format import TEXT_COLUMNS, Index
+from ner_dist.contract.shard_tables import read_shard
 from ner_dist.model import crf
 from ner_dist.model.entities import DecodedBatch, predicted_entities
 from ner_dist.model.viterbi import n_best
@@ -119,7 +119,7 @@ def write(path: Path, file: ConllColumns | JsonLines, parts: list[dict[int, Any]
     lines = {sentence_id: kept for part in parts for sentence_id, kept in part.items()}
     rows: dict[int, dict[str, Any]] = {}
     for entry in index.splits[split]:
-        table = pq.read_table(verify_file(shards, entry), columns=["sentence_id", *file.columns])
+        table = read_shard(shards, index, entry, ["sentence_id", *file.columns])
         rows.update((row["sentence_id"], row) for row in table.to_pylist())
     with whole_file(path) as target:
         for sentence_id in sorted(lines):

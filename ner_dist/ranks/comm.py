@@ -23,6 +23,10 @@ class RankLost(RuntimeError):
     """Another rank has died; nothing more can be exchanged."""
 
 
+class Regroup(Exception):
+    """The ranks have agreed to become others at this point; only in an elastic job."""
+
+
 class Comm(Protocol):
     """What ranks exchange. Every rank must make the same calls in the same order.
 
@@ -34,6 +38,15 @@ class Comm(Protocol):
     num_ranks: int
     # Whether this rank is waiting for others now, which may take longer than its own work (see watchdog.py).
     waiting: bool
+    # Seconds that it has waited for others so far, including the exchanges themselves.
+    waited_s: float
+    # Whether ranks may come and go.
+    is_elastic: bool
+
+    @property
+    def wants_change(self) -> bool:
+        """Whether the launcher wants other ranks than those of now."""
+        return False
 
     def sum_gradients(self, gradients: list[Any]) -> None:
         """Replace each of these arrays of MXNet by its sum over the ranks, in one exchange.
@@ -58,11 +71,27 @@ class Comm(Protocol):
         """Rank 0's value on every rank."""
         return value
 
+    def regroup(self, lost: bool) -> None:
+        """Go on with the ranks that are there now, among which this one may have another number.
+
+        lost: whether ranks were lost, so that exchanges have failed. Only of an elastic job.
+        """
+        return
+
+    def leaves(self) -> bool:
+        """Whether the others go on without this rank, which has been asked to end; only of an elastic job."""
+        return False
+
+    def end_rank(self, rank: int) -> None:
+        """Have the launcher end a rank for which the others wait in vain. Only of an elastic job, from any thread."""
+        return
+
 
 class Solo(Comm):
     """One process alone."""
 
-    rank, num_ranks, waiting = 0, 1, False
+    rank, num_ranks, waiting, waited_s = 0, 1, False, 0.0
+    is_elastic = False
 
 
 def on_every_rank(comm: Comm, action: Callable[[], Value]) -> Value:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ner_dist.ranks.comm import Comm, JobError
 
 
@@ -27,6 +29,20 @@ def agree_on_device(comm: Comm, context: Any) -> None:
             f"Horovod adds up wrongly on {context}: {found.asnumpy().tolist()} instead of {expected}; build it again: "
             "remove the environment and repeat make setup or make setup-gpu"
         )
+
+
+def same_norms(comm: Comm, context: Any) -> bool:
+    """Whether the ranks' processors give the same sum of squares to the last bit.
+
+    The matrix library has other code for other processors. From norms that differ in their last digit, clipping would
+    make the ranks' parameters differ.
+    """
+    import mxnet as mx
+
+    numbers = np.sin(np.arange(100_003, dtype=np.float64)).astype(np.float32)
+    vectors = [mx.nd.array(numbers[:length], ctx=context) for length in (37, 1000, len(numbers))]
+    found = [float(mx.nd.dot(vector, vector).asscalar()) for vector in vectors]
+    return len({tuple(of_rank) for of_rank in comm.gather_objects(found)}) == 1
 
 
 def must_be_staged(context: Any, with_nccl: bool) -> bool:

@@ -13,7 +13,10 @@ import sys
 from typing import Any, NamedTuple
 
 from ner_dist.errors import UserError
-from ner_dist.ranks import cgroup, gpu, python_environment
+from ner_dist.ranks import cgroup, core_binding, gpu, python_environment
+
+# Pauses of the processor, of about 50 ns each, after which a waiting thread sleeps.
+_SPINS = "300"
 
 
 class DeviceError(UserError):
@@ -39,15 +42,14 @@ def prepare() -> int:
     threads = os.environ.setdefault("OMP_NUM_THREADS", str(share))
     # Restricted cores may already be a rank's own, so they are left as they are.
     all_cores_are_ours = num_cores == os.cpu_count() and local_ranks * share <= num_cores
-    may_bind = os.environ.get("NER_BIND_CORES") != "0"
-    if local_ranks > 1 and all_cores_are_ours and int(threads.split(",")[0]) <= share and may_bind:
+    wish = os.environ.get("NER_BIND_CORES")
+    if local_ranks > 1 and all_cores_are_ours and int(threads.split(",")[0]) <= share and wish != "0":
         # Horovod's thread wakes up every millisecond and would displace another rank from its core: ranks bound to
-        # cores of their own train 7 to 12 % faster. NER_BIND_CORES=0 leaves them to the system.
+        # cores of their own train 7 to 12 % faster, as long as nobody else computes there. NER_BIND_CORES=0 leaves them
+        # to the system, and 1 keeps them bound.
         first = _local_rank() * share
-        os.sched_setaffinity(0, cores[first : first + share])
-    # Operators are so short that a thread that sleeps between them wakes up too late: two threads were slower than one.
-    # But with several ranks on a host, Horovod's threads need the cores that actively waiting threads would use.
-    os.environ.setdefault("OMP_WAIT_POLICY", "ACTIVE" if local_ranks == 1 else "PASSIVE")
+        core_binding.bind(cores[first : first + share], cores, for_good=wish == "1")
+    _choose_waits(local_ranks)
     # oneDNN keeps what it compiles for each shape, by default forever, and batches always come in new shapes.
     os.environ.setdefault("MXNET_MKLDNN_CACHE_NUM", "200")
     _keep_memory()
@@ -65,6 +67,23 @@ def require_mxnet() -> None:
     """Raises DeviceError unless MXNet is installed."""
     if importlib.util.find_spec("mxnet") is None:
         raise DeviceError(WITHOUT_MXNET)
+
+
+def _choose_waits(local_ranks: int) -> None:
+    """How OpenMP's threads wait for each other, unless the user has chosen: it changes no results, only the speed.
+
+    Operators are so short that threads that sleep between them wake up too late: two were as slow as one. But a thread
+    that waits actively takes the core from one that has something to do, if there are other processes: so it waits as
+    long as the system needs to put it to sleep and wake it, then sleeps. With several ranks on a host, all sleep,
+    because Horovod's threads need the cores.
+    """
+    if "OMP_WAIT_POLICY" in os.environ:
+        return
+    os.environ["OMP_WAIT_POLICY"] = "ACTIVE" if local_ranks == 1 else "PASSIVE"
+    if local_ranks == 1:
+        # MXNet comes with GCC's libgomp, which without this waits for hours as long as there are no more threads than
+        # cores.
+        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
 
 
 def _keep_memory() -> None:
@@ -147,7 +166,8 @@ def _obstacle(mx: Any) -> _Obstacle | None:
 
 
 def _local_rank() -> int:
-    return int(os.environ.get("HOROVOD_LOCAL_RANK", "0"))
+    """Which of the host's ranks this is; in an elastic job, which of its places, since ranks change."""
+    return int(os.environ.get("NER_SLOT") or os.environ.get("HOROVOD_LOCAL_RANK", "0"))
 
 
 def _note(sentence: str) -> None:

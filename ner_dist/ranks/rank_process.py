@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import _thread
 import logging
 import logging.handlers
 import os
-import select
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 from ner_dist.errors import UserError
-from ner_dist.ranks import environment
+from ner_dist.ranks import board, environment, last_words, membership, pulse, stop_signals
 from ner_dist.ranks.comm import Comm, RankLost, Solo
-
-# Other ranks exit after rank 0: the launcher kills all of them as soon as one has exited.
-_RANK_0_FIRST_S = 2.0
-# How long an interrupted rank may take to clean up; the launcher waits longer before it kills.
-_CLEAN_UP_S = 3.0
+from ner_dist.ranks.connections import Connections
+from ner_dist.ranks.stop_signals import Stopped
 
 log = logging.getLogger("ner_dist")
 # Nothing that is logged goes to the terminal; _exit prints what the user must read there. This keeps it until there is
@@ -38,21 +32,31 @@ def launched_rank() -> int:
 
 
 def connect() -> Comm:
-    """Connect to the other ranks if horovodrun started this process; else one process alone."""
+    """Connect to the other ranks if horovodrun started this process; else one process alone.
+
+    In an elastic job, wait for a part in it first; raises membership.Dismissed if there is none any more.
+    """
     if "HOROVOD_SIZE" not in os.environ:
         return Solo()
     # Late: it imports MXNet, which reads the number of threads while loading.
     from ner_dist.ranks.horovod_comm import HorovodComm
 
-    return HorovodComm()
+    pulse.of_this_rank().start()
+    return HorovodComm(membership.of_this_process())
 
 
-def run_rank(action: Callable[[Comm], object]) -> None:
-    """Connect this rank and call action(comm). A failure ends the process with one sentence and a code other than 0."""
+def run_rank(action: Callable[[Comm], object], load: Callable[[], object] = lambda: None) -> None:
+    """Connect this rank and call action(comm). A failure ends the process with one sentence and a code other than 0.
+
+    load: called before; what takes time and needs no other ranks, which would have to wait for it.
+    """
 
     def connected() -> None:
         if "HOROVOD_RANK" in os.environ:
-            _watch_launcher()
+            stop_signals.watch_launcher()
+            # Now, so that the others see that it is on its way.
+            pulse.of_this_rank().start()
+        load()
         action(connect())
 
     run_alone(connected)
@@ -62,14 +66,22 @@ def run_alone(action: Callable[[], object]) -> None:
     """Call action() in this process, without other ranks; it ends on failure as in run_rank."""
     try:
         environment.prepare()
-        _watch_signals()
+        stop_signals.watch_signals()
         action()
     except UserError as error:
         _exit(1, str(error))
     except RankLost as error:
-        _exit(1, str(error), everyone=True)
+        _exit_after_loss(error)
+    except membership.Dismissed:
+        log.info("this process is not needed any more")
+        os._exit(stop_signals.exit_code() if stop_signals.received() else 0)
+    except Stopped as stopped:
+        _exit(stopped.code, str(stopped), last_words.of_all, kind="note")
     except KeyboardInterrupt:
-        _exit(130, "interrupted")
+        if board.of_this_job().first_failure() is not None:
+            # The launcher's signal came before this rank noticed the loss of the one that failed.
+            _exit_after_loss(RankLost("interrupted"))
+        _exit(stop_signals.exit_code(), "interrupted")
     except BrokenPipeError:
         # Whoever reads the output, such as head, has stopped reading.
         os._exit(0)
@@ -77,11 +89,15 @@ def run_alone(action: Callable[[], object]) -> None:
         if isinstance(error, ModuleNotFoundError) and error.name == "mxnet":
             _exit(1, environment.WITHOUT_MXNET)
         log.exception("rank %d died", launched_rank())
+        failure = board.of_this_job().first_failure()
+        if type(error).__name__ == "MXNetError" and failure is not None and failure.rank != launched_rank():
+            # One that Horovod has many words for.
+            _exit_after_loss(RankLost(str(failure)))
         if isinstance(error, OSError):
             # A full disk, or a file system that is gone.
-            _exit(1, str(error), everyone=True)
+            _exit(1, str(error))
         traceback.print_exc()
-        _exit(1, f"{type(error).__name__}: {error}", everyone=True)
+        _exit(1, f"{type(error).__name__}: {error}")
 
 
 def refuse(message: str) -> None:
@@ -98,7 +114,7 @@ def log_to(path: Path) -> None:
         log.removeHandler(before)
         before.close()
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _LogFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
@@ -107,13 +123,31 @@ def log_to(path: Path) -> None:
     _early.flush()
 
 
-def _exit(code: int, message: str, everyone: bool = False) -> None:
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A full disk costs lines of the log, nothing else; by default, each would be a traceback on the terminal."""
+
+
+def _exit_after_loss(error: RankLost) -> None:
+    _ignore_signals()
+    sentence, is_mine = last_words.after_loss(board.of_this_job(), str(error))
+    _exit(1, sentence, lambda *_: is_mine)
+
+
+def _exit(
+    code: int,
+    message: str,
+    is_mine: Callable[[board.Board, str, Connections], bool] = last_words.own,
+    kind: str = "error",
+) -> None:
+    """is_mine: whether this rank says it on the terminal. kind: the word before the message there."""
+    _ignore_signals()
     log.error("%s", message)
     try:
-        if everyone or launched_rank() == 0:
-            print(f"error: {message}", file=sys.stderr, flush=True)
-        else:
-            time.sleep(_RANK_0_FIRST_S)
+        of_job = board.of_this_job()
+        if is_mine(of_job, message, pulse.of_this_rank().connections):
+            print(f"{kind}: {message}", file=sys.stderr, flush=True)
+            of_job.say()
         logging.shutdown()
         sys.stdout.flush()
     finally:
@@ -122,45 +156,8 @@ def _exit(code: int, message: str, everyone: bool = False) -> None:
         os._exit(code)
 
 
-def _watch_signals() -> None:
-    """End on Ctrl-C and SIGTERM even while waiting inside MXNet, where Python's own handlers do not run.
-
-    A thread waits for the signals: it interrupts the main thread, which cleans up if it can, and ends the process if
-    it cannot. Must be called before MXNet starts its threads, which then inherit the blocked signals.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        # Windows, where MXNet is not, and Python's own handlers do.
-        return
-    signals = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    _interrupt_after(lambda: signal.sigwait(signals), "signals")
-
-
-def _watch_launcher() -> None:
-    """End when nobody reads this rank's output any more: then its launcher is gone.
-
-    A rank that ssh started on another host learns of it in no other way: the connection closes, but no signal comes.
-    """
-    outputs = select.poll()
-    for output in (1, 2):
-        # No events: errors are always reported.
-        outputs.register(output, 0)
-
-    def lost() -> None:
-        outputs.poll()
-        log.error("the launcher of this rank is gone")
-
-    _interrupt_after(lost, "launcher")
-
-
-def _interrupt_after(event: Callable[[], object], name: str) -> None:
-    """In a thread, wait for an event; then interrupt the main thread, and end the process if that does not help."""
-
-    def watch() -> None:
-        event()
-        _thread.interrupt_main()
-        time.sleep(_CLEAN_UP_S)
-        log.error("interrupted while waiting for other ranks")
-        os._exit(130)
-
-    threading.Thread(target=watch, name=name, daemon=True).start()
+def _ignore_signals() -> None:
+    """A signal must not interrupt the last words, which are soon over."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import os
 import platform
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,69 +18,63 @@ from ner_dist import config as knobs
 from ner_dist.config import Config
 from ner_dist.contract.shard_format import Index, vocab_files
 from ner_dist.data import used_inputs
-from ner_dist.data.raw_rows import SplitTexts
-from ner_dist.data.shard_reader import ShardReader, train_chapters, train_rows
+from ner_dist.data.shard_reader import train_chapters, train_rows
 from ner_dist.data.step_plan import steps_per_epoch
-from ner_dist.evaluation.characters import character_scores, score_with_characters
-from ner_dist.evaluation.f1 import scores
-from ner_dist.model.entities import DecodedBatch
+from ner_dist.ranks import stop_signals
+from ner_dist.ranks.agreement import SAME_START, require_agreement, start_facts
 from ner_dist.ranks.comm import Comm, on_rank_0
 from ner_dist.ranks.rank_process import log_to
+from ner_dist.ranks.slow_ranks import SlowRanks
 from ner_dist.ranks.watchdog import Watchdog
 from ner_dist.run import checkpoint, run_directory
+from ner_dist.run.checkpoint import Checkpoint
 from ner_dist.run.progress import Progress
+from ner_dist.run.recorder import Recorder
+from ner_dist.run.run_lock import RunLock
+from ner_dist.run.saver import BEST, Saver, newest_sound
 from ner_dist.run.trackers.reporting import Trackers
 from ner_dist.run.trackers.table import require_packages
+from ner_dist.training.elastic import Kept, in_generations
 from ner_dist.training.epoch_windows import epoch_windows
 from ner_dist.training.optimizer import learning_rate
 from ner_dist.training.startup import new_learner, new_word_dropout, open_scored_texts, open_shards
-from ner_dist.training.step import Learner
-from ner_dist.training.word_dropout import WordDropout
+from ner_dist.training.training_run import Run, note
 from ner_dist.training.word_exchange import exchange_word_ids
 
 log = logging.getLogger("ner_dist")
 
 
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """What stays the same while a run trains."""
-
-    config: Config
-    path: Path
-    comm: Comm
-    index: Index
-    vocab_files: dict[str, bytes]
-    readers: dict[str, ShardReader]
-    # Of dev and test.
-    texts: dict[str, SplitTexts | None]
-    word_dropout: WordDropout
-    learner: Learner
-    # Rank 0's alone; None, and without any tracker, on the others.
-    recorder: run_directory.Recorder | None
-    trackers: Trackers
-    watchdog: Watchdog
-    # Whether to show progress bars: None, if this is a terminal.
-    show_progress: bool | None
-
-
 def train(config: Config, job: str, comm: Comm, show_progress: bool | None = None) -> dict[str, Any] | None:
     """Train as configured; every rank of the job calls this. Rank 0 returns what it wrote to result.json.
 
-    job: a name for the run, if config.run gives none. Raises UserError for what the user can correct.
+    job: a name for the run, if config.run gives none. Raises UserError for what the user can correct, and Stopped,
+    with everything saved, if a signal asked for the end.
     """
+
+    def train_kept(kept: Kept) -> dict[str, Any] | None:
+        return _train(config, job, comm, kept, show_progress)
+
+    return in_generations(comm, config.train.grace_seconds, train_kept)
+
+
+def _train(config: Config, job: str, comm: Comm, kept: Kept, show_progress: bool | None) -> dict[str, Any] | None:
+    """The whole of it, with these ranks: from the start, the last checkpoint, or where the ranks before have stood."""
     config.run = config.run or comm.broadcast(run_directory.fresh_name(job))
     path = Path(config.run)
     trackers = Trackers(config.train.track, path)
     if config.train.track:
         on_rank_0(comm, lambda: require_packages(config.train.track))
     index, readers = open_shards(config, comm)
+    require_agreement(comm, start_facts(knobs.flat(config), index.fingerprint(), run_directory.versions()), SAME_START)
     texts = open_scored_texts(config, index, readers, comm)
     vocab = on_rank_0(comm, lambda: vocab_files(config.data.shards, index))
-    saved = on_rank_0(comm, lambda: _saved_run(config, index, path))
-    learner = new_learner(config, index, comm)
+    lock = _one_writer(path, comm, kept)
+    is_carried_on = kept.is_carried_on(comm)
+    saved = None if is_carried_on else on_rank_0(comm, lambda: _saved_run(config, index, path))
+    learner = new_learner(config, index, comm, kept.learner)
     word_dropout = new_word_dropout(config, index, comm)
     # Everything that can be wrong with the job has been checked; from here on the run leaves files behind.
-    on_rank_0(comm, lambda: run_directory.create(path, config))
+    on_rank_0(comm, lambda: run_directory.create(path, config, kept.is_changed))
     if used_inputs.uses_vectors(config.model, index):
         on_rank_0(comm, lambda: checkpoint.link_vectors(Path(config.data.shards), path / "checkpoints"))
     log_to(path / f"rank-{comm.rank}.log")
@@ -90,28 +86,73 @@ def train(config: Config, job: str, comm: Comm, show_progress: bool | None = Non
     if unused := used_inputs.unused_features(config.model, index):
         log.info("the shards also have the token features %s, which --model.features leaves out", ", ".join(unused))
     progress = Progress()
-    if saved is not None:
+    if is_carried_on:
+        progress = kept.share(comm, learner)
+        on_rank_0(comm, lambda: _require_best(path, progress))
+    elif saved is not None:
+        checkpoint.require_continuable(saved, learner.state(), path)
         learner.set_state(saved.arrays)
-        progress = saved.progress
+        progress = dataclasses.replace(saved.progress)
         log.info("continuing after %d steps, in epoch %d", progress.total_steps, progress.epoch + 1)
-    recorder = run_directory.Recorder(path, progress.total_steps) if comm.rank == 0 else None
-    if config.train.track:
-        on_rank_0(comm, lambda: trackers.begin(knobs.flat(config)))
-    with trackers, Watchdog(comm, config.train.hang_seconds, path / f"rank-{comm.rank}.log") as watchdog:
-        parts = (config, path, comm, index, vocab, readers, texts, word_dropout, learner, recorder, trackers, watchdog)
-        run = Run(*parts, show_progress)
-        while progress.epoch < config.train.epochs and not _out_of_patience(config, progress):
-            _train_epoch(run, progress)
-            _finish_epoch(run, progress)
-        return _write_result(run, progress)
+    kept.begin(learner, progress)
+    watchdog = Watchdog(comm, config.train.hang_seconds, path / f"rank-{comm.rank}.log")
+    with _writers(config, path, vocab, lock, progress, comm, kept) as (recorder, saver):
+        if config.train.track:
+            on_rank_0(comm, lambda: trackers.begin(knobs.flat(config)))
+        with trackers, watchdog, stop_signals.gracefully(config.train.grace_seconds):
+            parts = (config, path, comm, index, readers, texts, word_dropout, learner, recorder, saver)
+            run = Run(*parts, trackers, watchdog, SlowRanks(comm), kept, show_progress)
+            run.require_same_state(progress, progress.total_steps)
+            while progress.epoch < config.train.epochs and not _out_of_patience(config, progress):
+                _train_epoch(run, progress)
+                _finish_epoch(run, progress)
+            return _write_result(run, progress)
 
 
-def _saved_run(config: Config, index: Index, path: Path) -> checkpoint.Checkpoint | None:
+def _one_writer(path: Path, comm: Comm, kept: Kept) -> RunLock:
+    """The lock of the run's directory, which rank 0 holds. Raises JobError on every rank if another job has it."""
+    kept.lock = lock = kept.lock or RunLock(path, note)
+    on_rank_0(comm, lock.acquire)
+    return lock
+
+
+@contextlib.contextmanager
+def _writers(
+    config: Config, path: Path, vocab: dict[str, bytes], lock: RunLock, progress: Progress, comm: Comm, kept: Kept
+) -> Iterator[tuple[Recorder | None, Saver | None]]:
+    """What rank 0 writes the run's files with; None on the other ranks."""
+    if comm.rank != 0:
+        yield None, None
+        return
+    often = (config.train.earlier_checkpoints, config.train.checkpoint_steps, config.train.checkpoint_minutes)
+    recorder, saver = (
+        Recorder(path, progress.total_steps, note, progress.epoch),
+        Saver(path / "checkpoints", vocab, lock, *often),
+    )
+    kept.complete(recorder)
+    try:
+        yield recorder, saver
+    except Exception:
+        # What has begun is finished, before the process ends or another rank 0 writes to the same files.
+        saver.settle()
+        recorder.close()
+        raise
+
+
+def _require_best(path: Path, progress: Progress) -> None:
+    """Raises CheckpointError on a rank that has become rank 0 on another host and does not have its files."""
+    if progress.best_epoch >= 0:
+        checkpoint.find(path / "checkpoints" / BEST)
+
+
+def _saved_run(config: Config, index: Index, path: Path) -> Checkpoint | None:
     """The checkpoint to continue from, or None for a new run."""
-    place = path / "checkpoints" / "last"
-    if not config.train.resume or not checkpoint.exists(place):
+    found = newest_sound(path / "checkpoints") if config.train.resume else None
+    if found is None:
         return None
-    saved = checkpoint.load(place)
+    saved, place, damaged = found
+    for error in damaged:
+        note(f"{error}; continuing from {place} instead")
     checkpoint.require_same_data(saved, index, Path(config.data.shards), place)
     checkpoint.require_same_knobs(saved, config, place)
     return saved
@@ -123,26 +164,31 @@ def _train_epoch(run: Run, progress: Progress) -> None:
     rows_SB, chapters = train_rows(config, run.index), train_chapters(config, run.index)
     num_steps = steps_per_epoch(rows_SB, config.train.batch_sentences, chapters)
     reader = run.readers[config.data.train_on]
-    bar = _progress_bar(run, progress, num_steps)
-    began_s = time.perf_counter()
-    for window in epoch_windows(config, run.index, reader, run.word_dropout, comm, epoch, progress.step):
-        # Every rank takes part in both collectives: this one once a window, the sum of gradients in each step.
-        global_steps = exchange_word_ids(comm, [batch for _, batch in window])
-        for (step, batch), global_step in zip(window, global_steps):
-            rate = learning_rate(config, epoch, step.step_id, num_steps, progress.reductions)
-            result = learner.step(batch, global_step, epoch, step.step_id, rate)
-            progress.add_step(result.loss, *global_step[1:])
-            progress.trained_seconds += time.perf_counter() - began_s
-            bar.update()
-            run.watchdog.beat()
-            if progress.total_steps % config.train.log_steps == 0:
-                bar.set_postfix(loss=f"{progress.mean_loss:.3f}")
-                _record(run, "steps", progress, {"gradient_norm": result.gradient_norm, "learning_rate": rate})
-            # The end of the epoch saves anyway, after scoring.
-            if _is_checkpoint_step(config, progress) and progress.step < num_steps:
-                _save(run, progress, "last")
-            began_s = time.perf_counter()
-    bar.close()
+    with _progress_bar(run, progress, num_steps) as bar:
+        run.slow_ranks.begin()
+        began_s = time.perf_counter()
+        for window in epoch_windows(config, run.index, reader, run.word_dropout, comm, epoch, progress.step):
+            # Every rank takes part in both collectives: this one once a window, the sum of gradients in each step.
+            global_steps = exchange_word_ids(comm, [batch for _, batch in window])
+            for (step, batch), global_step in zip(window, global_steps):
+                rate = learning_rate(config, epoch, step.step_id, num_steps, progress.reductions)
+                result = learner.step(batch, global_step, epoch, step.step_id, rate, run.vote())
+                progress.add_step(result.loss, *global_step[1:])
+                seconds = time.perf_counter() - began_s
+                progress.trained_seconds += seconds
+                run.slow_ranks.add(seconds)
+                bar.update()
+                run.watchdog.beat(progress.total_steps)
+                if progress.total_steps % config.train.log_steps == 0:
+                    bar.set_postfix(loss=f"{progress.mean_loss:.3f}")
+                    run.record("steps", progress, {"gradient_norm": result.gradient_norm, "learning_rate": rate})
+                run.kept.remember(progress)
+                run.end_if_voted(result.votes, progress)
+                run.compare_ranks(progress)
+                # The end of the epoch saves anyway, after scoring.
+                if progress.step < num_steps and run.saver is not None and run.saver.is_due(progress.total_steps):
+                    run.save(progress)
+                began_s = time.perf_counter()
 
 
 def _progress_bar(run: Run, progress: Progress, num_steps: int) -> Any:
@@ -157,14 +203,10 @@ def _progress_bar(run: Run, progress: Progress, num_steps: int) -> Any:
     )
 
 
-def _is_checkpoint_step(config: Config, progress: Progress) -> bool:
-    return bool(config.train.checkpoint_steps) and progress.total_steps % config.train.checkpoint_steps == 0
-
-
 def _finish_epoch(run: Run, progress: Progress) -> None:
     """Score dev, decide what is best, save, and move progress to the next epoch."""
     began_s = time.perf_counter()
-    dev = _score(run, "dev", over_characters=False)
+    dev = run.score("dev", over_characters=False)
     # Rank 0 decides, so that no rank can come to another conclusion.
     f1 = run.comm.broadcast(dev["entity"]["f1"])
     better = progress.add_score(f1, run.config.optimizer.plateau_epochs)
@@ -175,60 +217,15 @@ def _finish_epoch(run: Run, progress: Progress) -> None:
         "dev_token_f1": dev["token"]["f1"],
         "scoring_seconds": time.perf_counter() - began_s,
     }
-    _record(run, "epoch", progress, values)
-    line = (
+    run.record("epoch", progress, values)
+    run.print(
         f"epoch {progress.epoch + 1}/{run.config.train.epochs}  loss {progress.mean_loss:.4f}"
         f"  dev F1 {100 * f1:.2f}{' *' if better else ''}  {progress.tokens_per_second:,.0f} tokens/s"
     )
-    _print(run, line)
     progress.begin_next_epoch()
-    if better or run.config.train.keep == "last":
-        _save(run, progress, "best")
-    _save(run, progress, "last")
-
-
-def _score(run: Run, split: str, over_characters: bool) -> dict[str, Any]:
-    """over_characters: also that score, where the shards have texts."""
-    num_types, batch_sentences = len(run.index.entity_types), run.config.train.eval_batch_sentences
-    texts = run.texts[split] if over_characters else None
-
-    def beat(decoded: DecodedBatch) -> None:
-        run.watchdog.beat()
-
-    with run.learner.scored_network() as network:
-        part = (run.readers[split].scoring_batches(batch_sentences), texts, num_types, batch_sentences)
-        counts, characters = score_with_characters(network, *part, run.comm, beat, beat)
-    found = scores(counts, run.index.entity_types)
-    if characters is not None:
-        found["characters"] = character_scores(characters, run.index, split)
-    return found
-
-
-def _record(run: Run, kind: str, progress: Progress, values: dict[str, Any]) -> None:
-    if run.recorder is not None:
-        shared = {
-            "epoch": progress.epoch + 1,
-            "loss": progress.mean_loss,
-            "padding": progress.padding,
-            "tokens_per_second": progress.tokens_per_second,
-        }
-        run.recorder.write(kind, progress.total_steps, {**shared, **values})
-        run.trackers.log(kind, progress.total_steps, {**shared, **values})
-
-
-def _print(run: Run, line: str) -> None:
-    log.info(line)
-    if run.comm.rank == 0:
-        print(line, flush=True)
-
-
-def _save(run: Run, progress: Progress, name: str) -> None:
-    def save() -> None:
-        saved = checkpoint.Checkpoint(run.learner.state(), progress, run.config, run.index)
-        checkpoint.save(run.path / "checkpoints" / name, saved, run.vocab_files)
-
-    on_rank_0(run.comm, save)
-    run.watchdog.beat()
+    run.save(progress, best=better or run.config.train.keep == "last")
+    run.await_saved()
+    run.kept.remember(progress)
 
 
 def _out_of_patience(config: Config, progress: Progress) -> bool:
@@ -237,9 +234,16 @@ def _out_of_patience(config: Config, progress: Progress) -> bool:
 
 def _write_result(run: Run, progress: Progress) -> dict[str, Any] | None:
     """Score the best checkpoint on dev and test; write result.json and print where it is."""
-    best = on_rank_0(run.comm, lambda: checkpoint.load(run.path / "checkpoints" / "best"))
+
+    def read() -> Checkpoint:
+        if run.saver is not None:
+            run.saver.wait()
+        return checkpoint.load(run.path / "checkpoints" / BEST)
+
+    best = on_rank_0(run.comm, read)
+    run.kept.finish()
     run.learner.set_scored(best.parameters(), best.words())
-    result: dict[str, Any] = {split: _score(run, split, over_characters=True) for split in run.texts}
+    result: dict[str, Any] = {split: run.score(split, over_characters=True) for split in run.texts}
     if run.recorder is None:
         return None
     run.recorder.close()
@@ -256,7 +260,7 @@ def _write_result(run: Run, progress: Progress) -> dict[str, Any] | None:
     )
     run_directory.write_result(run.path, result)
     run.trackers.result(result, progress.total_steps)
-    _print(run, f"{shown}  run {run.path}")
+    run.print(f"{shown}  run {run.path}")
     return result
 
 

@@ -71,5 +71,7 @@ def scalars(optimizer: mx.optimizer.Optimizer) -> dict[str, np.ndarray]:
 def set_scalars(optimizer: mx.optimizer.Optimizer, values: dict[str, np.ndarray]) -> None:
     for name, value in values.items():
         setattr(optimizer, name, value.item())
-    # Updates are counted by parameter, from here on for one not seen yet: all are updated once a step.
+    # Updates are counted by parameter, from here on for one not seen yet: all are updated once a step. One that was
+    # used has seen them, and MXNet has no public way to make it forget.
     optimizer.begin_num_update = optimizer.num_update
+    optimizer._index_update_count.clear()

@@ -15,7 +15,7 @@ from ner_dist.errors import UserError
 from ner_dist.model import cnn_bilstm
 from ner_dist.model.initial_values import initial_embeddings, initial_parameters
 from ner_dist.ranks.comm import Comm, on_every_rank
-from ner_dist.ranks.device_agreement import agree_on_device
+from ner_dist.ranks.device_agreement import agree_on_device, same_norms
 from ner_dist.ranks.environment import choose_device
 from ner_dist.training.objective import class_weights
 from ner_dist.training.step import Learner
@@ -57,8 +57,8 @@ def new_word_dropout(config: Config, index: Index, comm: Comm) -> WordDropout:
     return WordDropout(config.model, config.train.seed, np.array(counts, np.int64))
 
 
-def new_learner(config: Config, index: Index, comm: Comm) -> Learner:
-    """A learner at the start of training, the same on every rank."""
+def new_learner(config: Config, index: Index, comm: Comm, kept: Learner | None = None) -> Learner:
+    """A learner at the start of training, the same on every rank; or the one that a rank has kept."""
 
     def build() -> Learner:
         tagger = cnn_bilstm.build_tagger(config, index, choose_device(config.train.device))
@@ -66,6 +66,7 @@ def new_learner(config: Config, index: Index, comm: Comm) -> Learner:
         words = initial_embeddings(config, index, config.data.shards)
         return Learner(tagger, words, config, class_weights(config.loss, index), comm)
 
-    learner = on_every_rank(comm, build)
+    learner = on_every_rank(comm, lambda: kept or build())
     agree_on_device(comm, learner.context)
+    learner.shares_norm = not same_norms(comm, learner.context)
     return learner

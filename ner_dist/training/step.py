@@ -20,6 +20,7 @@ from ner_dist.errors import UserError
 from ner_dist.model.cnn_bilstm import CnnBiLstm, TrainedNetwork, set_parameters, trained_parameters
 from ner_dist.model.initial_values import InitialEmbeddings
 from ner_dist.model.layers import on_device
+from ner_dist.ranks.agreement import checksum
 from ner_dist.ranks.comm import Comm
 from ner_dist.training import optimizer
 from ner_dist.training.dropout import masks
@@ -42,6 +43,8 @@ class StepResult(NamedTuple):
     loss: float
     # Norm of the divided global gradient, before clipping.
     gradient_norm: float
+    # Summed over all ranks.
+    votes: float = 0.0
 
 
 class Learner:
@@ -51,6 +54,8 @@ class Learner:
         self, tagger: CnnBiLstm, words: InitialEmbeddings, config: Config, class_weight_K: np.ndarray, comm: Comm
     ) -> None:
         self.tagger = tagger
+        # Whether rank 0's norm counts, because the ranks' processors compute different ones.
+        self.shares_norm = False
         self._config = config
         self._comm = comm
         self._objective = Objective(tagger, config.loss, class_weight_K)
@@ -59,21 +64,30 @@ class Learner:
         self._optimizer = optimizer.create(config.optimizer)
         self._state = self._optimizer.create_state(_PARAMETERS, self._parameters.weight_P)
         self.words = EmbeddingTable(words, self._optimizer, _WORDS)
+        self._vote = mx.nd.zeros(1, ctx=self.context, dtype=self._parameters.weight_P.dtype)
         decay = config.train.average
         self._average = WeightAverage(decay, self._parameters.weight_P, self.words.trained_LD) if decay else None
 
     def step(
-        self, batch: Batch | None, global_step: GlobalStep, epoch: int, step_id: int, learning_rate: float
+        self,
+        batch: Batch | None,
+        global_step: GlobalStep,
+        epoch: int,
+        step_id: int,
+        learning_rate: float,
+        vote: float = 0.0,
     ) -> StepResult:
         """Take part in one global update; batch is None if this rank has no sentences in it.
 
+        vote: a number of this rank's, whose sum over the ranks comes with the result. It costs no exchange of its own.
         Raises NotFinite on every rank, before anything changes, if the summed loss or gradient is not finite.
         """
         ids_U = global_step.ids_U
         rows_UD, loss = self._forward_backward(batch, ids_U, epoch, step_id)
         gradient_P = self._parameters.gradient_P
         # The collective of each step: from here on all ranks have the global sums.
-        self._comm.sum_gradients([gradient_P, rows_UD, loss])
+        self._vote[:] = vote
+        self._comm.sum_gradients([gradient_P, rows_UD, loss, self._vote])
         trainable = self.words.trainable(ids_U, epoch < self._config.optimizer.frozen_epochs)
         ids_W, rows_WD = ids_U, rows_UD
         if len(trainable) < len(ids_W):
@@ -83,14 +97,17 @@ class Learner:
         divisor = global_step.num_sentences if by_sentences else global_step.num_tokens
         # One read of a few numbers; dot is many times faster than norm.
         vectors = [gradient_P] if rows_WD is None else [gradient_P, rows_WD.reshape(-1)]
-        *squares, total_loss = mx.nd.concat(*(mx.nd.dot(v, v) for v in vectors), loss, dim=0).asnumpy().astype(float)
+        squares_and_sums = mx.nd.concat(*(mx.nd.dot(v, v) for v in vectors), loss, self._vote, dim=0)
+        *squares, total_loss, votes = squares_and_sums.asnumpy().astype(float)
+        if self.shares_norm:
+            squares = self._comm.broadcast(squares)
         norm = np.sqrt(sum(squares)) / divisor
         if not np.isfinite([total_loss, norm]).all():
             raise NotFinite(self._name_culprits(batch, epoch, step_id))
         clip_norm = self._config.optimizer.clip_norm
         clip = clip_norm / norm if clip_norm and norm > clip_norm else 1.0
         self._update(rows_WD, ids_W, learning_rate, clip / divisor)
-        return StepResult(float(total_loss), float(norm))
+        return StepResult(float(total_loss), float(norm), float(votes))
 
     def _forward_backward(
         self, batch: Batch | None, ids_U: np.ndarray, epoch: int, step_id: int
@@ -158,13 +175,27 @@ class Learner:
         set_parameters(self.tagger, parameters)
         self.words.trained_LD[:] = words_LD
 
+    def checksums(self) -> dict[str, str]:
+        """What must be equal on all ranks after each step, by what it is."""
+        words = self.words
+        parts: dict[str, dict[str, np.ndarray]] = {"parameters": {}, "word rows": {"rows": words.trained_LD}}
+        state = parts["optimizer state"] = {f"words/{i}": state_LD for i, state_LD in enumerate(words.states_LD)}
+        state.update(optimizer.scalars(self._optimizer))
+        if self._average is not None:
+            parts["averaged weights"] = {"words": self._average.words_LD}
+        part_of = {"parameter": "parameters", "average": "averaged weights"}
+        for kind, values_P in self._vectors():
+            parts[part_of.get(kind, "optimizer state")][kind] = values_P.asnumpy()
+        return {name: checksum(arrays) for name, arrays in parts.items()}
+
     def state(self) -> dict[str, np.ndarray]:
-        """Everything that continuing needs, as named arrays."""
-        arrays = {"words": self.words.trained_LD}
-        arrays.update({f"words_state/{i}": state_LD for i, state_LD in enumerate(self.words.states_LD)})
+        """Everything that continuing needs, as named arrays, which later steps do not change."""
+        arrays = {"words": self.words.trained_LD.copy()}
+        arrays.update({f"words_state/{i}": state_LD.copy() for i, state_LD in enumerate(self.words.states_LD)})
         arrays.update({f"rule/{name}": value for name, value in optimizer.scalars(self._optimizer).items()})
         if self._average is not None:
-            arrays.update(average_words=self._average.words_LD, average_steps=np.array(self._average.num_steps))
+            average_steps = np.array(self._average.num_steps)
+            arrays.update(average_words=self._average.words_LD.copy(), average_steps=average_steps)
         for kind, values_P in self._vectors():
             arrays.update({f"{kind}/{name}": values for name, values in self._parameters.split(values_P).items()})
         return arrays

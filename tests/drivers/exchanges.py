@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,8 @@ from ner_dist.ranks.rank_process import run_rank
 NUM_BROADCASTS = 300
 # A double has no 2^53 + 1.
 LARGE = 2**53 + 1
+# To be set for the job.
+GLOO_TIMEOUT_S = 1
 
 
 def outcome(call: Callable[[], Any]) -> Any:
@@ -23,6 +28,16 @@ def outcome(call: Callable[[], Any]) -> Any:
         return call()
     except JobError as error:
         return f"JobError: {error}"
+
+
+def pause_all(comm: Any) -> None:
+    """Stop all ranks, as a batch system does that suspends a job, for longer than GLOO_TIMEOUT_S."""
+    processes = comm.gather_objects(os.getpid())
+    if comm.rank == 0:
+        # Again and again, because one may be late to stop.
+        script = f'sleep {GLOO_TIMEOUT_S + 1}; while kill -CONT "$@"; do sleep 0.2; done'
+        subprocess.Popen(["sh", "-c", script, "sh", *map(str, processes)], stderr=subprocess.DEVNULL)
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def exchange(comm: Any) -> None:
@@ -56,7 +71,9 @@ def exchange(comm: Any) -> None:
     results["all fail"] = outcome(lambda: on_every_rank(comm, lambda: fail_on(*range(comm.num_ranks))))
     results["rank 0 succeeds"] = outcome(lambda: on_rank_0(comm, lambda: fail_on(1)))
     results["rank 0 fails"] = outcome(lambda: on_rank_0(comm, lambda: fail_on(0)))
-    # The ranks are still in step after failures.
+    if comm.num_ranks == 2:
+        pause_all(comm)
+    # The ranks are still in step after failures, and after a pause.
     results["afterwards"] = comm.sum_counts(np.ones(1, np.int64)).tolist()
     Path(f"exchange-{rank}.json").write_text(json.dumps(results))
 

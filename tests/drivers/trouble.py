@@ -1,6 +1,7 @@
 """Training in which one rank comes to grief: trouble.py KIND RANK STEP [arguments of ner_dist.train].
 
-From the STEP-th step on (from 1) that gives this RANK sentences, it is killed, fails, hangs, or is given a NaN.
+From the STEP-th step on (from 1) that gives this RANK sentences, it is killed, fails, is asked to end, hangs, or
+is given a NaN.
 MXNet must not be imported before run_rank has blocked the signals, so all that needs it comes later.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,11 +25,25 @@ Step = Callable[..., Any]
 
 
 def kill(step: Step, batch: Any, *others: Any) -> None:
+    # The checkpoint that was begun before is to be there.
+    for thread in threading.enumerate():
+        if thread.name == "checkpoint":
+            thread.join()
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def fail(step: Step, batch: Any, *others: Any) -> None:
     raise RuntimeError("made up by the test")
+
+
+def terminate(step: Step, batch: Any, *others: Any) -> Any:
+    os.kill(os.getpid(), signal.SIGTERM)
+    return step(batch, *others)
+
+
+def interrupt(step: Step, batch: Any, *others: Any) -> Any:
+    os.kill(os.getpid(), signal.SIGINT)
+    return step(batch, *others)
 
 
 def hang(step: Step, batch: Any, *others: Any) -> None:
@@ -66,12 +82,12 @@ def make_trouble(trouble: Step, rank: int, first_step: int, my_rank: int) -> Non
 if __name__ == "__main__":
     kind, rank, first_step = globals()[sys.argv[1]], int(sys.argv[2]), int(sys.argv[3])
 
-    def run_troubled_rank(action: Callable[[Any], None]) -> None:
+    def run_troubled_rank(action: Callable[[Any], None], *load: Callable[[], object]) -> None:
         def act(comm: Any) -> None:
             make_trouble(kind, rank, first_step, comm.rank)
             action(comm)
 
-        run_rank(act)
+        run_rank(act, *load)
 
     train.run_rank = run_troubled_rank
     train.main(sys.argv[4:])

@@ -16,7 +16,7 @@ from fake_driver import make_driver, with_driver
 from processes import ROOT, alone, run
 
 from ner_dist.errors import UserError
-from ner_dist.ranks import cgroup, gpu, python_environment
+from ner_dist.ranks import cgroup, core_binding, gpu, python_environment
 from ner_dist.ranks.environment import DeviceError, choose_device, prepare
 
 # The cores that prepare has bound this process to, call by call; not for real.
@@ -26,8 +26,8 @@ BOUND: list[list[int]] = []
 @pytest.fixture
 def cores(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Set how many cores there are; no variable that prepare looks at is set yet."""
-    threads = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "HOROVOD_LOCAL_SIZE", "HOROVOD_LOCAL_RANK", "NER_BIND_CORES")
-    for name in (*threads, "MXNET_MKLDNN_CACHE_NUM"):
+    threads = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "NER_BIND_CORES")
+    for name in (*threads, "HOROVOD_LOCAL_SIZE", "HOROVOD_LOCAL_RANK", "MXNET_MKLDNN_CACHE_NUM"):
         # Set first, so that what prepare sets is taken back after the test.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -37,6 +37,7 @@ def cores(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         monkeypatch.setattr(os, "cpu_count", lambda: number)
         monkeypatch.setattr(cgroup, "cpu_quota", lambda: None)
         monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cores: BOUND.append(list(cores)))
+        monkeypatch.setattr(core_binding, "core_use", lambda cores: None)
 
     BOUND.clear()
     return set_cores
@@ -60,6 +61,18 @@ def test_ranks_share_the_cores_of_their_host(
     assert os.environ["OMP_NUM_THREADS"] == str(expected)
     assert os.environ["OMP_WAIT_POLICY"] == ("ACTIVE" if local_ranks in (None, 1) else "PASSIVE")
     assert int(os.environ["MXNET_MKLDNN_CACHE_NUM"]) > 0
+
+
+def test_threads_that_wait_actively_give_up_before_they_are_in_the_way_of_others(
+    cores: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cores(8)
+    prepare()
+    assert 0 < int(os.environ["GOMP_SPINCOUNT"]) < 10_000
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    monkeypatch.setenv("GOMP_SPINCOUNT", "5")
+    prepare()
+    assert os.environ["GOMP_SPINCOUNT"] == "5"
 
 
 @pytest.mark.parametrize(("quota", "expected"), [(None, 4), (8.0, 4), (3.9, 1), (0.5, 1)])
@@ -127,6 +140,7 @@ def test_what_the_user_set_prevails(
     assert prepare() == expected
     assert (os.environ["OMP_NUM_THREADS"], os.environ["OMP_WAIT_POLICY"]) == (given, "ACTIVE")
     assert os.environ["MXNET_MKLDNN_CACHE_NUM"] == "-1"
+    assert "GOMP_SPINCOUNT" not in os.environ
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from ner_dist.ranks import rank_process
 # A rank that waits, without Horovod, in the run's directory $1.
 RANK = """
 import pathlib, sys, time
-from ner_dist.ranks import rank_process
+from ner_dist.ranks import rank_process, stop_signals
 def action():
-    rank_process._watch_launcher()
+    stop_signals.watch_launcher()
     rank_process.log_to(pathlib.Path(sys.argv[1]) / "rank-0.log")
     rank_process.log.info("waiting")
     print("waiting", flush=True)
@@ -32,7 +32,7 @@ def test_a_rank_ends_when_nobody_reads_its_output_any_more(tmp_path: Path) -> No
         assert rank.stdout is not None
         assert rank.stdout.readline() == "waiting\n"
         rank.stdout.close()
-        assert rank.wait(timeout=60) == 130
+        assert rank.wait(timeout=60) == 143
     lines = (tmp_path / "run" / "rank-0.log").read_text().splitlines()
     told = [line.split(maxsplit=2)[2] for line in lines]
     assert told[:2] == ["INFO waiting", "ERROR the launcher of this rank is gone"]

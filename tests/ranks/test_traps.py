@@ -5,11 +5,14 @@ A test of the first kind that fails says that MXNet has changed and the way arou
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import mxnet as mx
 import numpy as np
 import pytest
 from made_batches import small_index
 from mxnet import gluon
+from processes import on_ranks, run
 
 from ner_dist.config import Model
 from ner_dist.contract.mixing_hash import hash_numbers
@@ -187,3 +190,25 @@ def test_a_compiled_block_takes_one_number_of_arguments_only() -> None:
     assert block(one, one).asscalar() == 2
     with pytest.raises(ValueError, match="argument structure"):
         block(one, one, one)
+
+
+PAUSED = """
+import os, signal, subprocess, sys
+import horovod.mxnet as hvd, mxnet as mx
+hvd.init()
+processes = hvd.allgather_object(os.getpid())
+if hvd.rank() == 0:
+    script = 'sleep 3; while kill -CONT "$@"; do sleep 0.2; done'
+    subprocess.Popen(["sh", "-c", script, "sh", *map(str, processes)], stderr=subprocess.DEVNULL)
+os.kill(os.getpid(), signal.SIGSTOP)
+print(hvd.allreduce(mx.nd.ones(1), name="after").asscalar())
+"""
+
+
+@pytest.mark.faults
+def test_gloos_timeout_goes_on_while_all_ranks_are_stopped_and_ours_counts_only_lost_hosts(tmp_path: Path) -> None:
+    # With ours, ranks go on: drivers/exchanges.py stops them in the same way.
+    (tmp_path / "paused.py").write_text(PAUSED)
+    finished = run(on_ranks(2, tmp_path / "paused.py"), tmp_path, HOROVOD_GLOO_TIMEOUT_SECONDS="1")
+    assert finished.code != 0
+    assert "Timed out waiting 1000ms" in finished.err

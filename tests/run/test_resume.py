@@ -31,7 +31,7 @@ CHECKPOINT_STEPS = 5
 # In the midst of the second epoch and between two checkpoints.
 KILLED_IN_STEP = 22
 # What depends on the clock.
-TIMES = ("tokens_per_second", "scoring_seconds")
+TIMES = ("tokens_per_second", "scoring_seconds", "sha256")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import json
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -14,11 +13,7 @@ import yaml
 from ner_dist import atomic_file
 from ner_dist.config import Config, Train, from_dict
 from ner_dist.errors import UserError
-from ner_dist.run.run_directory import Recorder, create, fresh_name, versions, write_result
-
-
-def lines(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+from ner_dist.run.run_directory import create, fresh_name, versions, write_result
 
 
 def test_a_run_begins_with_its_resolved_configuration(tmp_path: Path) -> None:
@@ -54,54 +49,9 @@ def test_fresh_names_do_not_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert seen == ["runs/gmb-20240102-030405", "runs/gmb-20240102-030405-2", "runs/gmb-20240102-030405-3"]
 
 
-def test_metrics_are_a_line_each(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path, 0)
-    recorder.write("steps", 10, {"loss": 0.5, "epoch": 1})
-    # On disk at once: who watches a run, or finds a dead one, sees all of it.
-    assert lines(tmp_path) == [{"kind": "steps", "steps": 10, "loss": 0.5, "epoch": 1}]
-    recorder.write("epoch", 12, {"dev_f1": 0.25})
-    recorder.close()
-    assert lines(tmp_path)[1:] == [{"kind": "epoch", "steps": 12, "dev_f1": 0.25}]
-    assert len(list((tmp_path / "events").iterdir())) == 1
-
-
-def test_a_resumed_run_drops_the_lines_of_the_steps_it_repeats(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path, 0)
-    for steps in (10, 20, 30):
-        recorder.write("steps", steps, {"loss": 1.0})
-    recorder.write("epoch", 30, {"dev_f1": 0.5})
-    recorder.close()
-    # The checkpoint is of step 20.
-    resumed = Recorder(tmp_path, 20)
-    assert [line["steps"] for line in lines(tmp_path)] == [10, 20]
-    resumed.write("steps", 30, {"loss": 2.0})
-    resumed.close()
-    assert [(line["steps"], line["loss"]) for line in lines(tmp_path)] == [(10, 1.0), (20, 1.0), (30, 2.0)]
-
-
-def test_a_run_begun_anew_drops_all_lines_and_one_that_is_complete_keeps_them(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path, 0)
-    recorder.write("epoch", 30, {"dev_f1": 0.5})
-    recorder.close()
-    Recorder(tmp_path, 30).close()
-    assert len(lines(tmp_path)) == 1
-    Recorder(tmp_path, 0).close()
-    assert lines(tmp_path) == []
-
-
-def test_a_line_cut_off_by_the_end_of_its_writer_is_dropped(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path, 0)
-    recorder.write("steps", 10, {"loss": 1.0})
-    recorder.close()
-    with (tmp_path / "metrics.jsonl").open("a") as file:
-        file.write('{"kind": "steps", "ste')
-    Recorder(tmp_path, 20).close()
-    assert [line["steps"] for line in lines(tmp_path)] == [10]
-
-
 def test_a_result_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_result(tmp_path, {"dev": {"Ö": 1}})
-    assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8")) == {"dev": {"Ö": 1}}
+    assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["dev"] == {"Ö": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
     def fail(*arguments: object) -> None:
@@ -110,7 +60,7 @@ def test_a_result_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(atomic_file.os, "replace", fail)
     with pytest.raises(UserError, match=r"result.json could not be written \(No space left on device\)"):
         write_result(tmp_path, {"dev": {"Ö": 2}})
-    assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8")) == {"dev": {"Ö": 1}}
+    assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["dev"] == {"Ö": 1}
 
 
 def test_versions_are_those_installed() -> None:

@@ -47,9 +47,12 @@ class Training:
         return [array.asnumpy() for array in found]
 
 
+# A rule that is new, or one that was used for fewer steps or for more.
+@pytest.mark.parametrize("used", [0, 3, 6])
 @pytest.mark.parametrize("settings", SETTINGS, ids=described)
-def test_a_restored_rule_goes_on_bitwise_as_the_uninterrupted_one(settings: Optimizer) -> None:
+def test_a_restored_rule_goes_on_bitwise_as_the_uninterrupted_one(settings: Optimizer, used: int) -> None:
     whole, first, second = Training(settings), Training(settings), Training(settings)
+    second.steps(0, used)
     whole.steps(0, 7)
     first.steps(0, 4)
     saved = scalars(first.rule)

@@ -72,7 +72,7 @@ def take_steps(learner: Learner, parts: list[list[IdSentence]], epoch: int = 0) 
     batches = [batch_of(part) if part else None for part in parts]
     rate = learner._config.optimizer.learning_rate
     return [
-        Taken(*learner.step(batch, shared, epoch, step_id, rate), *shared[1:])
+        Taken(*learner.step(batch, shared, epoch, step_id, rate)[:2], *shared[1:])
         for step_id, (batch, shared) in enumerate(zip(batches, exchange_word_ids(learner._comm, batches)))
     ]
 
@@ -131,6 +131,8 @@ def test_two_ranks_on_a_and_b_are_one_rank_on_a_and_b_together(optimizer: Optimi
 
     def rank(comm: ThreadComm) -> tuple[list[Taken], dict[str, np.ndarray]]:
         learner = learner_of(config, comm)
+        # As on different processors; here both ranks compute the same norm.
+        learner.shares_norm = divide_by == "tokens"
         return take_steps(learner, (MINE, YOURS)[comm.rank]), copied(learner)
 
     (results, state), (other_results, other_state) = on_ranks(2, rank)
@@ -259,7 +261,8 @@ def test_a_rank_without_sentences_adds_nothing() -> None:
 
     class Watching(Solo):
         def sum_gradients(self, gradients: list[mx.nd.NDArray]) -> None:
-            seen.append([gradient.asnumpy() for gradient in gradients])
+            # All but the vote.
+            seen.append([gradient.asnumpy() for gradient in gradients[:-1]])
 
     learner = learner_of(config_of(), Watching())
     batch = batch_of(MINE[0])
@@ -289,6 +292,24 @@ def test_a_learner_set_to_a_state_goes_on_bitwise_as_the_one_it_came_from(name: 
     for array_name, array in copied(whole).items():
         np.testing.assert_array_equal(after[array_name], array, err_msg=array_name)
     assert not np.array_equal(after["words"], saved["words"])
+
+
+def test_checksums_are_those_of_the_state_and_find_a_change_in_each_part_of_it() -> None:
+    config = dataclasses.replace(config_of(Optimizer(name="adam")), train=Train(seed=4, average=0.9))
+    first, second = learner_of(config), learner_of(config)
+    for learner in (first, second):
+        take_steps(learner, [MINE[0]])
+    agreed = first.checksums()
+    assert second.checksums() == agreed
+    assert set(agreed) == {"parameters", "word rows", "optimizer state", "averaged weights"}
+    parts = {"word rows": "words", "optimizer state": "words_state/0", "averaged weights": "average_words"}
+    parts["parameters"] = next(name for name in first.state() if name.startswith("parameter/"))
+    for part, name in parts.items():
+        state = first.state()
+        state[name] = state[name].copy()
+        state[name].flat[-1] += 1e-6
+        second.set_state(state)
+        assert [other for other, value in second.checksums().items() if value != agreed[other]] == [part]
 
 
 def test_a_learner_takes_nothing_of_a_state_it_was_given_but_its_values() -> None:

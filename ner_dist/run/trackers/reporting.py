@@ -15,6 +15,9 @@ from typing import Any
 
 from ner_dist.atomic_file import whole_file
 from ner_dist.errors import UserError
+from ner_dist.foreign.errors import ForeignFileError, advising
+from ner_dist.foreign.json_files import loads, read_bytes
+from ner_dist.ranks.comm import RankLost, Regroup
 from ner_dist.run.trackers.table import TRACKERS, Tracker
 
 log = logging.getLogger("ner_dist")
@@ -64,7 +67,7 @@ class Trackers:
         """
         # The ids that the trackers gave the run, by which it is continued there.
         path = self._folder / "trackers.json"
-        ids = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        ids = _read_ids(path) if path.exists() else {}
         for name in self._names:
             try:
                 tracker = TRACKERS[name](self._folder.name, ids.get(name), knobs, self._folder)
@@ -102,8 +105,18 @@ class Trackers:
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         self._tell(lambda tracker: tracker.finish(error is None))
+        in_haste = isinstance(error, (KeyboardInterrupt, RankLost, Regroup))
         for sender in self._senders:
-            sender.end(_FLUSH_INTERRUPTED_S if isinstance(error, KeyboardInterrupt) else _FLUSH_S)
+            sender.end(_FLUSH_INTERRUPTED_S if in_haste else _FLUSH_S)
+
+
+def _read_ids(path: Path) -> dict[str, str]:
+    """Raises UserError if they are not ids by the names of trackers."""
+    with advising(UserError, "remove it to begin new runs at the trackers"):
+        found = loads(read_bytes(path), path)
+        if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+            raise ForeignFileError(f"{path}: not the ids of runs by tracker")
+    return found
 
 
 def _leaves(tree: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:
