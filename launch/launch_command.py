@@ -16,8 +16,9 @@ from launch.launch_errors import UsageError
 from launch.launchers import LAUNCHERS
 from ner_dist import config as knobs
 from ner_dist.cli import shell_completion
-from ner_dist.cli.yaml_options import explain, make_yaml_parser, nearest, unknown_option
+from ner_dist.cli.yaml_options import check_arguments, explain, make_yaml_parser, nearest, unknown_option
 from ner_dist.config import ConfigError
+from ner_dist.foreign.errors import ForeignFileError
 
 _PROG = "python -m launch"
 _TRAINING = """What follows -- goes to python -m ner_dist.train and is checked before anything starts. Without it
@@ -60,11 +61,14 @@ def read_options(name: str, words: list[str]) -> Any:
     kind = _options_of(name)
     parser = _parser(name)
     try:
+        check_arguments(words, ["--settings"])
         values = parser.parse_args(words).as_dict()
+    except ForeignFileError as error:
+        raise UsageError(f"{name}: {error}") from error
     except argparse.ArgumentError as error:
         raise UsageError(_explain(str(error), name, parser)) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{name}: the file of --settings is not UTF-8; save it as UTF-8") from error
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from error
     given = {field.name: values[field.name] for field in dataclasses.fields(kind)}
     for field, value in given.items():
         # jsonargparse takes null for a value of any type.

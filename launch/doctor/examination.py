@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from launch.doctor.checks import gpus, listed_hosts, machine_resources, mxnet_and_horovod, software, storage
+from launch.doctor.checks import gpus, listed_hosts, machine_resources, mxnet_and_horovod, secrets, software, storage
 from launch.doctor.finding import Finding, fail, skip
 from launch.doctor.machine import DoctorOptions, Machine
 from launch.launch_errors import UsageError
@@ -30,6 +30,7 @@ CHECKS: dict[str, Callable[[Machine, DoctorOptions], Finding]] = {
     "threads": machine_resources.threads,
     "memory": machine_resources.memory,
     "limits": machine_resources.limits,
+    "secrets": secrets.secrets,
     "shards": storage.shards,
     "shards-disk": storage.shards_disk,
     "run-disk": storage.run_disk,

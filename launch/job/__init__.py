@@ -1,4 +1,4 @@
-"""One job: the training it is for, the horovodrun command that starts its ranks, and what becomes of that.
+"""One job: the training it is for, the horovodrun of our own that starts its ranks, its end, and its restarts.
 
 Imports launch.remote_hosts and ner_dist.
 """

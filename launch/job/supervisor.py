@@ -1,6 +1,6 @@
-"""Starts a job, restarts it if it died after progress, and ends all of it on a signal.
+"""Starts a job, restarts it when it died, and passes on the signals that end it.
 
-What a job achieved is read from its run's directory, because horovodrun can exit with 0 after a signal ended the job.
+What a job achieved is read from its run's directory; why it ended is told by launch.job.horovodrun.
 """
 
 from __future__ import annotations
@@ -8,27 +8,30 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import re
+import select
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
+from launch.job.job_end import VARIABLE, JobEnd, read_end
 from launch.job.training_command import RESUME
+from launch.launch_errors import LaunchError
 from launch.remote_hosts.ssh_client import on_host
 
 _RESULT, _CHECKPOINT = "result.json", "checkpoints/last/state.json"
-# Longer than horovodrun waits before it kills its ranks.
+# Beyond the grace of the ranks, for horovodrun to kill them and to end.
 _END_S = 15
+# Pauses before restarts that follow others without a new checkpoint in between: none, then 1, 2, 4, ... seconds.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1, 60
+# How long, and how often, hosts that are away are looked for.
+_HOST_S, _HOST_PAUSE_S = 600, 5
 # From prctl.h: a signal for this process when its parent dies.
 _PR_SET_PDEATHSIG = 1
-_TRACEBACK = "Traceback (most recent call last):"
-# horovodrun's prefix of a line that a rank has written.
-_FROM_RANK = re.compile(r"\[\d+\]<std(?:out|err)>:")
+_prctl = ctypes.CDLL(None).prctl
 
 
 class LaunchedJob(NamedTuple):
@@ -37,8 +40,11 @@ class LaunchedJob(NamedTuple):
     run: Path
     # The host of rank 0, which alone writes the run's result and checkpoints; None is this one.
     host: str | None = None
-    # The name of each rank's host, where they have names.
-    host_of_rank: tuple[str, ...] = ()
+    # Seconds that ranks have to save when they are asked to end.
+    grace_s: float = 30.0
+    # The job as it is to be restarted, for example on the hosts that answer; raises LaunchError if it cannot be now.
+    # Called with whether there is a checkpoint to go on from.
+    again: Callable[[bool], LaunchedJob] | None = None
 
 
 class FileVersions(NamedTuple):
@@ -60,15 +66,6 @@ def file_versions(run: Path, host: str | None = None) -> FileVersions:
     return FileVersions(*(next((line for line in lines if f"{name} " in line), "") for name in (_RESULT, _CHECKPOINT)))
 
 
-class ExitReason(NamedTuple):
-    """Why horovodrun ended, by its own account. The rank it names may only have followed another one."""
-
-    rank: int | None = None
-    code: int | None = None
-    # The last line of a traceback that names no rank.
-    text: str = ""
-
-
 def _say(sentence: str) -> None:
     print(f"launch: {sentence}", file=sys.stderr, flush=True)
 
@@ -79,92 +76,105 @@ def supervise(job: LaunchedJob, restarts: int, say: Callable[[str], None] = _say
     say: called with one sentence for every end without success, and for every restart.
     """
     how_to_continue = f"continue with the same command and --run {job.run} --train.resume true"
+    before = file_versions(job.run, job.host)
+    # The last error of the job's own, and the restarts in a row, since there was a new checkpoint.
+    error, in_vain = None, 0
     with _signals() as received:
         for attempt in range(restarts + 1):
-            before = file_versions(job.run, job.host)
-            code, reason = _attempt([*job.command, *(RESUME if attempt else [])], job.environment, received)
+            end = _attempt(job, bool(attempt), received)
             if received:
-                say(f"{signal.Signals(received[0]).name} has ended the job; {how_to_continue}")
-                return 128 + received[0]
+                break
             after = file_versions(job.run, job.host)
             if after.result and after.result != before.result:
                 return 0
-            code = code or 1
-            say(_who_ended(job, code, reason))
-            if after.checkpoint == before.checkpoint:
-                if restarts:
-                    say("it is not restarted, because it saved no new checkpoint and would end in the same way")
-                return code
-            if attempt < restarts:
-                say(f"restarting from the last checkpoint, {attempt + 1} of {restarts}")
-        if restarts:
-            say(f"all restarts are used up; {how_to_continue}")
-        return code
+            say(end.text(str(job.run)))
+            if after.checkpoint and after.checkpoint != before.checkpoint:
+                before, error, in_vain = after, None, 0
+            if error is not None and end.same_error(error):
+                say("it is not restarted, because this error came twice without a new checkpoint in between")
+                return end.code
+            error = error if end.from_outside else end
+            if attempt == restarts:
+                say(f"all restarts are used up; {how_to_continue}" if restarts else how_to_continue)
+                return end.code
+            pause_s = min(_FIRST_PAUSE_S * 2.0 ** (in_vain - 1), _LONGEST_PAUSE_S) if in_vain else 0.0
+            in_vain += 1
+            where = "from the last checkpoint" if before.checkpoint else "from the beginning, as there is no checkpoint"
+            say(f"restarting {where}, {attempt + 1} of {restarts}" + (f", in {pause_s:g} s" if pause_s else ""))
+            _pause(pause_s, received)
+            following = _again(job, bool(before.checkpoint), received, say)
+            if received:
+                break
+            if following is None:
+                say(how_to_continue)
+                return end.code
+            job = following
+        name = signal.Signals(received[0]).name
+        # Rank 0 knows what was saved, and says how to go on if it did.
+        saved = end.sentence if end.sentence.startswith(name) and RESUME[0] in end.sentence else ""
+        say(saved or f"{name} has ended the job; {how_to_continue}")
+        return 128 + received[0]
 
 
-def _who_ended(job: LaunchedJob, code: int, reason: ExitReason) -> str:
-    if reason.rank is None:
-        text = f": {reason.text}" if reason.text else ""
-        return f"the job ended with code {code} and without a result{text}"
-    host = f" on {job.host_of_rank[reason.rank]}" if reason.rank < len(job.host_of_rank) else ""
-    return (
-        f"the job ended without a result: rank {reason.rank}{host} was the first to leave, with code {reason.code}; "
-        f"see its output above, and {job.run}/rank-{reason.rank}.log{host} if it got that far"
-    )
+def _again(job: LaunchedJob, saved: bool, received: list[int], say: Callable[[str], None]) -> LaunchedJob | None:
+    """The job as it is to be restarted, once it can be; None if that takes too long, or after a signal."""
+    if job.again is None:
+        return job
+    until_s, said = time.monotonic() + _HOST_S, ""
+    while not received:
+        try:
+            return job.again(saved)
+        except LaunchError as error:
+            if time.monotonic() > until_s:
+                say(f"{error}; it was waited for {_HOST_S / 60:g} minutes")
+                return None
+            if str(error) != said:
+                said = str(error)
+                say(f"waiting: {said}")
+        _pause(_HOST_PAUSE_S, received)
+    return None
 
 
-def _attempt(command: list[str], environment: dict[str, str], received: list[int]) -> tuple[int, ExitReason]:
-    """Run horovodrun to its end, or until a signal has been received."""
+def _pause(seconds: float, received: list[int]) -> None:
+    """Wait, but not after a signal."""
+    until_s = time.monotonic() + seconds
+    while not received and time.monotonic() < until_s:
+        time.sleep(0.05)
+
+
+def _attempt(job: LaunchedJob, resumes: bool, received: list[int]) -> JobEnd:
+    """Run horovodrun to its end, passing on the signals that are received, and wait for what it has started."""
+    reader, writer = os.pipe()
     child = subprocess.Popen(
-        command,
-        env=environment,
+        [*job.command, *(RESUME if resumes else [])],
+        env={**job.environment, VARIABLE: f"/dev/fd/{writer}"},
         stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        bufsize=1,
+        pass_fds=[writer],
         # Ctrl-C in a terminal reaches only this process, which passes it on.
         start_new_session=True,
         # The child gets SIGTERM when this process ends, for whatever reason.
-        preexec_fn=lambda: ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
+        preexec_fn=lambda: _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
     )
-    source, reasons = child.stderr, list[ExitReason]()
-    assert source is not None
-    reader = threading.Thread(target=lambda: reasons.append(forward(source, sys.stderr)), daemon=True)
-    reader.start()
-    terminated_s = None
+    os.close(writer)
+    passed_on, kill_s = 0, float("inf")
     while child.poll() is None:
-        if received and terminated_s is None:
-            terminated_s = time.monotonic()
-            child.terminate()
-        elif terminated_s is not None and time.monotonic() > terminated_s + _END_S:
+        for number in received[passed_on:]:
+            kill_s = min(kill_s, time.monotonic() + job.grace_s + _END_S)
+            child.send_signal(number)
+            passed_on += 1
+        if time.monotonic() > kill_s:
             child.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(0.2)
-    # A process that outlives horovodrun may keep its output open.
-    reader.join(_END_S)
-    return child.returncode if child.returncode >= 0 else 128 - child.returncode, (reasons or [ExitReason()])[0]
-
-
-def forward(source: IO[str], target: IO[str]) -> ExitReason:
-    """Copy lines until the source ends; returns the reason in horovodrun's final traceback, which is not copied."""
-    traceback: list[str] = []
-    for line in source:
-        if traceback and not _FROM_RANK.match(line):
-            traceback.append(line)
-        elif line.startswith(_TRACEBACK):
-            traceback = [line]
-        else:
-            target.write(line)
-            target.flush()
-    text = "".join(traceback)
-    rank = re.search(r"^Process name: (\d+)$", text, re.M)
-    code = re.search(r"^Exit code: (-?\d+)$", text, re.M)
-    if rank and code:
-        return ExitReason(int(rank[1]), int(code[1]))
-    # Indented lines are places in the code.
-    messages = [line.strip() for line in traceback[1:] if line.strip() and not line.startswith(" ")]
-    return ExitReason(text=messages[-1].partition(": ")[2] or messages[-1] if messages else "")
+    # If horovodrun was killed, its ranks are saving now, and hold the run. The pipe ends with the last of them.
+    until_s = time.monotonic() + job.grace_s + _END_S
+    written = b""
+    with open(reader, "rb", buffering=0) as pipe:
+        while select.select([pipe], [], [], max(0.0, until_s - time.monotonic()))[0] and (block := pipe.read(1 << 16)):
+            written += block
+    # Without a result, 0 is no success.
+    code = child.returncode if child.returncode >= 0 else 128 - child.returncode
+    return read_end(written, code or 1)
 
 
 @contextlib.contextmanager

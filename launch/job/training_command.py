@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shlex
@@ -67,30 +68,53 @@ def train_command(hosts: list[Host], training: TrainingRequest, options: list[st
 
     Raises LaunchError if Horovod is not installed.
     """
-    path = Path(sys.executable).parent / "horovodrun"
-    if not path.is_file():
-        raise LaunchError(f"{path.parent} has no horovodrun, so Horovod is not installed; run `make setup`")
-    horovodrun = [str(path)]
-    if python_environment.complaint_of_machine() is not None:
-        horovodrun = [sys.executable, "-m", "launch.job.horovodrun_without_mxnet"]
     num_ranks, slots = sum(host.slots for host in hosts), ",".join(f"{host.name}:{host.slots}" for host in hosts)
-    # The cache would keep for an hour what was found out about a host.
-    ranks = ["-np", str(num_ranks), "-H", slots, "--disable-cache"]
-    return [*horovodrun, *ranks, *options, sys.executable, "-m", "ner_dist.train", *training.arguments]
+    return _command(["-np", str(num_ranks), "-H", slots, *options], training)
 
 
-def check_numbers(num_ranks: int, restarts: int, training: TrainingRequest) -> None:
+def elastic_command(discover: str, least: int, most: int, training: TrainingRequest, options: list[str]) -> list[str]:
+    """The command that trains on the hosts that the command discover prints, with as many ranks as there is room for.
+
+    Raises LaunchError if Horovod is not installed.
+    """
+    numbers = ["-np", str(least), "--min-np", str(least), "--max-np", str(most)]
+    return _command([*numbers, "--host-discovery-script", discover, *options], training)
+
+
+def _command(options: list[str], training: TrainingRequest) -> list[str]:
+    if importlib.util.find_spec("horovod") is None:
+        raise LaunchError(f"{sys.executable} has no Horovod; run `make setup`")
+    grace = ["--grace-seconds", f"{grace_seconds(training):g}"]
+    horovodrun = [sys.executable, "-m", "launch.job.horovodrun", *grace, *options]
+    return [*horovodrun, sys.executable, "-m", "ner_dist.train", *training.arguments]
+
+
+def grace_seconds(training: TrainingRequest) -> float:
+    """Seconds that ranks have to save when a signal asks them to end."""
+    return float(training.config.train.grace_seconds)
+
+
+def check_numbers(num_ranks: int, restarts: int, training: TrainingRequest, least: int = 0) -> None:
     """Raises LaunchError, also for more ranks than shards, because a rank without a shard would have no work."""
     if restarts < 0:
         raise LaunchError(f"--restarts is {restarts}, expected 0 or more")
     if num_ranks < 1:
         raise LaunchError(f"--np is {num_ranks}, expected 1 rank or more")
+    if not 0 <= least <= num_ranks:
+        raise LaunchError(f"--min-np is {least}, expected 1 to {num_ranks}, the number of ranks, or 0 for all of them")
     shards = num_shards(training)
     if num_ranks > shards:
         raise LaunchError(
             f"{num_ranks} ranks are more than the {shards} shards of {training.config.data.shards}, and each needs one "
             f"of its own; use --np {shards}, or build the shards with --num-shards {num_ranks}"
         )
+
+
+def check_elastic(elastic: bool, most: int, discover: str) -> None:
+    """Raises LaunchError for options of elastic jobs without --elastic."""
+    given = [name for name, value in (("--max-np", most), ("--discover", discover)) if value]
+    if given and not elastic:
+        raise LaunchError(f"{given[0]} is for elastic jobs; add --elastic")
 
 
 def check_own_name() -> None:

@@ -1,9 +1,13 @@
-"""Reads the list of hosts of a job: one line `name slots=N` per host, in the order in which ranks fill them."""
+"""Reads the list of hosts of a job: one line `name slots=N` per host, in the order in which ranks fill them.
+
+`python -m launch.remote_hosts.hostfile FILE` prints it as an elastic job wants it, NAME:SLOTS.
+"""
 
 from __future__ import annotations
 
 import difflib
 import re
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,8 +63,8 @@ def _host(words: list[str], place: str) -> Host:
             raise LaunchError(f"{place}: found {setting!r} after {name}, {_EXPECTED}{near}")
         if slots is not None:
             raise LaunchError(f"{place}: {name} has slots twice; remove one of them")
-        if not re.fullmatch(r"[0-9]+", value) or int(value) == 0:
-            raise LaunchError(f"{place}: slots of {name} is {value!r}, expected the ranks it can take, 1 or more")
+        if not re.fullmatch(r"0*[1-9][0-9]{0,5}", value):
+            raise LaunchError(f"{place}: slots of {name} is {value[:20]!r}, expected the ranks it can take, 1 or more")
         slots = int(value)
     if slots is None:
         raise LaunchError(f"{place}: {name} has no slots, {_EXPECTED}")
@@ -84,3 +88,10 @@ def allot(hosts: list[Host], num_ranks: int) -> list[Host]:
         if slots:
             filled.append(Host(host.name, slots))
     return filled
+
+
+if __name__ == "__main__":
+    try:
+        print("\n".join(f"{host.name}:{host.slots}" for host in read_hosts(sys.argv[1])))
+    except LaunchError as _error:
+        sys.exit(f"error: {_error}")

@@ -11,13 +11,18 @@ CONNECT_TIMEOUT_S = 10
 NO_CONNECTION = 255
 
 
-def on_host(host: str, command: list[str], timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
-    """Run a command on a host; code 255 and a reason on stderr if it cannot be reached or does not end in time.
+def batch_options() -> list[str]:
+    """Options of ssh so that it asks nothing, and gives up soon.
 
     The key of a new host is accepted and stored, as horovodrun does; a changed key is refused.
     """
     options = ["BatchMode=yes", f"ConnectTimeout={CONNECT_TIMEOUT_S}", "StrictHostKeyChecking=accept-new"]
-    words = ["ssh", *(f"-o{option}" for option in (*options, "LogLevel=ERROR")), host, shlex.join(command)]
+    return [f"-o{option}" for option in (*options, "LogLevel=ERROR")]
+
+
+def on_host(host: str, command: list[str], timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run a command on a host; code 255 and a reason on stderr if it cannot be reached or does not end in time."""
+    words = ["ssh", *batch_options(), host, shlex.join(command)]
     try:
         return subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=timeout_s

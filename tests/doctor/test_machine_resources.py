@@ -85,7 +85,7 @@ def test_fewer_ranks_are_advised_where_memory_is_short(tmp_path: Path) -> None:
 def add_index(folder: Path, tokens: int) -> str:
     record = {
         "format": "ner-shards",
-        "version": 3,
+        "version": 4,
         "vocab": {"word": {"path": "word.json", "num_bytes": 1, "num_values": 100}},
         "vectors": None,
         "splits": {"train": [{"path": "train.parquet", "num_bytes": 1, "tokens": [tokens], "rows": [1]}]},

@@ -34,7 +34,9 @@ launch/shards.sh {corpus} "$OUT" --num-shards "$NUM_SHARDS"
 
 
 @provokes("shards")
-@pytest.mark.parametrize("damage", ["none there", "no index", "not JSON", "version", "absent", "size", "too few"])
+@pytest.mark.parametrize(
+    "damage", ["none there", "no index", "not JSON", "version", "name", "absent", "size", "too few"]
+)
 def test_shards_are_built_again(tmp_path: Path, synth_shards: Path, synth_corpus: dict[str, Path], damage: str) -> None:
     shards = tmp_path / "my shards"
     if damage != "none there":
@@ -50,8 +52,11 @@ def test_shards_are_built_again(tmp_path: Path, synth_shards: Path, synth_corpus
         index.write_text(index.read_text()[:-100])
         told += "has an index.json that cannot be read"
     elif damage == "version":
-        index.write_text(index.read_text().replace('"version": 3', '"version": 1'))
-        told += "is of format ner-shards, version 1, and this code reads ner-shards, version 3"
+        index.write_text(index.read_text().replace('"version": 4', '"version": 1'))
+        told += "is of format ner-shards, version 1, and this code reads ner-shards, version 4"
+    elif damage == "name":
+        index.write_text(index.read_text().replace('"train-00003.parquet"', '"../x"'))
+        told += "has an index.json that names the file '../x', which is not inside it"
     elif damage == "absent":
         shard.unlink()
         told = f"{shard} is missing"

@@ -42,6 +42,8 @@ def test_the_example_is_a_list_of_hosts() -> None:
         ("node2 slots=-1", "slots of node2 is '-1'"),
         ("node2 slots=two", "slots of node2 is 'two'"),
         ("node2 slots=", "slots of node2 is ''"),
+        # Python refuses to read so many digits.
+        (f"node2 slots={'9' * 5000}", "slots of node2 is '99999999999999999999', expected"),
         ("node2 slots = 2", "found 'slots' after node2"),
         ("node2 slot=2", "found 'slot=2' after node2, expected a line such as `node1 slots=2`; did you mean slots?"),
         ("node2 slots=2 max_slots=4", "found 'max_slots=4' after node2"),

@@ -154,10 +154,10 @@ def test_there_are_as_many_ranks_as_slots_and_none_shares_a_gpu_or_a_core() -> N
     assert job["spec"]["slotsPerWorker"] == 4
     assert job["spec"]["mpiReplicaSpecs"]["Worker"]["replicas"] == 3
     launcher, worker = container(job, "Launcher"), container(job, "Worker")
-    # Without a GPU, MXNet's GPU build cannot be loaded.
-    ranks = ["-np", "12", "--hostfile", "/etc/mpi/hostfile"]
-    assert launcher["command"][:7] == ["python", "-m", "launch.job.horovodrun_without_mxnet", *ranks]
-    assert container(mpi_job(manifest(KubernetesOptions(), RUN)), "Launcher")["command"][:2] == ["horovodrun", "-np"]
+    ranks = ["--grace-seconds", "30", "-np", "12", "--hostfile", "/etc/mpi/hostfile"]
+    assert launcher["command"][:9] == ["python", "-m", "launch.job.horovodrun", *ranks]
+    # Time to save, and to end.
+    assert job["spec"]["mpiReplicaSpecs"]["Launcher"]["template"]["spec"]["terminationGracePeriodSeconds"] == 45
     assert {"name": "OMP_NUM_THREADS", "value": "2"} in launcher["env"]
     assert worker["resources"]["limits"] == worker["resources"]["requests"]
     assert worker["resources"]["limits"]["nvidia.com/gpu"] == 4

@@ -106,9 +106,9 @@ def test_the_shell_is_offered_commands_and_options(line: str, expected: list[str
 def test_a_local_job_is_one_horovodrun(capsys: pytest.CaptureFixture[str], knobs: list[str], tmp_path: Path) -> None:
     run_path = tmp_path / "my run"
     command = dry_run(capsys, "local", "-np", "3", "--dry-run", "--", *knobs, "--run", run_path)
-    horovodrun = str(Path(sys.executable).parent / "horovodrun")
-    assert command[:6] == [horovodrun, "-np", "3", "-H", "localhost:3", "--disable-cache"]
-    assert command[6:] == [*alone("ner_dist.train"), *knobs, "--run", str(run_path)]
+    grace = ["--grace-seconds", "30"]
+    assert command[:9] == [*alone("launch.job.horovodrun"), *grace, "-np", "3", "-H", "localhost:3"]
+    assert command[9:] == [*alone("ner_dist.train"), *knobs, "--run", str(run_path)]
 
 
 def test_np_is_spelled_as_horovodrun_does_or_as_other_options(
@@ -134,7 +134,8 @@ def test_an_ssh_job_names_as_many_slots_as_ranks(
     (tmp_path / "hosts").write_text("a slots=2\nb slots=2\n")
     words = ["ssh", "--hosts", tmp_path / "hosts", "--interface", "eth1", "--dry-run", "--", *knobs, "--run", "runs/x"]
     command = dry_run(capsys, *words)
-    assert command[1:8] == ["-np", "4", "-H", "a:2,b:2", "--disable-cache", "--network-interface", "eth1"]
+    at = command.index("-np")
+    assert command[at : at + 6] == ["-np", "4", "-H", "a:2,b:2", "--network-interface", "eth1"]
     assert "a:2,b:1" in dry_run(capsys, *words[:3], "--np", "3", *words[3:])
 
 
@@ -328,7 +329,8 @@ def test_options_come_from_a_file_and_the_command_line_wins(capsys: pytest.Captu
         (b"", "--settings has no lines `name: value` but ''; see"),
         (b"- a", "--settings has no lines `name: value` but ' - a'; see"),
         (b"nodes: [1", "--settings is no YAML: while parsing a flow sequence, line 1"),
-        (b"caf\xe9: 1", "slurm: the file of --settings is not UTF-8; save it as UTF-8"),
+        (b"caf\xe9: 1", "slurm: {path}:1: byte 0xe9 is not UTF-8; save the file with that encoding"),
+        (b"prologue: [&a [*a]]", "slurm: {path}:1: contains itself, by the alias *a"),
         (b"nodes: two", "--nodes is 'two', expected a whole number; see"),
         (b"nodes: null", "slurm: nodes is null, expected a value; remove its line to keep the default"),
         (b"exclusive: maybe", "--exclusive is 'maybe', expected true or false; see"),
@@ -341,7 +343,7 @@ def test_settings_that_are_none_are_refused_in_a_sentence(
     (tmp_path / "settings.yaml").write_bytes(content)
     code, out, err = outcome(capsys, "slurm", "--settings", tmp_path / "settings.yaml")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith(f"error: {complaint}")
+    assert err.startswith(f"error: {complaint.replace('{path}', str(tmp_path / 'settings.yaml'))}")
 
 
 def test_what_is_no_file_is_not_replaced_by_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -408,7 +410,11 @@ def test_a_job_on_this_machine_ends_with_a_result_or_a_sentence(knobs: list[str]
     assert again.left == []
     assert "already holds a run; continue it with --train.resume true" in again.err
     assert "Traceback" not in again.err
-    assert again.err.splitlines()[-1].startswith("launch: the job ended without a result: rank ")
+    failure, advice = again.err.splitlines()[-2:]
+    assert re.fullmatch(
+        r"launch: rank [01] on localhost failed first, with code 1: .* already holds a run; .*", failure
+    )
+    assert advice.startswith("launch: continue with the same command and --run ")
 
 
 def test_a_machine_that_cannot_load_mxnet_starts_ranks_elsewhere_but_none_of_its_own(
@@ -419,16 +425,10 @@ def test_a_machine_that_cannot_load_mxnet_starts_ranks_elsewhere_but_none_of_its
     assert outcome(capsys, "local", "--np", "1", *words) == (1, "", "error: there is no driver\n")
     (tmp_path / "hosts").write_text("node1 slots=2\n")
     command = dry_run(capsys, "ssh", "--dry-run", "--hosts", tmp_path / "hosts", *words)
-    at = command.index("launch.job.horovodrun_without_mxnet")
-    assert command[at - 2 : at + 3] == [sys.executable, "-m", "launch.job.horovodrun_without_mxnet", "-np", "2"]
+    assert command[:3] == alone("launch.job.horovodrun")
 
 
-@pytest.mark.ranks
 def test_ranks_are_started_without_loading_mxnet() -> None:
     # Loading Horovod's part for MXNet loads MXNet.
-    look = "import sys, launch.job.horovodrun_without_mxnet as w; assert w.launcher.gloo_built()\n"
-    look += "assert 'mxnet' not in sys.modules"
+    look = "import sys, launch.job.horovodrun; assert 'mxnet' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", look], cwd=ROOT).returncode == 0
-    done = run(alone("launch.job.horovodrun_without_mxnet", "-np", "2", sys.executable, "-m", "launch.verify"), ROOT)
-    assert done.code == 0, done.err
-    assert "2 ranks add up exactly" in done.out

@@ -37,7 +37,7 @@ case $behaviour in
     finish) mkdir -p run && echo done >run/result.new && mv run/result.new run/result.json ;;
     fail) exit 7 ;;
     nothing) ;;
-    # Like horovodrun, which may exit with 0.
+    # Even if it exits with 0.
     wait | save)
         trap 'sleep 0.3; echo gone >>"$CLUSTER/scontrol"; exit 0' TERM
         [ "$behaviour" = wait ] || save
@@ -121,8 +121,8 @@ def cluster_in(folder: Path) -> Cluster:
     for name, text in {
         "bin/scontrol": SCONTROL,
         "bin/ssh": SSH,
-        "project/.venv/bin/horovodrun": HOROVODRUN,
-        "project/.venv/bin/python": "#!/bin/bash\n",
+        "project/.venv/bin/horovodrun": "#!/bin/bash\n",
+        "project/.venv/bin/python": HOROVODRUN,
     }.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -285,6 +285,7 @@ def test_training_that_does_not_go_with_the_settings_is_refused(synth_shards: Pa
             "are 12 ranks, but .* has 8 shards",
         ),
         (asked, [*RUN, "--train.device", "gpu"], "--train.device is gpu but gpus_per_node is 0"),
+        (asked, [*RUN, "--train.grace_seconds", "111"], "signal_seconds is 120, expected 121 or more"),
         (
             asked,
             ["--data.shards", "absent", "--run", "a\nb"],
@@ -328,6 +329,7 @@ def test_horovodrun_gets_every_host_of_the_allocation_with_its_slots(cluster: Cl
     (call,) = cluster.calls()
     assert call[call.index("-np") :][:4] == ["-np", "8", "-H", "node1:4,node2:4"]
     assert call[call.index("--network-interface") + 1] == "ib 0"
+    assert call[:4] == ["-m", "launch.job.horovodrun", "--grace-seconds", "30"]
     assert call[call.index("python") :] == ["python", "-m", "ner_dist.train", *RUN, "--train.resume", "true"]
     assert cluster.asked("scontrol") == ["show hostnames node[1-2]"]
     # The script's own node need not be reached.
@@ -349,7 +351,7 @@ def test_any_text_reaches_the_training_unchanged(cluster: Cluster, texts: list[s
     assert "\r" not in text
     assert cluster.run(text, "finish").code == 0
     (call,) = cluster.calls()
-    assert call[call.index("-m") + 2 :] == [*training, "--train.resume", "true"]
+    assert call[call.index("ner_dist.train") + 1 :] == [*training, "--train.resume", "true"]
     assert texts[1] in call
 
 

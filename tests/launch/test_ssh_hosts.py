@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import sys
@@ -157,10 +158,30 @@ def test_a_rank_killed_on_the_other_host_ends_the_job_which_is_restarted(
     assert (finished.code, finished.left) == (0, []), finished.err
     own = [line for line in finished.err.splitlines() if line.startswith("launch: ")]
     assert len(own) == 2, finished.err
-    assert "the job ended without a result: rank " in own[0]
+    assert own[0].startswith("launch: rank 3 on node2 failed first, with code 137: killed by signal 9 (SIGKILL)")
     assert own[1] == "launch: restarting from the last checkpoint, 1 of 1"
     assert "Traceback" not in finished.err
     assert "continuing after" in (run / "rank-3.log").read_text()
+    assert_same_scores(on_one_host, result(run))
+
+
+def test_a_job_goes_on_with_fewer_ranks_while_a_host_is_away(
+    list_of_hosts: Path, knobs: list[str], on_one_host: dict[str, Any], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    words = ["ssh", "--hosts", list_of_hosts, "--restarts", "1", "--min-np", "2", "--", *knobs, "--run", run]
+    net = tmp_path / "hosts"
+    with namespace_hosts.started(net) as hosts, Job(hosts.command("node1", launch(*words)), ROOT, 300) as job:
+        job.wait_until(lambda: steps(run) > 20)
+        hosts.stop("node2")
+        finished = job.wait()
+    assert finished.code == 0, finished.err
+    own = [line for line in finished.err.splitlines() if line.startswith("launch: ")]
+    assert re.match(
+        r"launch: rank [23] on node2 failed first, with code 255: the connection to its host was lost", own[0]
+    )
+    assert own[1:] == ["launch: restarting from the last checkpoint, 1 of 1"]
+    assert result(run)["num_ranks"] == 2
     assert_same_scores(on_one_host, result(run))
 
 
@@ -173,8 +194,9 @@ def test_ending_the_launcher_ends_all_ranks(
 ) -> None:
     run = tmp_path / "run"
     words = ["ssh", "--hosts", list_of_hosts, "--restarts", "3", "--", *knobs, "--train.epochs", "1000", "--run", run]
-    with Job(hosts.command("node1", launch(*words)), ROOT) as job:
+    with Job(hosts.command("node1", launch(*words), WANDB_API_KEY="pa55 word"), ROOT) as job:
         job.wait_until(lambda: steps(run) > 20)
+        assert_ranks_alone_have_the_secret(job, hosts)
         launcher(job).send_signal(number)
         finished = job.wait()
     # The command timeout may end like its child, or with 128 + 9.
@@ -182,8 +204,20 @@ def test_ending_the_launcher_ends_all_ranks(
     assert finished.left == []
     assert [hosts.processes(name) for name in hosts.names] == [[], []]
     if number != signal.SIGKILL:
-        assert f"{number.name} has ended the job" in finished.err.splitlines()[-1]
-        assert f"--run {run} --train.resume true" in finished.err.splitlines()[-1]
+        (own,) = (line for line in finished.err.splitlines() if f"--run {run} --train.resume true" in line)
+        assert own.startswith(f"launch: {number.name} has ended the run after "), finished.err
+
+
+def assert_ranks_alone_have_the_secret(job: Job, hosts: Hosts) -> None:
+    processes = [*job.processes(), *(process for name in hosts.names for process in hosts.processes(name))]
+    assert not [process for process in processes if "pa55" in " ".join(process.cmdline()) and not ours(process)]
+    for rank in (0, 3):
+        assert job.rank(rank).environ()["WANDB_API_KEY"] == "pa55 word"
+
+
+def ours(process: psutil.Process) -> bool:
+    """Whether it is the test's own way onto a host."""
+    return process.name() in ("timeout", "nsenter", "env")
 
 
 def test_ranks_that_are_all_elsewhere_notice_that_their_launcher_is_gone(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import json
 import os
 import signal
 import subprocess
@@ -14,7 +14,10 @@ import psutil
 import pytest
 from processes import ROOT
 
-from launch.job.supervisor import ExitReason, LaunchedJob, file_versions, forward, supervise
+from launch.job import supervisor
+from launch.job.job_end import JobEnd
+from launch.job.supervisor import LaunchedJob, file_versions, supervise
+from launch.launch_errors import LaunchError
 
 # $1 is the run's directory; a restart adds the arguments that resume it.
 SAVE = 'mkdir -p "$1/checkpoints/last"; echo >> "$1/starts"; date +%N > "$1/new"; '
@@ -22,18 +25,36 @@ CHECKPOINT = 'mv "$1/new" "$1/checkpoints/last/state.json"; '
 RESULT = 'mv "$1/new" "$1/result.json"; '
 
 
-def job(run: Path, script: str, hosts: tuple[str, ...] = ()) -> LaunchedJob:
+def fails(code: int, sentence: str = "", from_outside: bool = False) -> str:
+    """What horovodrun does when rank 1 of node2 has failed."""
+    end = JobEnd(code, 1, "node2", sentence, from_outside)
+    return f"echo '{json.dumps(end._asdict())}' > \"$NER_JOB_END\"; exit {code}; "
+
+
+def job(run: Path, script: str) -> LaunchedJob:
     command = ["sh", "-c", SAVE + script, "sh", str(run)]
-    return LaunchedJob(command, dict(os.environ), run, None, hosts)
+    return LaunchedJob(command, dict(os.environ), run)
 
 
-def supervised(run: Path, script: str, restarts: int, hosts: tuple[str, ...] = ()) -> tuple[int, list[str]]:
+def supervised(run: Path, script: str, restarts: int) -> tuple[int, list[str]]:
     said: list[str] = []
-    return supervise(job(run, script, hosts), restarts, said.append), said
+    return supervise(job(run, script), restarts, said.append), said
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that would have been made."""
+    made: list[float] = []
+    monkeypatch.setattr(supervisor, "_pause", lambda seconds, received: made.append(seconds))
+    return made
 
 
 def starts(run: Path) -> int:
     return len((run / "starts").read_text().splitlines())
+
+
+def advice(run: Path) -> str:
+    return f"continue with the same command and --run {run} --train.resume true"
 
 
 def test_a_job_with_a_result_is_started_once(tmp_path: Path) -> None:
@@ -41,30 +62,101 @@ def test_a_job_with_a_result_is_started_once(tmp_path: Path) -> None:
     assert starts(tmp_path / "run") == 1
 
 
-def test_a_job_that_died_after_progress_is_restarted_to_resume(tmp_path: Path) -> None:
+def test_a_job_that_died_is_restarted_to_resume(tmp_path: Path) -> None:
     script = CHECKPOINT + f'if [ "$3" = true ]; then date > "$1/new"; {RESULT} else exit 7; fi'
     code, said = supervised(tmp_path / "run", script, 2)
     assert (code, starts(tmp_path / "run")) == (0, 2)
-    assert said == [
-        "the job ended with code 7 and without a result",
-        "restarting from the last checkpoint, 1 of 2",
-    ]
+    assert said == ["the job ended with code 7", "restarting from the last checkpoint, 1 of 2"]
 
 
-def test_a_job_that_died_without_progress_is_not_restarted(tmp_path: Path) -> None:
-    code, said = supervised(tmp_path / "run", "exit 7", 5)
-    assert (code, starts(tmp_path / "run")) == (7, 1)
-    assert said[1] == "it is not restarted, because it saved no new checkpoint and would end in the same way"
+def test_a_job_that_is_killed_is_restarted_even_if_it_saved_nothing(tmp_path: Path, pauses: list[float]) -> None:
+    run = tmp_path / "run"
+    script = fails(137, "killed by signal 9 (SIGKILL), perhaps because memory ran out", True)
+    code, said = supervised(run, script, 9)
+    assert (code, starts(run)) == (137, 10)
+    # At once, then after longer and longer pauses.
+    assert pauses == [0, 1, 2, 4, 8, 16, 32, 60, 60]
+    why = "rank 1 on node2 failed first, with code 137: killed by signal 9 (SIGKILL), perhaps because memory ran out"
+    assert said[:3] == [why, "restarting from the beginning, as there is no checkpoint, 1 of 9", why]
+    assert said[3].endswith(", 2 of 9, in 1 s")
+    assert said[-1] == f"all restarts are used up; {advice(run)}"
 
 
-def test_a_job_is_given_up_once_restarts_are_used_up_or_bring_nothing(tmp_path: Path) -> None:
-    code, said = supervised(tmp_path / "always", CHECKPOINT + "exit 7", 2)
-    assert (code, starts(tmp_path / "always")) == (7, 3)
-    assert said[-1].startswith("all restarts are used up; continue with the same command and --run ")
-    # Only the first attempt saves something.
-    code, said = supervised(tmp_path / "once", f'[ "$2" ] || {{ {CHECKPOINT} }}; exit 8', 5)
-    assert (code, starts(tmp_path / "once")) == (8, 2)
-    assert said[-1].startswith("it is not restarted")
+def test_horovodrun_itself_may_be_killed(tmp_path: Path, pauses: list[float]) -> None:
+    code, said = supervised(tmp_path / "run", "kill -9 $$", 1)
+    assert (code, starts(tmp_path / "run")) == (137, 2)
+    assert said[0].startswith("the job ended with code 137: horovodrun: killed by signal 9 (SIGKILL)")
+
+
+def test_progress_makes_pauses_short_again(tmp_path: Path, pauses: list[float]) -> None:
+    # Only the third attempt saves something.
+    script = f'[ "$(wc -l < "$1/starts")" -ne 3 ] || {{ {CHECKPOINT} }}; ' + fails(143, "", True)
+    assert supervised(tmp_path / "run", script, 5)[0] == 143
+    assert pauses == [0, 1, 0, 1, 2]
+
+
+def test_the_same_error_twice_is_given_up_but_not_with_progress_between(tmp_path: Path, pauses: list[float]) -> None:
+    give_up = "it is not restarted, because this error came twice without a new checkpoint in between"
+    code, said = supervised(tmp_path / "never", fails(1, "no such word"), 5)
+    assert (code, starts(tmp_path / "never"), said[-1]) == (1, 2, give_up)
+    code, said = supervised(tmp_path / "always", CHECKPOINT + fails(1, "no such word"), 3)
+    assert (code, starts(tmp_path / "always")) == (1, 4)
+    assert said[-1].startswith("all restarts are used up; ")
+    # Killed between the two, which is no news about the error.
+    twice = f'if [ "$(wc -l < "$1/starts")" -eq 2 ]; then {fails(137, "", True)} fi; ' + fails(1, "no such word")
+    code, said = supervised(tmp_path / "between", twice, 5)
+    assert (code, starts(tmp_path / "between"), said[-1]) == (1, 3, give_up)
+    # Different errors.
+    other = f'if [ "$(wc -l < "$1/starts")" -eq 2 ]; then {fails(1, "other")} fi; ' + fails(1, "no such word")
+    assert supervised(tmp_path / "other", other, 2)[1][-1].startswith("all restarts are used up; ")
+
+
+def test_a_failure_without_restarts_says_how_to_go_on(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    code, said = supervised(run, fails(9), 0)
+    log = f"{run}/rank-1.log on node2"
+    assert (code, said) == (
+        9,
+        [
+            "rank 1 on node2 failed first, with code 9: it gave no reason; see its output above, and "
+            f"{log} if it got that far",
+            advice(run),
+        ],
+    )
+
+
+def test_hosts_that_are_away_are_waited_for_and_then_done_without(tmp_path: Path, pauses: list[float]) -> None:
+    run = tmp_path / "run"
+    answers = [LaunchError("node2 cannot be reached"), LaunchError("node2 cannot be reached"), RESULT]
+    asked: list[bool] = []
+
+    def again(saved: bool) -> LaunchedJob:
+        asked.append(saved)
+        answer = answers.pop(0)
+        if isinstance(answer, LaunchError):
+            raise answer
+        return job(run, answer)
+
+    said: list[str] = []
+    first = job(run, CHECKPOINT + fails(255, "the connection to its host was lost", True))._replace(again=again)
+    assert supervise(first, 1, said.append) == 0
+    assert asked == [True, True, True]
+    assert pauses == [0, supervisor._HOST_PAUSE_S, supervisor._HOST_PAUSE_S]
+    assert said[1:] == ["restarting from the last checkpoint, 1 of 1", "waiting: node2 cannot be reached"]
+
+
+def test_hosts_that_stay_away_are_given_up(
+    tmp_path: Path, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def again(saved: bool) -> LaunchedJob:
+        raise LaunchError("node2 cannot be reached")
+
+    monkeypatch.setattr(supervisor, "_HOST_S", 0)
+    said: list[str] = []
+    first = job(tmp_path / "run", fails(255, "", True))._replace(again=again)
+    assert supervise(first, 5, said.append) == 255
+    assert starts(tmp_path / "run") == 1
+    assert said[-1] == advice(tmp_path / "run")
 
 
 def test_code_0_without_a_result_is_a_failure_and_an_old_result_is_none(tmp_path: Path) -> None:
@@ -90,41 +182,11 @@ def test_a_run_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert file_versions(Path(name)).checkpoint not in ("", before)
 
 
-def test_the_first_rank_to_leave_is_named_with_its_host(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    blame = (
-        "printf '[1]<stderr>:error: oh\\nTraceback (most recent call last):\\n  File\\nRuntimeError: Horovod detected"
-    )
-    script = f"{blame} that\\nProcess name: 1\\nExit code: 137\\n\\n' >&2; exit 1"
-    code, said = supervised(tmp_path / "run", script, 0, ("node1", "node2"))
-    assert code == 1
-    log = f"{tmp_path / 'run'}/rank-1.log on node2"
-    assert said == [
-        "the job ended without a result: rank 1 on node2 was the first to leave, with code 137; "
-        f"see its output above, and {log} if it got that far"
-    ]
-    assert capfd.readouterr().err == "[1]<stderr>:error: oh\n"
-
-
-def test_what_ranks_write_is_passed_on_and_the_launchers_traceback_is_not() -> None:
-    lines = [
-        "[0]<stderr>:Traceback (most recent call last):\n",
-        "[0]<stderr>:KeyError: 1\n",
-        "note\n",
-        "Traceback (most recent call last):\n",
-        '  File "launch.py", line 1, in run\n',
-        "[1]<stderr>:late\n",
-        "RuntimeError: could not connect to some hosts via ssh\n",
-    ]
-    target = io.StringIO()
-    assert forward(io.StringIO("".join(lines)), target) == ExitReason(text="could not connect to some hosts via ssh")
-    assert target.getvalue() == "".join([*lines[:3], lines[5]])
-    assert forward(io.StringIO(""), target) == ExitReason()
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_signal_ends_the_job_and_nothing_is_started_again(tmp_path: Path, number: signal.Signals) -> None:
-    # Exits with 0, like horovodrun.
-    script = CHECKPOINT + "trap 'kill $!; exit 0' TERM; sleep 1000 & "
+    # What arrives is what was sent; ranks know no SIGHUP.
+    script = CHECKPOINT + "trap 'kill $!; echo TERM > \"$1/got\"; exit 0' TERM; sleep 1000 & "
+    script += "trap 'kill $!; echo INT > \"$1/got\"; exit 0' INT; trap 'kill $!; echo HUP > \"$1/got\"; exit 0' HUP; "
     script += 'echo $! > "$1/pid.new"; mv "$1/pid.new" "$1/pid"; wait'
     start = (
         "import sys, pathlib, os, signal; from launch.job.supervisor import LaunchedJob, file_versions, supervise;"
@@ -146,8 +208,10 @@ def test_a_signal_ends_the_job_and_nothing_is_started_again(tmp_path: Path, numb
     assert not rank.is_running() or rank.status() == psutil.STATUS_ZOMBIE
     assert starts(tmp_path / "run") == 1
     if number == signal.SIGKILL:
+        assert (tmp_path / "run" / "got").read_text() == "TERM\n"
         assert process.returncode == -number
     else:
+        assert (tmp_path / "run" / "got").read_text() == f"{number.name[3:]}\n"
         assert process.returncode == 128 + number
         assert out.startswith(f"{number.name} has ended the job; continue with the same command and --run ")
 

@@ -52,10 +52,14 @@ def read_shard_set(directory: str) -> ShardSet:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         kind, version = record["format"], record["version"]
-        if (kind, version) != ("ner-shards", 3):
-            return ShardSet(f"is of format {kind}, version {version}, and this code reads ner-shards, version 3")
+        if (kind, version) != ("ner-shards", 4):
+            return ShardSet(f"is of format {kind}, version {version}, and this code reads ner-shards, version 4")
         shards = [shard for split in record["splits"].values() for shard in split]
         entries = [*record["vocab"].values(), *shards, *([record["vectors"]] if record["vectors"] else [])]
+        for name in (entry["path"] for entry in entries):
+            # Training refuses such a set, too.
+            if os.path.isabs(name) or ".." in name.split("/"):
+                return ShardSet(f"has an index.json that names the file {name!r}, which is not inside it")
         words = record["vocab"]["word"]["num_values"]
         vectors = record["vectors"] or {"num_units": _DEFAULT_UNITS, "first_unseen": words}
         return ShardSet(
@@ -65,7 +69,7 @@ def read_shard_set(directory: str) -> ShardSet:
             vector_bytes=4 * words * vectors["num_units"],
             learnt_bytes=4 * vectors["first_unseen"] * vectors["num_units"],
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return ShardSet(f"has an index.json that cannot be read ({type(error).__name__}: {error})")
 
 

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import math
 import re
 import shlex
 import sys
@@ -18,7 +19,7 @@ from typing import Any, Literal
 
 import yaml
 
-from launch.job.training_command import TrainingRequest
+from launch.job.training_command import TrainingRequest, grace_seconds
 from launch.launch_errors import LaunchError
 from launch.launchers import text_output
 from ner_dist import config as knobs
@@ -28,6 +29,8 @@ _DNS = r"[a-z]([-a-z0-9]*[a-z0-9])?"
 _LABEL_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
 _QUANTITY = r"[1-9]\d*(\.\d+)?([kMGTPE]|[KMGTPE]i)?"
 _LEAST = {"workers": 1, "ranks_per_worker": 1, "gpus": 0, "restarts": 0, "deadline_seconds": 0, "keep_seconds": 0}
+# How long a launcher may take to end after its ranks have had their time to save.
+_END_S = 15
 _NAME_RULE = "lower case letters, digits and -, a letter first"
 
 
@@ -93,8 +96,8 @@ def manifest(options: KubernetesOptions, training: TrainingRequest) -> str:
     """The text of the file for kubectl. Raises LaunchError."""
     check(options)
     run, ranks = training.run.as_posix(), options.workers * options.ranks_per_worker
-    # A launcher has no GPU, so it has no driver to load MXNet's GPU build with.
-    horovodrun = ["python", "-m", "launch.job.horovodrun_without_mxnet"] if options.gpus else ["horovodrun"]
+    grace_s = grace_seconds(training)
+    horovodrun = ["python", "-m", "launch.job.horovodrun", "--grace-seconds", f"{grace_s:g}"]
     command = [*horovodrun, "-np", str(ranks), "--hostfile", "/etc/mpi/hostfile"]
     worker = {"cpu": f"{options.cpus:g}", "memory": options.memory}
     text = text_output.render(
@@ -108,6 +111,8 @@ def manifest(options: KubernetesOptions, training: TrainingRequest) -> str:
         run=run,
         parent=PurePosixPath(run).parent.as_posix(),
         job_file=_job_file(training, options),
+        # The launcher passes SIGTERM on to the ranks, and waits until they have saved.
+        grace_s=math.ceil(grace_s) + _END_S,
         command=[*command, "python", "-m", "ner_dist.train", "--config", "/etc/ner-dist/job.yaml"],
         secrets=[{"name": secret} for secret in options.pull_secrets],
         threads=max(1, int(options.cpus) // options.ranks_per_worker),

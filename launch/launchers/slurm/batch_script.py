@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from launch.job.training_command import RESUME, TrainingRequest, num_shards
+from launch.job.training_command import RESUME, TrainingRequest, grace_seconds, num_shards
 from launch.launch_errors import LaunchError
 from launch.launchers import text_output
-from launch.launchers.slurm.slurm_options import RESOLUTION_S, SlurmOptions, check, seconds
+from launch.launchers.slurm.slurm_options import END_S, RESOLUTION_S, SlurmOptions, check, seconds
 from ner_dist.errors import UserError
 
 __all__ = ["SlurmOptions", "launch", "script"]
@@ -56,7 +56,7 @@ def script(options: SlurmOptions, training: TrainingRequest) -> str:
         run=str(training.run),
         directives=_directives(options, training),
         argument_lines=_argument_lines([*training.arguments, *device, *resume]),
-        checkpoint_steps=training.config.train.checkpoint_steps,
+        grace_s=f"{grace_seconds(training):g}",
         venv=options.venv or (".venv-gpu" if gpus else ".venv"),
         project=options.directory(),
         gpus=gpus,
@@ -110,6 +110,12 @@ def _check_training(options: SlurmOptions, training: TrainingRequest) -> None:
         raise LaunchError(f"--run is {run!r}, expected a path on one line and without backslashes, as SLURM needs it")
     if training.config.train.device == "gpu" and not options.gpus_per_node:
         raise LaunchError("--train.device is gpu but gpus_per_node is 0; set the number of GPUs that a node has")
+    grace_s = grace_seconds(training)
+    if grace_s + END_S > options.signal_seconds:
+        raise LaunchError(
+            f"signal_seconds is {options.signal_seconds}, expected {grace_s + END_S:g} or more: ranks have "
+            f"--train.grace_seconds {grace_s:g} to save, and ending them takes {END_S} s at most"
+        )
     try:
         available = num_shards(training)
     except (UserError, OSError):

@@ -13,7 +13,8 @@ from launch.launch_errors import LaunchError
 _LEAST = {"nodes": 1, "ranks_per_node": 1, "cpus_per_rank": 1, "gpus_per_node": 0, "requeues": 0}
 # SLURM checks the time once a minute, so its warning may come this much earlier than asked for.
 RESOLUTION_S = 60
-# horovodrun gives ranks 5 s before it kills them.
+# How long ranks may take to end after they have had their time to save.
+END_S = 10
 _LEAST_SIGNAL_S = 15
 # Options of sbatch that the script sets itself.
 _OWN_OPTIONS = {
@@ -64,7 +65,7 @@ class SlurmOptions:
     exclusive: bool = False
     """Take whole nodes. Only then are ranks bound to cores of their own, since other jobs cannot be on them."""
     signal_seconds: int = 120
-    """Seconds before the time limit at which the ranks are ended and the job is requeued."""
+    """Seconds before the time limit at which the ranks save and end, and the job is requeued."""
     requeues: int = 20
     """How often the job may be requeued, SLURM's own requeues included; 0: never."""
     job_name: str = ""
