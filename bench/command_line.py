@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from ner_dist.cli.options import make_parser, read_options
 from ner_dist.errors import UserError
+from ner_dist.foreign import yaml_files
 
 Options = TypeVar("Options")
 
@@ -46,10 +45,7 @@ def read_text(path: Path) -> str:
 
 def read_yaml(path: Path, known: set[str]) -> dict[str, Any]:
     """The mapping in a YAML file. Raises UserError if the file is absent or holds something else or unknown names."""
-    try:
-        content = yaml.safe_load(read_text(path))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+    content = yaml_files.read_yaml(path)
     names = ", ".join(sorted(known))
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds {type(content).__name__}, expected a mapping with {names}")

@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from bench.child_trainings import EpochScored, Trainings, TrainingsOptions, epochs, log_path
 from ner_dist import config as knobs
 from ner_dist.cli.options import option
-from ner_dist.config import Config, ConfigError
+from ner_dist.config import Config
 from ner_dist.contract.shard_format import Index, read_index
 from ner_dist.errors import UserError
+from ner_dist.run import run_records
 
 # Knobs that do not change the scores.
 STEERING = knobs.RESUMABLE - {"train.epochs", "train.patience"} | {"train.score_test"}
@@ -104,8 +103,8 @@ def is_complete(seeds: SeedSet, seed: int) -> bool:
     # A run without a checkpoint has nothing to lose: it starts anew.
     if (run / "result.json").is_file() or any((run / "checkpoints").glob("last*")):
         try:
-            found = decisive(knobs.from_dict(yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))))
-        except (OSError, ConfigError, TypeError, AttributeError, yaml.YAMLError) as error:
+            found = decisive(knobs.read_stored(run / "config.yaml"))
+        except UserError as error:
             raise UserError(f"{run} holds a run whose config.yaml cannot be read ({error}); remove {run}") from error
         wanted = {**decisive(seeds.config), "train.seed": seed}
         pairs = ((name, found.get(name, value), value) for name, value in wanted.items())
@@ -123,7 +122,7 @@ def is_complete(seeds: SeedSet, seed: int) -> bool:
 
 
 def read_result(run: Path) -> Any:
-    return json.loads((run / "result.json").read_text(encoding="utf-8"))
+    return run_records.read_result(run / "result.json")
 
 
 def minutes(seeds: SeedSet, seed: int) -> float:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import sys
 from pathlib import Path
@@ -45,7 +46,8 @@ def main(argv: list[str] | None = None) -> None:
         "python -m ner_dist.serve",
         usage="DIR [--host HOST] [--port PORT] [options]",
         example="exports/mine --port 8000\n"
-        '  curl -d \'{"text": "Angela Merkel visited Paris."}\' http://127.0.0.1:8000/tag',
+        "  curl http://127.0.0.1:8000/tag -H 'Content-Type: application/json' \\\n"
+        '    -d \'{"text": "Angela Merkel visited Paris."}\'',
         first=("model", "server.host", "server.port", "language"),
     )
     complete(parser)
@@ -54,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
         # Late, so that help and completion do not wait for it.
         from ner_dist.serving import server
 
-        name, load = str(options.model), lambda: _load(options)
+        name, load = str(options.model), functools.partial(_load, options)
         server.run(name, load, options.server, options.batches, options.limits)
     except UserError as error:
         sys.exit(f"error: {error}")

@@ -20,6 +20,7 @@ from ner_dist.prediction.documents import Document, Entity, Sentence
 from ner_dist.prediction.familiarity import Familiarity
 from ner_dist.serving.app import create_app
 from ner_dist.serving.batching import TaggingWorker
+from ner_dist.serving.large_requests import LargeRequests
 from ner_dist.serving.metrics import Metrics
 from ner_dist.serving.server import configure, run
 from ner_dist.serving.settings import BatchSettings, Limits, ServerSettings
@@ -85,7 +86,13 @@ class SlowStub(StubTagger):
 
 def serve_slow(grace_s: float) -> None:
     """Serve SlowStub until a signal; for a process of its own."""
-    run("a stub", SlowStub, ServerSettings("127.0.0.1", 0, grace_s, 64), BatchSettings(), Limits())
+    run("a stub", SlowStub, ServerSettings("127.0.0.1", 0, grace_s, 64, processes=1), BatchSettings(), Limits())
+
+
+def post(body: bytes, *headers: bytes) -> bytes:
+    """A request for POST /tag, as it is sent. headers: more of them, such as b"Connection: close"."""
+    lines = [b"POST /tag HTTP/1.1", b"Host: localhost", b"Content-Type: application/json", *headers]
+    return b"\r\n".join([*lines, b"Content-Length: %d" % len(body), b"", body])
 
 
 class RunningService(NamedTuple):
@@ -93,9 +100,19 @@ class RunningService(NamedTuple):
     worker: TaggingWorker
     client: httpx.Client
     port: int
+    server: uvicorn.Server
+    large: LargeRequests | None
+
+    def num_unread(self) -> int:
+        """Connections whose clients do not read their answers."""
+        protocols: list[Any] = [*self.server.server_state.connections]
+        return sum(protocol.flow.write_paused for protocol in protocols)
 
     def tag(self, **request: Any) -> httpx.Response:
         return self.client.post("/tag", json=request)
+
+    def post(self, body: bytes, **headers: str) -> httpx.Response:
+        return self.client.post("/tag", content=body, headers={"Content-Type": "application/json", **headers})
 
     def metric(self, name: str) -> float:
         """The value of a metric's line, 0 if there is none."""
@@ -105,30 +122,46 @@ class RunningService(NamedTuple):
 
 @contextlib.contextmanager
 def running_service(
-    limits: Limits | None = None, batches: BatchSettings | None = None, stub: StubTagger | None = None
+    limits: Limits | None = None,
+    batches: BatchSettings | None = None,
+    stub: StubTagger | None = None,
+    load_large: Callable[[], Any] | None = None,
 ) -> Iterator[RunningService]:
-    """A service in this process, at a port of its own."""
+    """A service in this process, at a port of its own. load_large: its second process has the tagger of this."""
     limits, stub, metrics = limits or Limits(), stub or StubTagger(), Metrics()
-    worker = TaggingWorker(lambda: stub, batches or BatchSettings(), limits, metrics)
+    large = None if load_large is None else LargeRequests(load_large, batches or BatchSettings(), limits, metrics)
+    if large is not None:
+        large.start()
+    worker = TaggingWorker(lambda: stub, batches or BatchSettings(), limits, metrics.batch)
     worker.start()
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         settings = ServerSettings("127.0.0.1", port, grace_s=1.0, max_connections=64)
-        config = configure(create_app(worker, limits, metrics), settings, limits)
+        config = configure(create_app(worker, limits, metrics, large=large), settings, limits)
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+
+        async def serve() -> None:
+            if large is not None:
+                await large.until_ready()
+            await server.serve([listener])
+            if large is not None:
+                large.refuse()
+
+        thread = threading.Thread(target=lambda: asyncio.run(serve()))
         thread.start()
         wait_until(lambda: server.started)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
-                yield RunningService(stub, worker, client, port)
+                yield RunningService(stub, worker, client, port, server, large)
         finally:
             stub.free.set()
             server.should_exit = True
             thread.join()
             worker.close()
             assert worker.join(5)
+            if large is not None:
+                large.close()
 
 
 def wait_until(true: Callable[[], bool]) -> None:

@@ -68,7 +68,8 @@ class ServiceLoadOptions:
 
 
 def _request(body: bytes) -> bytes:
-    return b"POST /tag HTTP/1.1\r\nHost: bench\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    head = b"POST /tag HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return b"%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body)
 
 
 class ServiceClient:

@@ -10,13 +10,14 @@ import logging
 import math
 import threading
 import time
-from collections import deque
+from collections import Counter
 from collections.abc import Callable
 from typing import Union
 
 from ner_dist.errors import UserError
 from ner_dist.prediction import Document, Tagger
-from ner_dist.serving.metrics import Metrics
+from ner_dist.serving.fair_queue import FairQueue
+from ner_dist.serving.metrics import BatchCounts
 from ner_dist.serving.request import Refused, Taggable
 from ner_dist.serving.settings import BatchSettings, Limits
 
@@ -42,15 +43,21 @@ _Outcome = Union[Document, Refused]
 
 
 class TaggingWorker:
-    def __init__(self, load: Callable[[], Tagger], settings: BatchSettings, limits: Limits, metrics: Metrics) -> None:
-        """load: called in the worker's thread, the only one to use what it returns."""
-        self._load, self._settings, self._limits, self._metrics = load, settings, limits, metrics
-        # Guards all below. Jobs are those with waiting texts, the next to be served first.
+    def __init__(
+        self,
+        load: Callable[[], Tagger],
+        settings: BatchSettings,
+        limits: Limits,
+        count: Callable[[BatchCounts], None],
+    ) -> None:
+        """load: called in the worker's thread, the only one to use what it returns. count: called there, too."""
+        self._load, self._settings, self._limits, self._count = load, settings, limits, count
+        # Guards all below.
         self._changed = threading.Condition()
-        self._jobs: deque[_Job] = deque()
-        self.num_waiting = 0
+        self._jobs: FairQueue[_Job] = FairQueue()
         self._closed = False
         self._has_complained = False
+        self._num_known = 0
         self._busy_since_s = math.inf
         self._loading: concurrent.futures.Future[Tagger] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._run, name="tagger", daemon=True)
@@ -65,6 +72,11 @@ class TaggingWorker:
     @property
     def alive(self) -> bool:
         return self._thread.is_alive() and not self._closed
+
+    @property
+    def num_waiting(self) -> int:
+        """Texts that no batch has taken yet."""
+        return self._jobs.num_waiting
 
     @property
     def busy_s(self) -> float:
@@ -82,24 +94,20 @@ class TaggingWorker:
             # A request larger than the queue is accepted if nothing else waits, else it would never be served.
             if self.num_waiting and self.num_waiting + len(texts) > self._limits.max_queue:
                 raise Refused(503, f"{self.num_waiting} texts are waiting already; try again in a second")
-            self._jobs.append(job)
-            self.num_waiting += len(texts)
+            self._jobs.add(job, [len(text if isinstance(text, str) else text.text) for text in texts])
             self._changed.notify()
         try:
             return await job.answer
         finally:
             with self._changed:
-                if job.taken < len(texts) and job in self._jobs:
+                if job.taken < len(texts):
                     self._jobs.remove(job)
-                    self.num_waiting -= len(texts) - job.taken
 
     def close(self) -> None:
         """Refuse what waits, and end after the current batch."""
         with self._changed:
             self._closed = True
-            refused = list(self._jobs)
-            self._jobs.clear()
-            self.num_waiting = 0
+            refused = self._jobs.clear()
             self._changed.notify()
         _answer([(job, Refused(503, STOPPING)) for job in refused])
 
@@ -121,48 +129,41 @@ class TaggingWorker:
                 # Empty if all that waited has been dropped.
                 if batch:
                     outcomes = _tag(tagger, [text for _, text in batch])
-                    self._metrics.batch([outcome for outcome in outcomes if isinstance(outcome, Document)])
-                    self._watch_familiarity(tagger)
+                    self._count_batch(tagger, [outcome for outcome in outcomes if isinstance(outcome, Document)])
                     _answer([(job, outcome) for (job, _), outcome in zip(batch, outcomes)])
         finally:
             # Even if it dies, nobody must wait for ever.
             self.close()
 
-    def _watch_familiarity(self, tagger: Tagger) -> None:
-        """Count the tokens that the model knows, and say once if these are almost none."""
-        self._metrics.known_tokens(tagger.familiarity.num_known)
+    def _count_batch(self, tagger: Tagger, documents: list[Document]) -> None:
+        """Pass on what a batch was, and say once if the model knows almost none of the tokens so far."""
+        types = Counter(entity.type for document in documents for entity in document.entities)
+        num_known = tagger.familiarity.num_known
+        num_tokens = sum(document.num_tokens for document in documents)
+        self._count(BatchCounts(len(documents), num_tokens, num_known - self._num_known, types))
+        self._num_known = num_known
         complaint = tagger.familiarity.complaint(tagger.tokenizer)
         if complaint and not self._has_complained:
             self._has_complained = True
             log.warning("warning: %s", complaint)
 
     def _take(self) -> list[tuple[_Job, Taggable]] | None:
-        """The next batch: a text of each job in turn, so that a long job delays short ones by one batch at most.
+        """The next batch, of all jobs in turn, so that a long job delays short ones by one batch at most.
 
         None when the worker has been closed.
         """
         max_batch, max_wait_s = self._settings.max_batch, self._settings.max_wait_ms / 1000
         batch: list[tuple[_Job, Taggable]] = []
-        num_characters = 0
         with self._changed:
             self._busy_since_s = math.inf
-            self._changed.wait_for(lambda: self._closed or self._jobs)
+            self._changed.wait_for(lambda: self._closed or self.num_waiting)
             if max_wait_s:
                 self._changed.wait_for(lambda: self._closed or self.num_waiting >= max_batch, max_wait_s)
             if self._closed:
                 return None
-            while self._jobs and len(batch) < max_batch:
-                job = self._jobs[0]
-                text = job.texts[job.taken]
-                num_characters += len(text if isinstance(text, str) else text.text)
-                if batch and num_characters > self._limits.max_characters:
-                    break
-                self._jobs.popleft()
+            for job in self._jobs.take(max_batch, self._limits.max_characters):
+                batch.append((job, job.texts[job.taken]))
                 job.taken += 1
-                self.num_waiting -= 1
-                batch.append((job, text))
-                if job.taken < len(job.texts):
-                    self._jobs.append(job)
             self._busy_since_s = time.monotonic()
         return batch
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from ner_dist.prediction.documents import Document
 
 _LATENCY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -16,6 +15,17 @@ _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _PATHS = {"/", "/tag", "/healthz", "/metrics", "/openapi.json", "/page.css", "/page.js"}
 # The status that nginx counts for clients that close the connection before the answer.
 CLIENT_GONE = 499
+
+
+class BatchCounts(NamedTuple):
+    """What one batch was."""
+
+    num_texts: int
+    num_tokens: int
+    # Of these, words that the model knows.
+    num_known: int
+    # Entities by type.
+    entities: Mapping[str, int]
 
 
 class Metrics:
@@ -36,26 +46,26 @@ class Metrics:
         self._batches = Histogram("ner_batch_texts", "Texts tagged together.", buckets=_BATCH, registry=registry)
         self._tokens = Counter("ner_tokens", "Tokens tagged.", registry=registry)
         self._known = Counter("ner_known_tokens", "Of these, words that the model knows.", registry=registry)
-        self._num_known = 0
         self._entities = Counter("ner_entities", "Entities found, by type.", ["type"], registry=registry)
         self.queue = Gauge("ner_queue_texts", "Texts waiting to be tagged.", registry=registry)
+        self.large_requests = Gauge(
+            "ner_large_requests", "Requests at the second process, waiting or in work.", registry=registry
+        )
+        self.large_cpu = Gauge(
+            "ner_large_cpu_seconds", "CPU time of the second process, since its last start.", registry=registry
+        )
 
     def request(self, path: str, status: int, seconds: float) -> None:
         path = path if path in _PATHS else "other"
         self._requests.labels(path, str(status)).inc()
         self._latency.labels(path).observe(seconds)
 
-    def known_tokens(self, number: int) -> None:
-        """number: since the start."""
-        self._known.inc(number - self._num_known)
-        self._num_known = number
-
-    def batch(self, documents: Sequence[Document]) -> None:
-        self._batches.observe(len(documents))
-        self._tokens.inc(sum(document.num_tokens for document in documents))
-        for document in documents:
-            for entity in document.entities:
-                self._entities.labels(entity.type).inc()
+    def batch(self, counts: BatchCounts) -> None:
+        self._batches.observe(counts.num_texts)
+        self._tokens.inc(counts.num_tokens)
+        self._known.inc(counts.num_known)
+        for kind, number in counts.entities.items():
+            self._entities.labels(kind).inc(number)
 
 
 def measured(app: ASGIApp, metrics: Metrics) -> ASGIApp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any, NoReturn, Union
@@ -20,9 +21,10 @@ Taggable = Union[str, Document]
 _EXPECTED = 'an object with one of "text", "texts" and "tokens", for example {"text": "Angela Merkel visited Paris."}'
 _TYPE_NAMES = {dict: "an object", list: "a list", str: "a string", float: "a number", bool: "true or false"}
 _TYPE_NAMES[type(None)] = "null"
-# Bytes beyond the limit that are read and dropped: a client that sends all before it reads the answer would miss the
-# refusal if the connection ended earlier.
-_DROPPED_BYTES = 4 << 20
+# So much of a body is read however much other requests hold, so that large ones cannot keep small ones out.
+_ALWAYS_BYTES = 4096
+# Before a body that is too large is refused: a client that sends one after another does so twenty times a second.
+_PAUSE_S = 0.05
 
 
 class Refused(UserError):
@@ -33,26 +35,69 @@ class Refused(UserError):
         self.status = status
 
 
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Raises Refused, and starlette's ClientDisconnect if the client closes the connection before it has sent all."""
+class Pending:
+    """The bytes of bodies and answers that are in memory, of all requests together."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.num_bytes = 0
+
+
+class Share:
+    """Those of one request."""
+
+    def __init__(self, pending: Pending) -> None:
+        self._pending = pending
+        self._num_bytes = 0
+
+    def take(self, num_bytes: int) -> None:
+        """For a part of a body. Raises Refused if all others hold too much; small bodies always find room."""
+        others = self._pending.num_bytes - self._num_bytes
+        wanted = self._num_bytes + num_bytes
+        # A request that is alone finds room, too, whatever its size.
+        if others and wanted > _ALWAYS_BYTES and others + wanted > self._pending.most:
+            raise Refused(503, f"the requests at work hold {others} bytes (--max-pending); try again in a second")
+        self.add(num_bytes)
+
+    def add(self, num_bytes: int) -> None:
+        """For an answer."""
+        self._pending.num_bytes += num_bytes
+        self._num_bytes += num_bytes
+
+    def release(self) -> None:
+        self._pending.num_bytes -= self._num_bytes
+        self._num_bytes = 0
+
+
+async def read_body(request: Request, max_bytes: int, share: Share) -> bytes:
+    """Raises Refused, and starlette's ClientDisconnect if the client closes the connection before it has sent all.
+
+    share: takes each part before it is kept.
+    """
+    kind = request.headers.get("content-type", "")
+    # A browser asks the service first before it lets a page of another site send this type, and no other is so safe.
+    if kind.partition(";")[0].strip().lower() != "application/json":
+        found = json.dumps(kind[:60]) if kind else "missing"
+        raise Refused(415, f"the Content-Type is {found}; expected application/json")
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Refused(415, "the body is compressed; expected plain JSON")
-    refused = Refused(413, f"the body is larger than the {max_bytes} bytes this server takes (--max-body)")
     declared = request.headers.get("content-length", "")
-    # A client that asks before it sends is answered before it sends.
-    asks = "expect" in request.headers
-    if declared.isdecimal() and int(declared[:20]) > max_bytes + (0 if asks else _DROPPED_BYTES):
-        raise refused
+    if declared.isdecimal() and int(declared[:20]) > max_bytes:
+        await _refuse_large(max_bytes)
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > max_bytes + _DROPPED_BYTES:
-            raise refused
-        if size <= max_bytes:
-            chunks.append(chunk)
-    if size > max_bytes:
-        raise refused
+        if size > max_bytes:
+            await _refuse_large(max_bytes)
+        share.take(len(chunk))
+        chunks.append(chunk)
     return b"".join(chunks)
+
+
+async def _refuse_large(max_bytes: int) -> NoReturn:
+    # Each leaves megabytes behind that must be dropped.
+    await asyncio.sleep(_PAUSE_S)
+    raise Refused(413, f"the body is larger than the {max_bytes} bytes this server takes (--max-body)")
 
 
 def read_request(body: bytes, limits: Limits, needed: Sequence[str] = ()) -> tuple[str, list[Taggable]]:

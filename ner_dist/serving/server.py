@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import logging
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
 
-import h11
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ner_dist.errors import UserError
 from ner_dist.prediction import Tagger
+from ner_dist.serving.access import Access
 from ner_dist.serving.app import create_app
 from ner_dist.serving.batching import TaggingWorker
+from ner_dist.serving.connections import BoundedProtocol, Pace
+from ner_dist.serving.large_requests import LargeRequests
 from ner_dist.serving.metrics import Metrics
 from ner_dist.serving.settings import BatchSettings, Limits, ServerSettings
 
@@ -36,22 +37,31 @@ def run(
 ) -> None:
     """Serve the tagger that `load` gives until SIGTERM or SIGINT.
 
-    name: of the model, for the message that the service is ready. Raises UserError if the port is not available, and
-    what `load` raises.
+    name: of the model, for the message that the service is ready. load: can be pickled, if there are two processes.
+    Raises UserError if the port is not available, and what `load` raises.
     """
     logging.getLogger("ner_dist.serving").addHandler(logging.StreamHandler())
     with _port_errors(settings):
         listener = _bound_socket(settings)
     with listener:
         metrics = Metrics()
-        worker = TaggingWorker(load, batches, limits, metrics)
-        worker.start()
-        config = configure(create_app(worker, limits, metrics), settings, limits)
+        worker = TaggingWorker(load, batches, limits, metrics.batch)
+        large = LargeRequests(load, batches, limits, metrics) if settings.processes > 1 else None
         host, port = listener.getsockname()[:2]
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         ready = f"serving {name} on {address} (Ctrl-C ends it)"
-        with _port_errors(settings):
-            asyncio.run(_serve(config, listener, worker, ready, settings.grace_s))
+        try:
+            if large is not None:
+                # It loads its tagger while this process loads its own.
+                large.start()
+            worker.start()
+            access = Access(host, settings.host, settings.allowed_hosts)
+            config = configure(create_app(worker, limits, metrics, access, large), settings, limits)
+            with _port_errors(settings):
+                asyncio.run(_serve(config, listener, worker, large, ready, settings.grace_s))
+        finally:
+            if large is not None:
+                large.close()
     if not worker.join(_REFUSALS_S):
         # It is computing, and Python cannot stop a thread.
         sys.stdout.flush()
@@ -61,7 +71,10 @@ def run(
 def configure(app: FastAPI, settings: ServerSettings, limits: Limits) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=_protocol_with_timeout(limits.timeout_s),
+        # For each connection, uvicorn calls what it is given, so that this need not be a class.
+        http=functools.partial(  # type: ignore[arg-type]
+            BoundedProtocol, timeout_s=limits.timeout_s, max_connections=settings.max_connections, pace=Pace()
+        ),
         ws="none",
         lifespan="off",
         # Its warnings are about broken requests, which anybody can send in any number.
@@ -73,62 +86,42 @@ def configure(app: FastAPI, settings: ServerSettings, limits: Limits) -> uvicorn
         timeout_keep_alive=_KEEP_ALIVE_S,
         # Fractions of a second work, too.
         timeout_graceful_shutdown=settings.grace_s,  # type: ignore[arg-type]
-        limit_concurrency=settings.max_connections,
     )
 
 
-def _protocol_with_timeout(timeout_s: float) -> type[H11Protocol]:
-    """uvicorn's protocol, but a connection ends if the head of a request takes longer than timeout_s to arrive.
-
-    uvicorn itself only limits the pause between two requests. The body's time is limited where it is read.
-    """
-
-    class ProtocolWithTimeout(H11Protocol):
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            self._deadline = self.loop.call_later(timeout_s, transport.abort)
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            if self.cycle is not None and not self.cycle.response_complete:
-                self._deadline.cancel()
-            elif self.timeout_keep_alive_task is None and self._deadline.cancelled():
-                # A head that comes in parts, or a body that comes after its answer.
-                self._deadline = self.loop.call_later(timeout_s, self.transport.abort)
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._deadline.cancel()
-            super().connection_lost(exc)
-
-        def shutdown(self) -> None:
-            # Raised if the connection is ending already.
-            with contextlib.suppress(h11.LocalProtocolError):
-                super().shutdown()
-
-    return ProtocolWithTimeout
-
-
 async def _serve(
-    config: uvicorn.Config, listener: socket.socket, worker: TaggingWorker, ready: str, grace_s: float
+    config: uvicorn.Config,
+    listener: socket.socket,
+    worker: TaggingWorker,
+    large: LargeRequests | None,
+    ready: str,
+    grace_s: float,
 ) -> None:
     server = _Server(config, ready)
     loop = asyncio.get_running_loop()
+
+    def close() -> None:
+        worker.close()
+        if large is not None:
+            large.refuse()
 
     def stop() -> None:
         if server.should_exit:
             # The second signal.
             server.force_exit = True
-            worker.close()
+            close()
         else:
             server.should_exit = True
-            loop.call_later(max(0.0, grace_s - _REFUSALS_S), worker.close)
+            loop.call_later(max(0.0, grace_s - _REFUSALS_S), close)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    if large is not None:
+        await large.until_ready()
     try:
         await server.serve(sockets=[listener])
     finally:
-        worker.close()
+        close()
 
 
 class _Server(uvicorn.Server):

@@ -6,7 +6,7 @@ import dataclasses
 
 from ner_dist.cli.options import option
 
-_LIMITS, _BATCHES, _CONNECTIONS = "limits of requests", "batches", "connections"
+_LIMITS, _BATCHES, _CONNECTIONS, _ACCESS = "limits of requests", "batches", "connections", "access"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +23,11 @@ class Limits:
     """most tokens of a sentence that comes as tokens"""
     max_queue: int = option(1024, least=1, group=_LIMITS)
     """most waiting texts of all requests; more are refused with status 503"""
+    max_pending: int = option(64 << 20, least=1, metavar="BYTES", group=_LIMITS)
+    """most bytes of bodies and answers of all requests at a time; more are refused with status 503"""
+    light_body: int = option(512, least=0, metavar="BYTES", group=_LIMITS)
+    """largest body of a request that is tagged at once; larger ones are tagged by a second process of lower priority,
+    in turn, so that small ones do not wait for them"""
     timeout_s: float = option(30.0, least=0.001, names=("--timeout",), metavar="S", group=_LIMITS)
     """seconds from a request's first byte to its answer"""
 
@@ -48,4 +53,9 @@ class ServerSettings:
     grace_s: float = option(10.0, least=0, names=("--grace",), metavar="S", group=_CONNECTIONS)
     """seconds that requests in flight have to finish when the service is told to end"""
     max_connections: int = option(512, least=1, group=_CONNECTIONS)
-    """most open connections, including idle ones"""
+    """most open connections; beyond them an idle one is closed, or the new one refused if none is idle"""
+    allowed_hosts: tuple[str, ...] = option((), metavar="NAME", group=_ACCESS)
+    """names that clients may call the service by (their header Host), besides localhost, addresses, and this machine's
+    own; .example.com: also all below it; *: any, which lets pages of other sites in by DNS rebinding"""
+    processes: int = option(2, least=1, most=2, group=_CONNECTIONS)
+    """1: no second process for large requests, which halves the memory, and small requests wait for large ones"""

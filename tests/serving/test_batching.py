@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from stub_service import RunningService, StubTagger, running_service, wait_until
+from stub_service import RunningService, StubTagger, post, running_service, wait_until
 
 from ner_dist.errors import UserError
 from ner_dist.prediction.documents import Document
@@ -25,7 +25,7 @@ def batching(
     batches: BatchSettings | None = None, limits: Limits | None = None
 ) -> Iterator[tuple[StubTagger, TaggingWorker]]:
     stub = StubTagger()
-    worker = TaggingWorker(lambda: stub, batches or BatchSettings(), limits or Limits(), Metrics())
+    worker = TaggingWorker(lambda: stub, batches or BatchSettings(), limits or Limits(), Metrics().batch)
     worker.start()
     try:
         yield stub, worker
@@ -187,7 +187,7 @@ def test_a_model_that_cannot_be_loaded_is_reported_at_the_start() -> None:
     def load() -> StubTagger:
         raise UserError("there is no model")
 
-    worker = TaggingWorker(load, BatchSettings(), Limits(), Metrics())
+    worker = TaggingWorker(load, BatchSettings(), Limits(), Metrics().batch)
     with pytest.raises(UserError, match="there is no model"):
         worker.start()
     assert not worker.alive
@@ -205,7 +205,7 @@ def test_a_tagger_is_loaded_and_used_by_one_thread() -> None:
         used.add(threading.current_thread().name)
         return Watched()
 
-    worker = TaggingWorker(load, BatchSettings(), Limits(), Metrics())
+    worker = TaggingWorker(load, BatchSettings(), Limits(), Metrics().batch)
     worker.start()
     run(lambda: asyncio.gather(*(worker.tag(["a"]) for _ in range(20))))
     worker.close()
@@ -261,7 +261,7 @@ def test_a_client_that_disconnects_takes_its_texts_out_of_the_queue() -> None:
         held(service, pool)
         body = b'{"texts": ["gone", "gone too"]}'
         with socket.create_connection(("127.0.0.1", service.port)) as connection:
-            connection.sendall(b"POST /tag HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            connection.sendall(post(body))
             wait_until(lambda: service.worker.num_waiting == 2)
         wait_until(lambda: service.worker.num_waiting == 0)
         service.stub.free.set()

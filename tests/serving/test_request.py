@@ -81,7 +81,7 @@ BROKEN: dict[str, tuple[bytes, int, str]] = {
 def test_each_mistake_is_refused_with_a_sentence(
     service: RunningService, body: bytes, status: int, sentence: str
 ) -> None:
-    answer = service.client.post("/tag", content=body)
+    answer = service.post(body)
     assert answer.status_code == status, answer.text
     assert list(answer.json()) == ["error"]
     assert sentence in answer.json()["error"]
@@ -92,7 +92,7 @@ def test_each_mistake_is_refused_with_a_sentence(
 def test_a_request_at_the_limits_is_served(service: RunningService) -> None:
     assert service.tag(texts=["é" * 20, "😀" * 20, ""]).status_code == 200
     assert service.tag(tokens=[["a", "b", "c", "d"], ["1234567890", "123456789"]]).status_code == 200
-    assert service.client.post("/tag", content=b'{"text": ""}'.ljust(2000)).status_code == 200
+    assert service.post(b'{"text": ""}'.ljust(2000)).status_code == 200
 
 
 _ANYTHING = st.recursive(
@@ -144,7 +144,7 @@ def exchange(service: RunningService, *parts: bytes, pause_s: float = 0.0) -> by
     return received
 
 
-HEAD = b"POST /tag HTTP/1.1\r\nHost: a\r\n"
+HEAD = b"POST /tag HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
@@ -184,7 +184,7 @@ def test_a_client_that_asks_first_is_told_before_it_sends(service: RunningServic
 
 
 def test_a_compressed_body_is_refused(service: RunningService) -> None:
-    answer = service.client.post("/tag", content=b"{}", headers={"Content-Encoding": "gzip"})
+    answer = service.post(b"{}", **{"Content-Encoding": "gzip"})
     assert (answer.status_code, "compressed" in answer.json()["error"]) == (415, True)
 
 
@@ -221,11 +221,3 @@ def test_clients_that_vanish_disturb_no_other(service: RunningService) -> None:
         connection.close()
     assert service.tag(text="Ada").status_code == 200
     wait_until(lambda: service.metric("ner_queue_texts") == 0)
-
-
-def test_more_connections_than_allowed_are_refused(service: RunningService) -> None:
-    with contextlib.ExitStack() as stack:
-        for _ in range(64):
-            stack.enter_context(socket.create_connection(("127.0.0.1", service.port)))
-        wait_until(lambda: service.client.get("/healthz").status_code == 503)
-    wait_until(lambda: service.client.get("/healthz").status_code == 200)

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from processes import ROOT, Finished, Job, alone, run
+from stub_service import post
 
 from ner_dist.prediction import Tagger
 from ner_dist.serve import main
@@ -61,7 +62,7 @@ def test_requests_that_do_not_finish_within_the_grace_are_refused() -> None:
         time.sleep(0.3)
         waiting = pool.submit(client.post, "/tag", json={"text": "Ada"})
         with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as half:
-            half.sendall(b'POST /tag HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n\r\n{"te')
+            half.sendall(post(b'{"text": "Ada"}')[:-10])
             time.sleep(0.2)
             began_s = time.monotonic()
             job.signal(signal.SIGTERM)

@@ -114,7 +114,7 @@ async function ask() {
   const mine = (asking = new AbortController());
   const string = text.value;
   const body = JSON.stringify({ text: string });
-  at("command").textContent = `curl ${new URL("tag", location.href)} -d '${body.replaceAll("'", "'\\''")}'`;
+  at("command").textContent = `curl ${new URL("tag", location.href)} -H 'Content-Type: application/json' -d '${body.replaceAll("'", "'\\''")}'`;
   try {
     const began = performance.now();
     const request = { method: "POST", body, headers: { "Content-Type": "application/json" }, signal: mine.signal };
