@@ -10,6 +10,7 @@ from typing import Literal, Optional, Union
 
 from data_prep.formats import table
 from data_prep.formats.corpus_format import ReadOptions
+from data_prep.sources.caps import CAPS, Caps
 from data_prep.tags.tag_names import read_tag_names
 from ner_dist.cli.options import option
 from ner_dist.contract.shard_format import SPLITS, is_feature_name
@@ -22,6 +23,7 @@ MAX_SHARDS = 512
 # Headings of the help.
 READING, SPLITTING, LENGTHS = "reading a corpus", "splitting", "long sentences and words"
 VOCABULARY, VECTORS, SHARDS = "vocabulary", "vectors and lexicon", "shards"
+LIMITS = "limits on files, against those that would fill the memory or the disk"
 
 
 class SettingsError(UserError):
@@ -144,11 +146,24 @@ class Settings:
     """length buckets; more of them mean less padding and smaller buckets"""
     num_shards: int = option(8, group=SHARDS)
     """shards per split: the largest number of ranks that can train on them"""
+    max_unpacked_gb: float = option(CAPS.unpacked_gb, group=LIMITS)
+    """the most that a compressed file, or all files of an archive together, may hold"""
+    max_ratio: float = option(CAPS.ratio, group=LIMITS)
+    """how many times its size a file of more than 256 MB unpacked may become"""
+    max_files: int = option(CAPS.files, group=LIMITS)
+    """files in an archive"""
+    max_line_mb: float = option(CAPS.line_mb, group=LIMITS)
+    """million characters in a line, or in a record of JSON"""
+    max_distinct: int = option(CAPS.distinct, group=LIMITS)
+    """different tokens in all files"""
 
     def __post_init__(self) -> None:
         for name in ("max_tokens", "min_count", "min_char_count", "num_buckets", "num_shards"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(self, name)}")
+        for name in LIMIT_SETTINGS:
+            if not getattr(self, name) > 0:
+                raise SettingsError(f"--{name.replace('_', '-')} must be above 0, not {getattr(self, name)}")
         if not 2 <= self.max_chars <= MAX_CHARS_LIMIT:
             raise SettingsError(f"--max-chars must lie between 2 and {MAX_CHARS_LIMIT}, not {self.max_chars}")
         if self.num_shards > MAX_SHARDS:
@@ -182,8 +197,25 @@ class Settings:
             on_misaligned=self.on_misaligned,
             repair=self.on_broken == "repair",
             max_tokens=self.max_tokens if self.on_long_sentence == "split" else None,
+            caps=self.caps,
+        )
+
+    @property
+    def caps(self) -> Caps:
+        return Caps(
+            unpacked_gb=self.max_unpacked_gb,
+            ratio=self.max_ratio,
+            files=self.max_files,
+            line_mb=self.max_line_mb,
+            distinct=self.max_distinct,
         )
 
 
+def _of_groups(*groups: str) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(Settings) if field.metadata["group"] in groups)
+
+
+# They change nothing of what is built.
+LIMIT_SETTINGS = _of_groups(LIMITS)
 # The settings that concern reading a corpus alone.
-READING_SETTINGS = tuple(field.name for field in dataclasses.fields(Settings) if field.metadata["group"] == READING)
+READING_SETTINGS = _of_groups(READING, LIMITS)

@@ -1,21 +1,21 @@
 """A directory is built in a temporary one beside its final place and moved there when complete, or not at all.
 
-Unlike ner_dist.atomic_file.whole_directory: several processes may build for the same place at once, there is a place
-for intermediate files, and SIGTERM cleans up.
+Unlike ner_dist.atomic_file.whole_directory: there is a place for intermediate files, and SIGTERM cleans up.
 """
 
 from __future__ import annotations
 
+import glob
+import os
 import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from ner_dist.atomic_file import replace_directory
+from ner_dist.atomic_file import is_old, replace, temporary_beside
 from ner_dist.contract.shard_format import INDEX_NAME, VECTORS_NAME
 from ner_dist.errors import UserError
 
@@ -68,13 +68,22 @@ def staged(out: Path) -> Iterator[tuple[Path, Path]]:
     """
     out = out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
-    with _terminate_like_interrupt():
-        root = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        try:
-            built, spill = root / "built", root / "spill"
-            built.mkdir()
-            spill.mkdir()
-            yield built, spill
-            replace_directory(built, out, root / "old")
-        finally:
-            shutil.rmtree(root, ignore_errors=True)
+    _remove_unowned(out)
+    with _terminate_like_interrupt(), temporary_beside(out) as root:
+        root.mkdir(mode=0o700)
+        built, spill = root / "built", root / "spill"
+        built.mkdir()
+        spill.mkdir()
+        yield built, spill
+        replace(built, out)
+
+
+def _remove_unowned(out: Path) -> None:
+    """Remove what killed builds of older versions have left, whose names do not say by whom, once it is old."""
+    for path in out.parent.glob(f".{glob.escape(out.name)}-????????"):
+        parts = {part.name for part in path.iterdir()} if path.is_dir() and not path.is_symlink() else {""}
+        if parts <= {"built", "spill", "old"} and is_old(path):
+            if "old" in parts and not out.exists():
+                # Killed between two renames.
+                os.replace(path / "old", out)
+            shutil.rmtree(path, ignore_errors=True)

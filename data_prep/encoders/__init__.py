@@ -1,4 +1,4 @@
 """What becomes an id or a vector: vocabularies, token features, lexicons, pretrained word vectors.
 
-Imports formats, data_prep's settings and problems, and ner_dist.contract.
+Imports formats, data_prep's settings and problems, ner_dist.contract and ner_dist.foreign.
 """

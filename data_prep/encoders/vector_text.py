@@ -59,7 +59,8 @@ def find_layout(lines: list[bytes], where: str) -> VectorLayout:
     """
     first, *others = [line for line in lines if line] or [b""]
     columns = first.split(b" ")
-    has_header = len(columns) == 2 and all(column.isdigit() for column in columns)
+    # No file has more rows or values than numbers of 18 digits say.
+    has_header = len(columns) == 2 and all(column.isdigit() and len(column) <= 18 for column in columns)
     # `7 1` may also be the word 7 and its vector of one value.
     if has_header and others and others[0].count(b" ") == 1:
         has_header = int(columns[1]) == 1
@@ -68,6 +69,8 @@ def find_layout(lines: list[bytes], where: str) -> VectorLayout:
     common = min(widths, key=lambda width: (-widths[width], width), default=0)
     if has_header:
         num_words, num_units = map(int, columns)
+        if num_units > MAX_LINE_BYTES:
+            raise CorpusError(f"{where}:1: error: the header states {num_units:,} values per vector; correct it")
         if widths and common != num_units:
             raise CorpusError(
                 f"{where}:1: error: the header states {num_units} values per vector, the lines below have {common}; "

@@ -13,8 +13,12 @@ import numpy as np
 
 from data_prep.encoders.vector_text import line_blocks, read_text
 from data_prep.problems import CorpusError, Problems
+from data_prep.sources.caps import CAPS, Caps
+from data_prep.sources.source_files import SourceFile
 from data_prep.sources.text_source import Progress, head, open_bytes
 from ner_dist.contract.shard_format import VECTORS_NAME, VectorsFile, file_sha256
+from ner_dist.foreign.arrays import read_npy
+from ner_dist.foreign.errors import advising
 
 NPY_MAGIC = b"\x93NUMPY"
 TEXT_ENDINGS = (".txt", ".vec")
@@ -30,37 +34,40 @@ class Vectors(NamedTuple):
     files: list[Path]
 
 
-def read_vectors(path: Path, spill: Path, problems: Problems, progress: Progress | None = None) -> Vectors | None:
+def read_vectors(
+    path: Path, spill: Path, problems: Problems, progress: Progress | None = None, caps: Caps = CAPS
+) -> Vectors | None:
     """Read and check a file of vectors; what cannot be mapped from where it is goes to `spill`, a path not in use.
 
     Returns None if single lines or rows are wrong, which are reported to `problems`. Raises CorpusError for files that
     cannot be read at all.
     """
-    if not head(path, _main_member).startswith(NPY_MAGIC):
-        with open_bytes(path, progress, _main_member) as blocks:
+    source = SourceFile(path, caps=caps)
+    if not head(source, _main_member).startswith(NPY_MAGIC):
+        with open_bytes(source, progress, _main_member) as blocks:
             found = read_text(blocks, str(path), spill, problems)
         return found and _distinct(*found, [path], problems)
     with open(path, "rb") as file:
         is_compressed = not file.read(len(NPY_MAGIC)).startswith(NPY_MAGIC)
     if is_compressed:
-        with open_bytes(path, progress, _main_member) as blocks, open(spill, "wb") as unpacked:
+        with open_bytes(source, progress, _main_member) as blocks, open(spill, "wb") as unpacked:
             unpacked.writelines(blocks)
     matrix_RD = _open_npy(path, spill if is_compressed else path)
     words_path = path if zipfile.is_zipfile(path) else _words_beside(path)
-    words = _read_words(words_path, path, matrix_RD)
+    words = _read_words(SourceFile(words_path, caps=caps), path, matrix_RD)
     if not _check_finite(matrix_RD, words, path, problems, None if is_compressed else progress):
         return None
     return _distinct(words, matrix_RD, list(dict.fromkeys((path, words_path))), problems)
 
 
 def read_all_vectors(
-    paths: list[Path], spill: Path, problems: Problems, progress: Progress | None = None
+    paths: list[Path], spill: Path, problems: Problems, progress: Progress | None = None, caps: Caps = CAPS
 ) -> Vectors | None:
     """The vectors of all files concatenated; `spill` is a folder for intermediate files. None if there are no files.
 
     Returns None, too, if lines are wrong, which are reported to `problems`. Raises CorpusError as read_vectors does.
     """
-    parts = [read_vectors(path, spill / f"vectors-{n}", problems, progress) for n, path in enumerate(paths)]
+    parts = [read_vectors(path, spill / f"vectors-{n}", problems, progress, caps) for n, path in enumerate(paths)]
     whole = [part for part in parts if part is not None]
     if len(whole) < len(parts) or not parts:
         return None
@@ -112,13 +119,8 @@ def _only(path: Path, names: list[str], what: str) -> str:
 
 def _open_npy(path: Path, unpacked: Path) -> np.ndarray:
     """The matrix (R, D) of `path`, mapped from `unpacked`. Raises CorpusError."""
-    try:
-        matrix_RD: np.ndarray = np.load(unpacked, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        reason = str(error).split("\n")[0]
-        raise CorpusError(
-            f"{path}: not a complete .npy file of numbers ({reason}); save a float32 matrix with numpy.save"
-        ) from error
+    with advising(CorpusError, "save a float32 matrix with numpy.save"):
+        matrix_RD = read_npy(unpacked, mapped=True, place=str(path))
     if matrix_RD.ndim != 2 or not all(matrix_RD.shape) or not np.issubdtype(matrix_RD.dtype, np.floating):
         raise CorpusError(
             f"{path}: an array of {matrix_RD.dtype} of shape {matrix_RD.shape}; expected floats, a row for each word"
@@ -136,7 +138,7 @@ def _words_beside(path: Path) -> Path:
     raise CorpusError(f"{path}: no list of its words beside it, expected {' or '.join(names)}, one word per line")
 
 
-def _read_words(words_path: Path, path: Path, matrix_RD: np.ndarray) -> list[str]:
+def _read_words(words_path: SourceFile, path: Path, matrix_RD: np.ndarray) -> list[str]:
     """One word per line, for each row of the matrix in `path`; the last line may lack its newline."""
     words: list[str] = []
     with open_bytes(words_path, pick=_words_member) as blocks:

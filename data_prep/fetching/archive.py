@@ -1,4 +1,7 @@
-"""Reads files inside a wheel (zip) or an npm package (tar.gz) without unpacking it."""
+"""Reads files inside a wheel (zip) or an npm package (tar.gz) without unpacking it.
+
+Their sizes are not limited: each package is one whose checksum is pinned, and no name in it becomes a path.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ def members(path: Path, pattern: str) -> Iterator[tuple[str, IO[bytes]]]:
         return
     with tarfile.open(path, "r:gz") as tar:
         for member in tar:
-            if fnmatch.fnmatchcase(member.name, pattern) and (file := tar.extractfile(member)):
+            # A link would be followed.
+            if member.isreg() and fnmatch.fnmatchcase(member.name, pattern) and (file := tar.extractfile(member)):
                 yield member.name, file
 
 

@@ -87,7 +87,7 @@ def _make(resource: Resource, out: Path, download: Download, report: Report) -> 
 
 
 @contextmanager
-def _alone(out: Path) -> Iterator[None]:
+def _alone(out: Path, resources: Mapping[str, Resource]) -> Iterator[None]:
     """Lets only one process fetch into a folder at a time, and removes what a killed one left there.
 
     Raises FetchError if another one is running.
@@ -107,7 +107,7 @@ def _alone(out: Path) -> Iterator[None]:
             # Windows and some network file systems cannot lock a folder.
             pass
         else:
-            for leftover in (path for name in RESOURCES for path in out.glob(f".{name}-*")):
+            for leftover in (path for name in {*RESOURCES, *resources} for path in out.glob(f".{name}-*")):
                 shutil.rmtree(leftover, ignore_errors=True)
         yield
 
@@ -124,7 +124,7 @@ def fetch(
     `out`/packages keeps downloaded packages until their resource is complete. Raises FetchError.
     """
     wanted = _named(names, resources)
-    with _alone(out):
+    with _alone(out, resources):
         for resource in wanted:
             place = out / resource.name
             if why := fault(place, resource):

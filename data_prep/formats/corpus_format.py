@@ -12,6 +12,7 @@ from data_prep.problems import Problems
 from data_prep.sentences.block import SentenceIds
 from data_prep.sentences.string_ids import CorpusStrings
 from data_prep.sources import stored_files, text_source
+from data_prep.sources.caps import CAPS, Caps
 from data_prep.sources.source_files import SourceFile
 
 
@@ -44,6 +45,8 @@ class ReadOptions(NamedTuple):
     repair: bool = False
     # Longer sentences of texts are cut; None: they are left to a later pass.
     max_tokens: int | None = None
+    # How much may come of a file.
+    caps: Caps = CAPS
 
     @property
     def cut_options(self) -> CutOptions:

@@ -19,7 +19,7 @@ from data_prep.formats.corpus_format import ReadOptions
 from data_prep.formats.read_corpus import recognise
 from data_prep.problems import CorpusError, Problems
 from data_prep.sources.archives import archive_at
-from data_prep.sources.source_files import SourceFile, Sources
+from data_prep.sources.source_files import SourceFile, Sources, printable
 from data_prep.sources.split_names import choose_split, is_no_corpus, splits_of
 from data_prep.sources.text_source import own_names
 from ner_dist.contract.shard_format import INDEX_NAME
@@ -76,12 +76,13 @@ def expand(
     Raises CorpusError as `expand_splits` does.
     """
     wish = _Wish(options or ReadOptions(), problems or Problems(), split)
-    return _without_texts_of_annotations([file for name in names for file in _named(os.fspath(name), wish)])
+    files = [file for name in names for file in _named(os.fspath(name), wish)]
+    return _without_texts_of_annotations(files)
 
 
 def _named(name: str, wish: _Wish) -> list[SourceFile]:
     if name == STDIN:
-        return _archived(SourceFile(Path(_spooled_stdin().name), shown="stdin"), wish)
+        return _archived(SourceFile(Path(_spooled_stdin().name), shown="stdin", caps=wish.options.caps), wish)
     if ADDRESS.match(name):
         raise CorpusError(f"{name}: an address in a network, expected a file; download it first and name the file")
     path = Path(name)
@@ -91,7 +92,7 @@ def _named(name: str, wish: _Wish) -> list[SourceFile]:
         return _of_file(path, wish)
     archive = next((parent for parent in path.parents if parent.is_file()), None)
     if archive is not None:
-        return _members(SourceFile(archive), path.relative_to(archive).as_posix(), wish)
+        return _members(SourceFile(archive, caps=wish.options.caps), path.relative_to(archive).as_posix(), wish)
     if WILD.search(name):
         return _matching(name, wish)
     raise CorpusError(f"{name}: no such file")
@@ -101,8 +102,8 @@ def _of_file(path: Path, wish: _Wish) -> list[SourceFile]:
     if stat.S_ISFIFO(path.stat().st_mode):
         # Sources are read several times.
         with open(path, "rb") as pipe:
-            return _archived(SourceFile(Path(_spooled(pipe).name), shown=str(path)), wish)
-    return _archived(SourceFile(path), wish)
+            return _archived(SourceFile(Path(_spooled(pipe).name), shown=str(path), caps=wish.options.caps), wish)
+    return _archived(SourceFile(path, caps=wish.options.caps), wish)
 
 
 @lru_cache(maxsize=1)
@@ -126,26 +127,38 @@ def _spooled(stream: IO[bytes]) -> IO[bytes]:
 def _of_folder(folder: Path, wish: _Wish) -> list[SourceFile]:
     if (folder / INDEX_NAME).is_file() and any(folder.glob("*.parquet")):
         raise CorpusError(f"{folder}: a shard set, expected a corpus; `convert` writes one from shards")
-    files = [SourceFile(path, folder=folder) for path in sorted(_walk(folder))]
+    files = [SourceFile(path, folder=folder, caps=wish.options.caps) for path in sorted(_walk(folder))]
     return _of_many(str(folder), files, wish)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """The files of a folder and of those in it that are not hidden."""
+    """The files of a folder and of those in it that are not hidden. Raises CorpusError for a link that leads out."""
     seen = set()
+    root = os.path.realpath(folder)
     for parent, folders, names in os.walk(folder, followlinks=True):
         # A link may lead back to where it is.
         place = os.path.realpath(parent)
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
         if place not in seen:
             seen.add(place)
-            shown = (Path(parent, name) for name in names if not name.startswith("."))
-            yield from (path for path in shown if path.is_file())
+            shown = [Path(parent, name) for name in names if not name.startswith(".") and not is_no_corpus(name)]
+            for path in [*(Path(parent, name) for name in folders), *shown]:
+                _refuse_way_out(path, root)
+            yield from (path for path in (Path(parent, name) for name in names if name[0] != ".") if path.is_file())
+
+
+def _refuse_way_out(path: Path, root: str) -> None:
+    """A folder may come from a stranger, and then its links must not read what else this user can read."""
+    if path.is_symlink() and not f"{(target := os.path.realpath(path))}/".startswith(f"{root}/"):
+        raise CorpusError(
+            f"{path}: a link to {target}, out of the folder that was named; if it is meant, name it too, or the files "
+            "by a pattern such as 'FOLDER/*'"
+        )
 
 
 def _matching(pattern: str, wish: _Wish) -> list[SourceFile]:
     found = [Path(path) for path in sorted(glob.glob(pattern, recursive=True))]
-    files = [SourceFile(path) for path in found if path.is_file()]
+    files = [SourceFile(path, caps=wish.options.caps) for path in found if path.is_file()]
     if not files:
         folders = ", only folders" if found else ""
         raise CorpusError(f"{pattern}: no file has a name like this{folders}")
@@ -173,7 +186,7 @@ def _as_documents(files: list[SourceFile]) -> list[SourceFile]:
     if len(files) < 2 or any(map(_PART.search, (file.stem for file in files))):
         return files
     stems = {file.stem for file in files}
-    names = [file.stem if len(stems) == len(files) else file.member or file.name for file in files]
+    names = [file.stem if len(stems) == len(files) else printable(file.member or file.name) for file in files]
     return [file._replace(document=name) for file, name in zip(files, names)]
 
 
@@ -195,13 +208,13 @@ def _annotation(file: SourceFile) -> tuple[Path, str | None]:
 
 def _archived(file: SourceFile, wish: _Wish) -> list[SourceFile]:
     """The file itself, or all files of an archive of several."""
-    archive = archive_at(file.path) if file.member is None and file.path.is_file() else None
+    archive = archive_at(file.path, file.caps) if file.member is None and file.path.is_file() else None
     return [file] if archive is None or len(own_names(archive)) == 1 else _members(file, "*", wish)
 
 
 def _members(file: SourceFile, pattern: str, wish: _Wish) -> list[SourceFile]:
     """The files of an archive: one by its name, or all in a folder or like a pattern."""
-    archive = archive_at(file.path)
+    archive = archive_at(file.path, file.caps)
     if archive is None:
         raise CorpusError(f"{file}/{pattern}: {file} is neither a folder nor an archive")
     if pattern in archive.names:
@@ -227,7 +240,7 @@ def _members(file: SourceFile, pattern: str, wish: _Wish) -> list[SourceFile]:
 
 
 def _listed(files: Sequence[SourceFile]) -> str:
-    names = [file.member or file.name for file in files[:MAX_LISTED]]
+    names = [printable(file.member or file.name) for file in files[:MAX_LISTED]]
     more = f" and {len(files) - MAX_LISTED} more" if len(files) > MAX_LISTED else ""
     return ", ".join(names) + more
 

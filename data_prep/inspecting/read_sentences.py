@@ -20,6 +20,7 @@ from data_prep.encoders.lexicon_files import FEATURE_PREFIX
 from data_prep.sentences.block import TaggedSentences
 from data_prep.sentences.record import Origin, Span
 from ner_dist.contract.shard_format import TEXT_COLUMNS, UNK_ID, Index, ShardFile, read_vocab
+from ner_dist.contract.shard_tables import VerifiedShard, open_shard, parquet_file, read_groups
 
 # Sentences in corpus order are handed out in blocks of about this size.
 BLOCK_TOKENS = 1 << 14
@@ -52,10 +53,11 @@ _COLUMNS = ("sentence_id", "text", "tag", "source", "record", "document")
 
 def row_groups(directory: Path, index: Index, split: str, columns: Sequence[str]) -> Iterator[pa.Table]:
     """The row groups of all shards of a split, one in memory at a time."""
-    for shard in index.splits[split]:
-        with pq.ParquetFile(directory / shard.path) as file:
+    for entry in index.splits[split]:
+        shard = open_shard(directory, entry, was_verified=True)
+        with parquet_file(shard, index, columns) as file:
             for group in range(file.num_row_groups):
-                yield file.read_row_group(group, columns=list(columns))
+                yield read_groups(shard, file, index, [group], columns)
 
 
 def flat(rows: pa.Table, name: str) -> pa.Array:
@@ -84,12 +86,12 @@ def _groups_of_buckets(shard: ShardFile) -> list[range]:
 
 
 def _bucket_sentences(
-    file: pq.ParquetFile, groups: range, has_text: bool, features: Sequence[str]
+    shard: VerifiedShard, file: pq.ParquetFile, index: Index, groups: range, features: Sequence[str]
 ) -> Iterator[StoredSentence]:
     """The sentences of one bucket of one shard, which are in the order of the corpus."""
-    columns = [*_COLUMNS, *(TEXT_COLUMNS if has_text else ())]
+    columns = [*_COLUMNS, *(TEXT_COLUMNS if index.has_text else ())]
     for group in groups:
-        rows = file.read_row_group(group, columns=[*columns, *features])
+        rows = read_groups(shard, file, index, [group], [*columns, *features])
         sentences = map(StoredSentence, *(rows[name].to_pylist() for name in columns))
         if not features:
             yield from sentences
@@ -109,11 +111,10 @@ def read_ordered(directory: Path, index: Index, split: str, features: Sequence[s
     documents = _DocumentNumbers()
     with ExitStack() as open_files:
         buckets = []
-        for shard in index.splits[split]:
-            file = open_files.enter_context(pq.ParquetFile(directory / shard.path))
-            buckets += [
-                _bucket_sentences(file, groups, index.has_text, features) for groups in _groups_of_buckets(shard)
-            ]
+        for entry in index.splits[split]:
+            shard = open_shard(directory, entry, was_verified=True)
+            file = open_files.enter_context(parquet_file(shard, index, [*_COLUMNS, *features]))
+            buckets += [_bucket_sentences(shard, file, index, groups, features) for groups in _groups_of_buckets(entry)]
         for sentence in heapq.merge(*buckets, key=attrgetter("sentence_id")):
             block.append(sentence)
             num_tokens += len(sentence.text)

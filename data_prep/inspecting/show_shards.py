@@ -83,8 +83,8 @@ def complete_from_index(directory: str, key: str) -> Callable[..., list[str]]:
     def complete(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
         try:
             path = Path(getattr(parsed_args, directory)) / INDEX_NAME
-            return list(json.loads(path.read_text(encoding="utf-8"))[key])
-        except (OSError, ValueError, TypeError, KeyError):
+            return [str(name) for name in json.loads(path.read_text(encoding="utf-8"))[key]]
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return []
 
     return complete

@@ -26,7 +26,7 @@ from data_prep.passes.prepare import PreparedCorpus, prepare, split_stats
 from data_prep.passes.shard_pass import deal_to_shards, raw_name
 from data_prep.passes.write_pass import write_shards
 from data_prep.problems import Problems
-from data_prep.settings import Settings
+from data_prep.settings import LIMIT_SETTINGS, Settings
 from data_prep.sources.source_files import SourceFile, Sources
 from data_prep.sources.stored_files import companions, describe
 from data_prep.sources.text_source import Progress
@@ -68,15 +68,12 @@ def build(
         beside = [(split, companion) for split, file in sources for companion in companions(file)]
         # Files without their folders: the same input gives the same bytes wherever it lies.
         recorded = {
-            **dataclasses.asdict(settings),
-            **{
-                name: list(recorded)
-                for name, recorded in dataclasses.asdict(settings).items()
-                if isinstance(recorded, tuple)
-            },
-            "vectors": [Path(path).name for path in settings.vectors],
-            "lexicon": settings.lexicon and Path(settings.lexicon).name,
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in dataclasses.asdict(settings).items()
+            if name not in LIMIT_SETTINGS
         }
+        recorded["vectors"] = [Path(path).name for path in settings.vectors]
+        recorded["lexicon"] = settings.lexicon and Path(settings.lexicon).name
         index = Index(
             entity_types=tagged.entity_types,
             bucket_edges=prepared.edges,

@@ -39,7 +39,7 @@ def prepare(
 
     Intermediate files go to `spill`. Raises CorpusError if a whole file is unreadable; other problems are collected.
     """
-    vectors = read_all_vectors([Path(path) for path in settings.vectors], spill, problems, progress)
+    vectors = read_all_vectors([Path(path) for path in settings.vectors], spill, problems, progress, settings.caps)
     corpus = read_sources(sources, settings, spill / "read", problems, progress)
     if not sum(source.num_sentences for source in corpus.sources):
         return None

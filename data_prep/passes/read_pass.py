@@ -15,7 +15,7 @@ from data_prep.passes.chunk_file import append_fields
 from data_prep.passes.document_hashes import DocumentHashes
 from data_prep.passes.origin_file import OriginWriter
 from data_prep.passes.tag_collector import Scheme, SourceTags, TagCollector, describe_schemes, occurrences
-from data_prep.problems import Problems
+from data_prep.problems import CorpusError, Problems
 from data_prep.sentences.block import NOTHING, SentenceIds, ragged_positions
 from data_prep.sentences.string_ids import CorpusStrings, FeatureStrings, StringIds
 from data_prep.settings import Settings
@@ -157,6 +157,7 @@ class _Reading:
         for block in read_as(found, file, options, self.problems, strings, self.cutter, progress):
             if not len(block.length_N):
                 continue
+            self._check_distinct(file)
             self.tokens.add_new()
             self.tokens.report(block, str(file), self.problems)
             self.tags.add(block, source_id)
@@ -172,6 +173,15 @@ class _Reading:
         if not num_sentences and not self.problems.num_errors:
             self.problems.error(str(file), "the file holds no sentences")
         return ReadSource(split, file, found, num_sentences, first)
+
+    def _check_distinct(self, file: SourceFile) -> None:
+        """Raise CorpusError if what is to be held in memory would be too much."""
+        for what, ids in {"tokens": self.tokens.ids, "tags": self.tags.ids, **self.features}.items():
+            if len(ids.texts) > self.settings.max_distinct:
+                raise CorpusError(
+                    f"{file}: there are more than {self.settings.max_distinct:,} different {what}; is this the right "
+                    "column? If it is, allow more with --max-distinct N"
+                )
 
     def _append(self, source_id: int, block: SentenceIds, is_raw: bool) -> None:
         place_N, size_N = self._origins.append(block.origins, len(block.length_N))

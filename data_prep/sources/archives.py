@@ -10,8 +10,9 @@ import threading
 import zipfile
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol, cast
 
+from data_prep.sources.caps import CAPS, Caps, ShortReads
 from data_prep.sources.compression import ZIP_MAGIC, damage_named, peek, unpacked
 
 _TAR_BLOCK = 512
@@ -28,33 +29,33 @@ class Archive(Protocol):
         """What a member takes of the archive; of a compressed tar, which is compressed as a whole, its own size."""
 
 
-def archive_at(path: Path) -> Archive | None:
-    """The archive in a file; None if it is none. Raises CorpusError if it is damaged.
+def archive_at(path: Path, caps: Caps = CAPS) -> Archive | None:
+    """The archive in a file; None if it is none. Raises CorpusError if it is damaged, or holds more than `caps` allow.
 
     The last few stay open: a corpus may have thousands of members.
     """
     status = path.stat()
-    return _opened(str(path), status.st_mtime_ns, status.st_size)
+    return _opened(str(path), status.st_mtime_ns, status.st_size, caps)
 
 
 @lru_cache(maxsize=4)
-def _opened(path: str, mtime_ns: int, num_bytes: int) -> Archive | None:
+def _opened(path: str, mtime_ns: int, num_bytes: int, caps: Caps) -> Archive | None:
     with damage_named(path):
         raw = open(path, "rb")  # noqa: SIM115, a zip is read from it later
         if peek(raw, 4) in ZIP_MAGIC:
-            return _Zip(raw)
-        content = unpacked(raw)
+            return _Zip(raw, num_bytes, caps)
+        content = unpacked(raw, caps)
         if not _begins_like_tar(peek(content, _TAR_BLOCK)):
             raw.close()
             return None
         if content is raw:
-            return _Tar(raw)
+            return _Tar(raw, caps)
         # A compressed stream cannot be entered in the middle.
         spilled = tempfile.TemporaryFile(prefix="data-prep-")  # noqa: SIM115, read later
         shutil.copyfileobj(content, spilled, 1 << 20)
         raw.close()
         spilled.seek(0)
-        return _Tar(spilled)
+        return _Tar(spilled, caps)
 
 
 def _begins_like_tar(block: bytes) -> bool:
@@ -69,8 +70,17 @@ def _begins_like_tar(block: bytes) -> bool:
 
 
 class _Zip:
-    def __init__(self, raw: IO[bytes]) -> None:
-        self._zip = zipfile.ZipFile(raw)
+    def __init__(self, raw: IO[bytes], num_bytes: int, caps: Caps) -> None:
+        try:
+            self._zip = zipfile.ZipFile(cast(IO[bytes], ShortReads(raw, caps)))
+        except UnicodeDecodeError as error:
+            raise zipfile.BadZipFile("a name in it is marked as UTF-8 and is not") from error
+        members = self._zip.infolist()
+        caps.check_files(len(members))
+        # What is read of a member ends after the size that is stated here.
+        caps.check_unpacked(sum(member.file_size for member in members), num_bytes)
+        if sum(member.compress_size for member in members) > num_bytes:
+            raise zipfile.BadZipFile("its files overlap")
         self.names = dict.fromkeys(name for name in self._zip.namelist() if not name.endswith("/"))
 
     def open(self, name: str) -> IO[bytes]:
@@ -86,15 +96,20 @@ class _Place(NamedTuple):
 
 
 class _Tar:
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], caps: Caps) -> None:
         self._file, self._lock = file, threading.Lock()
-        with tarfile.open(fileobj=file, mode="r:") as members:
-            self._places = {
-                member.name.removeprefix("./"): _Place(member.offset_data, member.offset_data + member.size)
-                for member in members
-                if member.isreg() and not member.issparse()
-            }
-            _check_end(file, members)
+        self._places = {}
+        with tarfile.open(fileobj=cast(IO[bytes], ShortReads(file, caps)), mode="r:") as members:
+            for number, member in enumerate(members, 1):
+                caps.check_files(number)
+                if member.size < 0:
+                    # Its end would be before its beginning, and the list endless.
+                    raise tarfile.ReadError("a file of negative size")
+                # Links are not followed: they may lead out of the archive.
+                if member.isreg() and not member.issparse():
+                    place = _Place(member.offset_data, member.offset_data + member.size)
+                    self._places[member.name.removeprefix("./")] = place
+            _check_end(ShortReads(file, caps), members)
         self.names = dict.fromkeys(self._places)
 
     def open(self, name: str) -> IO[bytes]:
@@ -105,7 +120,7 @@ class _Tar:
         return end - start
 
 
-def _check_end(file: IO[bytes], members: tarfile.TarFile) -> None:
+def _check_end(file: ShortReads, members: tarfile.TarFile) -> None:
     """Raises TarError if what follows the last member is damaged: tarfile takes it for the end."""
     last = members.getmembers()[-1]
     file.seek(last.offset_data + (-(-last.size // _TAR_BLOCK) * _TAR_BLOCK if last.isreg() else 0))

@@ -16,6 +16,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from data_prep.problems import CorpusError
+from data_prep.sources.caps import CAPS, Caps, OverCapError, Stored, capped
 
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 # What the libraries raise for content that is not what its beginning promised; bz2 and Arrow raise a bare OSError.
@@ -46,8 +47,12 @@ def is_compressed(beginning: bytes) -> bool:
     return any(beginning.startswith(magic) for magic, _ in _LAYERS)
 
 
-def unpacked(stream: IO[bytes]) -> IO[bytes]:
-    """The stream, or its content if it is compressed, also twice; `peek` works on it."""
+def unpacked(stream: IO[bytes], caps: Caps = CAPS) -> IO[bytes]:
+    """The stream, or its content if it is compressed, also twice; `peek` works on it.
+
+    Raises OverCapError if it is compressed more often, and when more is read from it than `caps` allow.
+    """
+    stored: Stored | None = None
     for _ in range(_MAX_LAYERS):
         # The concrete class of a file that was opened for reading.
         if not isinstance(stream, io.BufferedReader):
@@ -56,8 +61,11 @@ def unpacked(stream: IO[bytes]) -> IO[bytes]:
         opener = next((opener for magic, opener in _LAYERS if beginning.startswith(magic)), None)
         if opener is None:
             return stream
-        stream = opener(stream)
-    raise CorpusError("compressed more than twice")
+        layer = Stored(stream)
+        # Of layers in layers, what is stored is the outermost.
+        stored = stored or layer
+        stream = capped(opener(io.BufferedReader(layer)), stored, caps)
+    raise OverCapError("compressed more than twice; unpack it")
 
 
 @contextmanager
@@ -65,6 +73,8 @@ def damage_named(shown: str) -> Iterator[None]:
     """Raises CorpusError for what cannot be read: a damaged file, one without permission, an encrypted archive."""
     try:
         yield
+    except OverCapError as error:
+        raise CorpusError(f"{shown}: {error}") from error
     except PermissionError as error:
         raise CorpusError(f"{shown}: no permission to read the file") from error
     except _DAMAGE as error:
@@ -73,6 +83,8 @@ def damage_named(shown: str) -> Iterator[None]:
         if error.errno is not None:
             raise
         raise CorpusError(f"{shown}: the compressed file is damaged or incomplete ({error})") from error
+    except RecursionError as error:
+        raise CorpusError(f"{shown}: the archive is damaged (headers of headers without end)") from error
     except (RuntimeError, NotImplementedError) as error:
         # zipfile's, for a password or a method that it does not know.
         raise CorpusError(f"{shown}: the zip cannot be read ({error}); unpack it and name the file") from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from data_prep.sources.caps import CAPS, Caps
+
 
 class SourceFile(NamedTuple):
     """A file that is read as one source: on disk, or a member of an archive."""
@@ -18,22 +20,31 @@ class SourceFile(NamedTuple):
     shown: str = ""
     # The name of the document that the file is if it says nothing of documents; "" if it is none.
     document: str = ""
+    # How much may come of it.
+    caps: Caps = CAPS
 
     def __str__(self) -> str:
         """For messages."""
         path = self.shown or str(self.path)
-        return f"{path}/{self.member}" if self.member else path
+        return printable(f"{path}/{self.member}" if self.member else path)
 
     @property
     def name(self) -> str:
         """What the file is called, wherever its folder or archive lies; for index.json."""
         path = self.path.relative_to(self.folder).as_posix() if self.folder else self.shown or self.path.name
-        return f"{path}/{self.member}" if self.member else path
+        return printable(f"{path}/{self.member}" if self.member else path)
 
     @property
     def stem(self) -> str:
         """The file's own name without its ending: of many corpora the name of a document."""
-        return PurePosixPath(self.member or self.name).stem
+        return printable(PurePosixPath(self.member or self.name).stem)
+
+
+def printable(name: str) -> str:
+    """A name, which may be a stranger's, without characters that are no text or move a terminal's cursor."""
+    if name.isprintable():
+        return name
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name)
 
 
 # The files of each split, in the order in which they are read.

@@ -20,7 +20,7 @@ def stored_bytes(file: SourceFile) -> int:
     """How many bytes `progress` is told of while the file is read; 0 if there is no such file."""
     if not file.path.is_file():
         return 0
-    archive = None if file.member is None else archive_at(file.path)
+    archive = None if file.member is None else archive_at(file.path, file.caps)
     return file.path.stat().st_size if archive is None else archive.stored_bytes(str(file.member))
 
 
@@ -33,7 +33,7 @@ def open_seekable(file: SourceFile) -> Iterator[IO[bytes]]:
     stored, _ = open_stored(file, only_member, may_be_empty=False)
     with stored, ExitStack() as stack:
         with damage_named(str(file)):
-            stream = unpacked(stored)
+            stream = unpacked(stored, file.caps)
             if stream is not stored or not stored.seekable():
                 stream = stack.enter_context(_spooled(stream))
         yield stream
@@ -57,7 +57,7 @@ def read_sibling(file: SourceFile, name: str) -> bytes | None:
 
 def _beside(file: SourceFile, name: str) -> SourceFile | None:
     if file.member is not None:
-        member, archive = str(PurePosixPath(file.member).with_name(name)), archive_at(file.path)
+        member, archive = str(PurePosixPath(file.member).with_name(name)), archive_at(file.path, file.caps)
         return file._replace(member=member) if archive is not None and member in archive.names else None
     beside = file._replace(path=file.path.with_name(name))
     # Beside a temporary file lie those of others.
@@ -76,7 +76,7 @@ def companions(file: SourceFile) -> list[SourceFile]:
 def describe(file: SourceFile) -> dict[str, str | int]:
     """Name, size and sha256 of a file as it is stored, or of a member of an archive, for index.json."""
     digest, num_bytes = hashlib.sha256(), 0
-    archive = None if file.member is None else archive_at(file.path)
+    archive = None if file.member is None else archive_at(file.path, file.caps)
     with (
         damage_named(str(file)),
         open(file.path, "rb") if archive is None else archive.open(str(file.member)) as stored,

@@ -14,14 +14,13 @@ import numpy as np
 
 from data_prep.problems import CorpusError
 from data_prep.sources.archives import Archive, archive_at
+from data_prep.sources.caps import CAPS, Caps
 from data_prep.sources.compression import damage_named, unpacked
 from data_prep.sources.source_files import SourceFile
 
 BLOCK_BYTES = 1 << 19
 # Of a file's beginning, what shows whether it is UTF-16.
 SEEN_BYTES = 1000
-# A binary file may have no line ends, and must not fill the memory.
-MAX_LINE_CHARS = 1 << 25
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -77,7 +76,7 @@ def open_stored(file: SourceFile, pick: Pick, may_be_empty: bool) -> tuple[IO[by
     if not num_bytes and not may_be_empty:
         raise CorpusError(f"{file}: the file is empty")
     with damage_named(str(file)):
-        archive = archive_at(path)
+        archive = archive_at(path, file.caps)
         if archive is None:
             if file.member is not None:
                 raise CorpusError(f"{file}: {path} is not an archive")
@@ -92,7 +91,7 @@ def _blocks(stored: IO[bytes], file: SourceFile, num_bytes: int | None, progress
     """num_bytes: what to tell `progress` in all; None: the place in the file at any time."""
     seen = 0
     with damage_named(str(file)):
-        stream = unpacked(stored)
+        stream = unpacked(stored, file.caps)
         while block := stream.read(BLOCK_BYTES):
             if progress is not None:
                 position = stored.tell() if num_bytes is None else min(num_bytes, seen + len(block))
@@ -190,7 +189,7 @@ def text_pieces(file: SourceFile | Path, encoding: str, progress: Progress | Non
                 number += text.count("\n")
 
 
-def whole_lines(pieces: Iterable[tuple[int, str]], path: object) -> Iterator[tuple[int, str]]:
+def whole_lines(pieces: Iterable[tuple[int, str]], path: object, caps: Caps) -> Iterator[tuple[int, str]]:
     r"""(number of the first line, whole lines without the last \n) of one block after another; see `split_lines`.
 
     Raises CorpusError for a line that is too long.
@@ -199,8 +198,9 @@ def whole_lines(pieces: Iterable[tuple[int, str]], path: object) -> Iterator[tup
     for number, piece in pieces:
         # What is left of the piece before has no line end, so that it belongs to the line in which this one begins.
         text, end, rest = (rest + piece).rpartition("\n")
-        if len(rest) > MAX_LINE_CHARS:
-            raise CorpusError(f"{path}:{number}: a line of more than {MAX_LINE_CHARS:,} characters; is this text?")
+        # A binary file may have no line ends, and must not fill the memory.
+        if len(rest) > caps.line_chars:
+            raise CorpusError(f"{path}:{number}: {caps.line_message('a line')}")
         if end:
             yield number, text
     if rest:
@@ -209,4 +209,5 @@ def whole_lines(pieces: Iterable[tuple[int, str]], path: object) -> Iterator[tup
 
 def text_blocks(file: SourceFile | Path, encoding: str, progress: Progress | None = None) -> Iterator[tuple[int, str]]:
     """The `whole_lines` of a file. Raises CorpusError as `text_pieces` does."""
-    return whole_lines(text_pieces(file, encoding, progress), file)
+    caps = CAPS if isinstance(file, Path) else file.caps
+    return whole_lines(text_pieces(file, encoding, progress), file, caps)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.problems import CorpusError
+from data_prep.sentences.numbers import number_of
 from data_prep.tags.tag_characters import shown, trim
 
 OPTION = "--tag-names"
@@ -47,7 +48,7 @@ def _names_of_json(text: str, where: str) -> list[Any]:
     if isinstance(value, list):
         return value
     if isinstance(value, dict) and all(_NUMBER.fullmatch(key) for key in value):
-        by_id = {int(key): name for key, name in value.items()}
+        by_id = {number_of(key): name for key, name in value.items()}
     elif isinstance(value, dict) and all(type(number) is int for number in value.values()):
         by_id = {number: name for name, number in value.items()}
         if len(by_id) < len(value):

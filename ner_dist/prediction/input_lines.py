@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -14,6 +15,8 @@ from ner_dist.errors import UserError
 DOCUMENT_MARK = "-DOCSTART-"
 # A portion, which one rank tags at a time, ends after this many lines or characters, or a few more.
 _PORTION_LINES, _PORTION_CHARACTERS = 4096, 1 << 18
+# Of a line, and of a CoNLL file between two blank lines: bytes or characters, in millions.
+MAX_LINE_MB = 32.0
 # Carriage returns alone end lines, too.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
@@ -49,11 +52,19 @@ def open_input(path: Path | None) -> BinaryIO:
         raise UserError(f"{path}: {error.strerror}; expected a text file, or - for standard input") from error
 
 
-def read_lines(file: BinaryIO, name: str) -> Iterator[InputLine]:
-    """Lines with their line ends unchanged. Raises UserError with file and line for bytes that are not UTF-8."""
+def read_lines(file: BinaryIO, name: str, max_line_mb: float = MAX_LINE_MB) -> Iterator[InputLine]:
+    """Lines with their line ends unchanged.
+
+    Raises UserError with file and line for bytes that are not UTF-8, lines that are too long, and a file that cannot be
+    read to its end.
+    """
     number, offset, is_first = 0, 0, True
+    max_bytes = int(max_line_mb * 1e6)
     try:
-        for raw in file:
+        # Not by iterating over the file, which would hold a line of any length.
+        while raw := file.readline(max_bytes + 1):
+            if len(raw) > max_bytes:
+                raise _too_long(name, number + 1, "a line", max_line_mb)
             # A byte order mark is not text.
             decoded = raw.decode("utf-8-sig" if is_first else "utf-8")
             is_first = False
@@ -66,18 +77,30 @@ def read_lines(file: BinaryIO, name: str) -> Iterator[InputLine]:
             f"{name}:{number + 1}: byte 0x{error.object[error.start]:02x} is not UTF-8; convert the file, for "
             "example with iconv -f cp1252 -t utf-8"
         ) from error
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UserError(f"{name}:{number + 1}: the compressed file is damaged or truncated ({error})") from error
+    except OSError as error:
+        raise UserError(f"{name}:{number + 1}: the file cannot be read ({error.strerror or error})") from error
+
+
+def _too_long(name: str, number: int, what: str, max_line_mb: float) -> UserError:
+    return UserError(
+        f"{name}:{number}: {what} of more than {max_line_mb:g} million bytes; is this text? If it is, allow more with "
+        "--max-line-mb N"
+    )
 
 
 def portions(
     lines: Iterable[InputLine],
     format_name: str,
     next_document: Callable[[str, OpenDocument], OpenDocument],
+    name: str = "",
+    max_line_mb: float = MAX_LINE_MB,
 ) -> Iterator[Portion]:
     """Portions of lines that can be read on their own: none begins within a sentence or a paragraph.
 
     next_document: of conll, the document that a line lies in, from the line and the document of the line before.
+    name: of the file, for messages. Raises UserError for a sentence of a CoNLL file that never ends.
     """
     portion: list[InputLine] = []
     num_characters = 0
@@ -97,6 +120,8 @@ def portions(
         is_full = len(portion) >= _PORTION_LINES or num_characters >= _PORTION_CHARACTERS
         # A text without blank lines must not fill the memory.
         is_endless = format_name == "text" and num_characters >= 4 * _PORTION_CHARACTERS
+        if format_name == "conll" and not may_end and num_characters > max_line_mb * 1e6:
+            raise _too_long(name, portion[0].number, "lines without a blank one, which ends a sentence,", max_line_mb)
         if is_full and (may_end or is_endless):
             yield Portion(portion, began)
             portion, num_characters, began = [], 0, document

@@ -11,6 +11,9 @@ from ner_dist.errors import UserError
 from ner_dist.prediction.documents import Document, document_of_tokens, document_with_tokens
 from ner_dist.prediction.input_lines import InputLine
 
+# Of lists and objects in a record.
+_MAX_DEPTH = 100
+
 
 class _Tokens(NamedTuple):
     tokens: list[str]
@@ -59,7 +62,24 @@ def _read(text: str, where: str) -> dict[str, Any]:
         raise UserError(f"{where}: not JSON ({error})") from error
     if not isinstance(record, dict):
         raise UserError(f"{where}: expected a JSON object, found {type(record).__name__}")
+    if text.count("[") + text.count("{") > _MAX_DEPTH and _is_deeper(record, _MAX_DEPTH):
+        raise UserError(f"{where}: JSON that is nested more than {_MAX_DEPTH} deep")
     return record
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Whether lists and objects are nested deeper than this; what is, could be read but not be written again."""
+    level = [value]
+    for _ in range(depth):
+        level = [
+            part
+            for one in level
+            if isinstance(one, (list, dict))
+            for part in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return False
+    return any(isinstance(one, (list, dict)) for one in level)
 
 
 def _tokens(values: list[Any], where: str) -> _Tokens:

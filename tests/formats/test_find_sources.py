@@ -52,6 +52,15 @@ def test_links_of_a_folder_to_itself_are_followed_once(tmp_path: Path) -> None:
     assert names_of(expand([tmp_path])) == ["a/one"]
 
 
+@pytest.mark.parametrize("target", ["outside/secret", "outside"])
+def test_links_out_of_a_folder_are_followed_only_if_they_are_named(tmp_path: Path, target: str) -> None:
+    put(tmp_path, {"a/one.conll": FIRST, "outside/secret": SECOND})
+    (tmp_path / "a" / "link").symlink_to(tmp_path / target)
+    with pytest.raises(CorpusError, match=f"a/link: a link to .*{target}, out of the folder that was named"):
+        expand([tmp_path / "a"])
+    assert len(expand([f"{tmp_path}/a/*.conll", tmp_path / "a" / "link"])) == 2
+
+
 @pytest.mark.parametrize(
     ("pattern", "names"),
     [("*.conll", ["a.conll", "b.conll"]), ("**/*.conll", ["a.conll", "b.conll", "c.conll"]), ("[b]*", ["b.conll"])],

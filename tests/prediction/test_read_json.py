@@ -109,3 +109,10 @@ def test_no_text_and_no_tokens_is_an_empty_document() -> None:
         == read({"text": ""}).num_tokens
         == 0
     )
+
+
+def test_what_is_nested_too_deeply_to_be_written_again_is_refused() -> None:
+    for text in ("[" * 200 + "]" * 200, '{"a":' * 200 + "1" + "}" * 200):
+        with pytest.raises(UserError, match=r"^file:1: JSON that is nested more than 100 deep$"):
+            read(f'{{"text": "a", "more": {text}}}')
+    assert read({"text": "a", "more": [[0]] * 500}).others["more"] == [[0]] * 500

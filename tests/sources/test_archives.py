@@ -35,6 +35,13 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
         read_files(archive)
 
 
+def test_a_zip_whose_names_are_not_what_they_claim_is_refused(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "c.zip", {"é": FIRST})
+    archive.write_bytes(archive.read_bytes().replace("é".encode(), b"\x9d\x9d"))
+    with pytest.raises(CorpusError, match=r"c\.zip: the compressed file is damaged .*a name in it"):
+        read_files(archive)
+
+
 def test_a_tar_that_is_damaged_in_the_middle_is_not_taken_for_a_shorter_one(tmp_path: Path) -> None:
     archive = tarred(tmp_path / "c.tar", dict.fromkeys("abc", FIRST))
     data = bytearray(archive.read_bytes())

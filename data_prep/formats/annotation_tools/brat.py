@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.formats.read_records import reader
+from data_prep.sentences.numbers import number_of
 from data_prep.sentences.record import Record, Span
 from data_prep.sources.text_source import choose_encoding, split_lines
 
@@ -69,7 +70,7 @@ def _entities(source: Source) -> list[_Entity]:
             found = ENTITY.fullmatch(line)
             if found:
                 name, entity_type, offsets, quoted = found.groups()
-                parts = [tuple(map(int, part.split())) for part in offsets.split(";")]
+                parts = [tuple(map(number_of, part.split())) for part in offsets.split(";")]
                 entities.append(_Entity(number, name, entity_type, parts, quoted))  # type: ignore[arg-type]
             elif line[:1] in OTHERS and "\t" in line:
                 others[OTHERS[line[0]]] += 1

@@ -5,19 +5,27 @@ spaCy holds the whole file in memory, compactly; its documents are made one by o
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.formats.read_records import reader
 from data_prep.problems import CorpusError
 from data_prep.sentences.record import Record, Span
+from data_prep.sources.caps import Caps, OverCapError
+from data_prep.sources.compression import damage_named
 
 # What a DocBin's content begins with: a MessagePack map with these keys.
 _KEYS = (b"\xa7version", b"\xa5attrs")
 _ZLIB_MAGIC = b"\x78"
+# What is unpacked at once; and how a list, and a list or map, of MessagePack begins.
+_PIECE_BYTES = 1 << 16
+_ARRAYS = frozenset((*range(0x90, 0xA0), 0xDC, 0xDD))
+_NESTED = frozenset((*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF))
 # Where spaCy's own training expects spans that may overlap.
 SPAN_GROUP = "sc"
 _NAME_KEYS = ("id", "doc_id", "_id")
@@ -41,23 +49,74 @@ def records(source: Source) -> Iterator[Record]:
 
     with source.open() as file:
         data = file.read()
-    try:
+    with damage_named(source.path), _damage_named(source):
+        check_size(data, source.options.caps)
         documents = DocBin().from_bytes(data)
         num_documents = len(documents)
         found = documents.get_docs(Vocab())
-    except Exception as error:  # Whatever MessagePack, zlib and spaCy raise for a file that is not whole.
-        what = f"spaCy cannot read the file ({error}); it is damaged, or of another version of spaCy"
-        raise CorpusError(f"{source.path}: {what}") from error
     told = 0
-    for number, document in enumerate(found, 1):
+    for number in itertools.count(1):
+        with _damage_named(source):
+            document = next(found, None)
+        if document is None:
+            break
         try:
-            yield _record(number, document, source)
+            with _damage_named(source, but=ValueError):
+                record = _record(number, document, source)
+        except CorpusError:
+            raise
         except ValueError as error:
             source.error(number, str(error))
+        else:
+            yield record
         if source.progress is not None:
             done = source.num_bytes * number // num_documents
             source.progress(done - told)
             told = done
+
+
+@contextmanager
+def _damage_named(source: Source, but: type[Exception] = OverCapError) -> Iterator[None]:
+    """Raises CorpusError for any exception of other kinds."""
+    try:
+        yield
+    except (CorpusError, but):
+        raise
+    except Exception as error:  # Whatever MessagePack, zlib and spaCy raise for a file that is not whole.
+        what = f"spaCy cannot read the file ({error}); it is damaged, or of another version of spaCy"
+        raise CorpusError(f"{source.path}: {what}") from error
+
+
+def check_size(data: bytes, caps: Caps) -> None:
+    """Raises OverCapError if what spaCy makes of a file would fill the memory, and zlib.error if it is damaged."""
+    from srsly.msgpack import Unpacker  # type: ignore[import-untyped]
+
+    unpack, content = zlib.decompressobj(), bytearray()
+    for begin in range(0, len(data), _PIECE_BYTES):
+        piece = data[begin : begin + _PIECE_BYTES]
+        while piece and not unpack.eof:
+            content += unpack.decompress(piece, _PIECE_BYTES << 4)
+            piece = unpack.unconsumed_tail
+            caps.check_unpacked(len(content), begin + _PIECE_BYTES)
+    walker = Unpacker(max_buffer_size=max(1, len(content)))
+    walker.feed(content)
+    num_objects = 0
+    for _ in range(walker.read_map_header()):
+        walker.skip()
+        begin = walker.tell()
+        if content[begin] not in _ARRAYS:
+            walker.skip()
+            continue
+        for _ in range(walker.read_array_header()):
+            begin = walker.tell()
+            walker.skip()
+            # Each byte of a list or map may be an object, which takes 50 times as much.
+            num_objects += 1 if content[begin] not in _NESTED else walker.tell() - begin
+            if num_objects > caps.distinct:
+                raise OverCapError(
+                    f"it says that it holds more than {caps.distinct:,} objects; if that is right, allow more with "
+                    "--max-distinct N"
+                )
 
 
 def _record(number: int, document: Any, source: Source) -> Record:

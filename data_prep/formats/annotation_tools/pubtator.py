@@ -9,6 +9,7 @@ from typing import NamedTuple
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.formats.json.spans import quoted_span
 from data_prep.formats.read_records import reader
+from data_prep.sentences.numbers import number_of
 from data_prep.sentences.record import Record, Span
 from data_prep.sources.text_source import split_lines
 
@@ -65,7 +66,7 @@ def _parse(number: int, line: str) -> _Passage | _Mention | None:
         return _Passage(number, match[1].strip(), match[2], match[3])
     name, *parts = line.split("\t")
     if len(parts) >= 4 and _NUMBER.match(parts[0]) and _NUMBER.match(parts[1]):
-        return _Mention(number, name.strip(), Span(int(parts[0]), int(parts[1]), parts[3]), parts[2])
+        return _Mention(number, name.strip(), Span(number_of(parts[0]), number_of(parts[1]), parts[3]), parts[2])
     if len(parts) >= 2 and not _NUMBER.match(parts[0]):
         return None
     raise ValueError(f"expected id, start, end, mention and type between tabs, found {line[:60]!r}")

@@ -15,6 +15,7 @@ from data_prep.formats.json.records import search
 from data_prep.formats.json.spans import utf16_places
 from data_prep.formats.read_records import reader
 from data_prep.problems import CorpusError
+from data_prep.sentences.numbers import number_of
 from data_prep.sentences.record import Record, Span
 from data_prep.sources.text_source import split_lines
 
@@ -168,7 +169,7 @@ def _row(number: int, line: str, column: _Column, source: Source) -> _Row:
             source.problems.warn("entities_without_type_dropped", where, "an entity without a type was dropped")
         else:
             raise ValueError("an entity without a type (*); choose one, or drop it with --on-broken repair")
-    return _Row(number, bool(match[3]), int(match[4]), int(match[5]), match[6], entities)
+    return _Row(number, bool(match[3]), number_of(match[4]), number_of(match[5]), match[6], entities)
 
 
 def _flush(waiting: list[_Sentence], sentence: _Sentence | None, source: Source) -> Iterator[Record]:

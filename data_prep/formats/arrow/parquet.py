@@ -22,7 +22,7 @@ def recognise(sample: Sample, options: ReadOptions) -> str | None:
 
 def read(source: Source) -> Iterator[SentenceIds]:
     with source.open() as file:
-        table = find_columns(open_table(file, source.path), source)
+        table = find_columns(open_table(file, source.path, source.options.caps), source)
         if table.fields.text is None:
             yield from sentences_of_rows(source, table)
         else:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data_prep.formats.arrow.message_sizes import check_messages, check_rows
+from data_prep.formats.arrow.parquet_sizes import check_parquet
 from data_prep.problems import CorpusError
+from data_prep.sources.caps import CAPS, Caps, OverCapError
 
 PARQUET_MAGIC, ARROW_MAGIC = b"PAR1", b"ARROW1"
 # Before the first message of a stream of Arrow's, which `datasets` writes.
@@ -17,6 +21,10 @@ STREAM_MAGIC = b"\xff\xff\xff\xff"
 # Of a batch, uncompressed.
 BATCH_BYTES = 1 << 22
 MAX_BATCH_ROWS = 1 << 16
+# Before the first message of a file: the magic bytes, and two of padding.
+_FILE_HEADER_BYTES = 8
+# A size that is stated and cannot be is seen when memory is taken for it.
+_DAMAGE = (pa.ArrowException, OSError, MemoryError, UnicodeDecodeError)
 
 
 class ArrowTable(NamedTuple):
@@ -36,30 +44,43 @@ def kind_of(head: bytes) -> str | None:
     if head.startswith(STREAM_MAGIC):
         try:
             pa.ipc.open_stream(head)
-        except (pa.ArrowInvalid, OSError):
+        except _DAMAGE:
             return None
         return "a stream of Arrow's by its first bytes"
     return None
 
 
-def open_table(file: IO[bytes], shown: str) -> ArrowTable:
-    """Raises CorpusError for a file that is damaged."""
+def _damaged(shown: str, error: BaseException) -> CorpusError:
+    reason = "it states sizes that it cannot have" if isinstance(error, MemoryError) else str(error)
+    return CorpusError(f"{shown}: the file is damaged or incomplete ({reason})")
+
+
+def open_table(file: IO[bytes], shown: str, caps: Caps = CAPS) -> ArrowTable:
+    """Raises CorpusError for a file that is damaged, or holds more than `caps` allow."""
     magic = file.read(len(ARROW_MAGIC))
-    file.seek(0)
+    num_bytes = file.seek(0, io.SEEK_END)
     try:
         if magic.startswith(PARQUET_MAGIC):
+            check_parquet(file, num_bytes, caps)
+            file.seek(0)
             return _parquet(pq.ParquetFile(file), shown)
-        if magic == ARROW_MAGIC:
-            reader = pa.ipc.open_file(file)
-            return ArrowTable(reader.schema, lambda names: _sound(_of_file(reader, names), shown), None)
+        # An Arrow file is a stream with an end by which its parts could be found in any order.
+        begin = file.seek(_FILE_HEADER_BYTES if magic == ARROW_MAGIC else 0)
+        check_messages(file, num_bytes, caps)
+        file.seek(begin)
+        schema = pa.ipc.open_stream(file).schema
+        _check_names(schema)
         # Each reading begins anew.
-        return ArrowTable(pa.ipc.open_stream(file).schema, lambda names: _sound(_of_stream(file, names), shown), None)
-    except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"{shown}: the file is damaged or incomplete ({error})") from error
+        return ArrowTable(schema, lambda names: _sound(_of_stream(file, begin, names), shown), None)
+    except OverCapError as error:
+        raise CorpusError(f"{shown}: {error}") from error
+    except _DAMAGE as error:
+        raise _damaged(shown, error) from error
 
 
 def _parquet(opened: pq.ParquetFile, shown: str) -> ArrowTable:
     facts = opened.metadata
+    _check_names(opened.schema_arrow)
     num_bytes = sum(facts.row_group(i).total_byte_size for i in range(facts.num_row_groups))
     # A row may be a sentence or a book.
     batch_rows = max(1, min(MAX_BATCH_ROWS, BATCH_BYTES * facts.num_rows // max(1, num_bytes)))
@@ -70,24 +91,30 @@ def _parquet(opened: pq.ParquetFile, shown: str) -> ArrowTable:
     return ArrowTable(opened.schema_arrow, batches, facts.num_rows)
 
 
-def _of_file(reader: Any, names: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-    batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
-    return (batch if names is None else batch.select(list(names)) for batch in batches)
+def _check_names(fields: Iterable[pa.Field]) -> None:
+    """Raises UnicodeDecodeError, at once, if a name is not UTF-8."""
+    for field in fields:
+        assert isinstance(field.name, str)
+        kind = field.type
+        _check_names(kind.field(i) for i in range(kind.num_fields) if not pa.types.is_dictionary(kind))
 
 
-def _of_stream(file: IO[bytes], names: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-    file.seek(0)
-    return (batch if names is None else batch.select(list(names)) for batch in pa.ipc.open_stream(file))
+def _of_stream(file: IO[bytes], begin: int, names: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+    file.seek(begin)
+    for batch in pa.ipc.open_stream(file):
+        yield batch if names is None else batch.select(list(names))
 
 
 def _sound(batches: Iterator[pa.RecordBatch], shown: str) -> Iterator[pa.RecordBatch]:
     """The batches, as long as they can be read and are what Arrow expects, such as UTF-8. Raises CorpusError."""
     try:
         for batch in batches:
+            # Before anything else: what is done with a batch that is damaged may end the process.
             batch.validate(full=True)
+            check_rows(batch)
             yield batch
-    except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"{shown}: the file is damaged or incomplete ({error})") from error
+    except _DAMAGE as error:
+        raise _damaged(shown, error) from error
 
 
 def class_names(schema: pa.Schema) -> dict[str, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from data_prep.formats.columns.names import (
     plain_name,
 )
 from data_prep.formats.corpus_format import ReadOptions
+from data_prep.sentences.numbers import number_of
 
 DELIMITERS = (",", "\t", ";", "|")
 ROLES = {
@@ -130,8 +131,8 @@ def column_of(names: Sequence[str], place: str, option: str) -> int:
     same = [i for i, name in enumerate(names) if name.lower() == place.lower()]
     if len(same) == 1:
         return same[0]
-    if place.lstrip("-").isdigit() and -len(names) <= int(place) < len(names):
-        return int(place) % len(names)
+    if place.removeprefix("-").isdecimal() and -len(names) <= number_of(place) < len(names):
+        return number_of(place) % len(names)
     raise ValueError(f"{option}{place}: the header has no such column; it has {', '.join(map(repr, names))}")
 
 

@@ -35,11 +35,19 @@ def parse_list(field: str) -> list[str]:
     for match in _ITEM.finditer(inside):
         if not _BETWEEN.fullmatch(inside, end, match.start()):
             raise ValueError(f"a malformed list: {field[:60]!r}")
-        items.append(literal_eval(match[0]) if match[0][0] in "'\"" else match[0])
+        items.append(_string(match[0]) if match[0][0] in "'\"" else match[0])
         end = match.end()
     if not _BETWEEN.fullmatch(inside, end):
         raise ValueError(f"a malformed list: {field[:60]!r}")
     return items
+
+
+def _string(quoted: str) -> str:
+    """A string as Python writes it. Raises ValueError for what it would not write, such as NUL or an unknown escape."""
+    try:
+        return str(literal_eval(quoted))
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"a malformed list: {quoted[:60]!r}") from error
 
 
 def _columns(names: Sequence[str], options: ReadOptions) -> dict[str, int] | None:

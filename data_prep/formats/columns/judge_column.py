@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from functools import cached_property
 
+from data_prep.sentences.numbers import number_of
 from data_prep.tags.tag_strings import parse_tag
 
 # The share of the rows that must fit, so that single mistakes do not change what a column is.
@@ -59,7 +60,7 @@ def only_counts_up(column: ColumnSample) -> bool:
     if not all(counted):
         return False
     # What stands before the number, such as that of the sentence, stays the same.
-    parts = {match[0]: (match[1], int(match[2])) for match in counted if match}
+    parts = {match[0]: (match[1], number_of(match[2])) for match in counted if match}
     found = [parts[value] for value in column.values]
     steps = [b[1] - a[1] if a[0] == b[0] else 0 for a, b, opens in zip(found, found[1:], column.opens[1:]) if not opens]
     num_up = steps.count(1)
@@ -77,8 +78,8 @@ def numbers_rows(column: ColumnSample) -> bool:
         return False
     expected = 0
     for value, first in zip(values, opens):
-        expected = int(values[0]) if first else expected + 1
-        if int(value) != expected:
+        expected = number_of(values[0]) if first else expected + 1
+        if number_of(value) != expected:
             return False
     return True
 
@@ -94,12 +95,12 @@ def names_sentences(column: ColumnSample) -> bool:
 
 
 def _share(column: ColumnSample, fitting: Collection[str]) -> float:
-    return sum(column.counts[value] for value in fitting) / len(column.values)
+    return sum(column.counts[value] for value in fitting) / max(1, len(column.values))
 
 
 def looks_like_tags(column: ColumnSample, tag_names: tuple[str, ...] | None = None) -> bool:
     """Whether the values are tags. tag_names: those of integer tags, which are then tags too."""
-    if tag_names and all(value.isdigit() and int(value) < len(tag_names) for value in column.counts):
+    if tag_names and all(value.isdecimal() and number_of(value) < len(tag_names) for value in column.counts):
         return True
     return column.is_tags
 

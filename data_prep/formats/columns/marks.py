@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from data_prep.sentences.numbers import number_of
+
 DOCUMENT_MARK = "-DOCSTART-"
 # Comments that have a form which no token line has.
 _NAMED = re.compile(r"#\s*(?:[\w.:-]+\s*=(?:\s|$)|newdoc\b|newpar\b|id\s|begin document\b|end document\b)")
@@ -36,7 +38,7 @@ def read_mark(line: str, number: int) -> Mark:
         match = pattern.match(line)
         if match:
             part = match.groupdict().get("part")
-            return Mark(number, kind, (match["name"] or "") + (f"; part {part}" if part and int(part) else ""))
+            return Mark(number, kind, (match["name"] or "") + (f"; part {part}" if part and number_of(part) else ""))
     match = _RECORD.match(line)
     return Mark(number, "record", match["name"] or match["other"]) if match else Mark(number, "")
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from data_prep.sources.text_source import MAX_LINE_CHARS
+from data_prep.sources.caps import Caps
 
 # An error this close to the end of what was read may be due to the end.
 _NEAR_END = 16
@@ -18,8 +18,8 @@ _decode = json.JSONDecoder().raw_decode
 class JsonCursor:
     """A place in a text that is read piece by piece."""
 
-    def __init__(self, pieces: Iterator[tuple[int, str]]) -> None:
-        self._pieces = pieces
+    def __init__(self, pieces: Iterator[tuple[int, str]], caps: Caps) -> None:
+        self._pieces, self._caps = pieces, caps
         self.line = 1
         self._text = ""
         self._place = 0
@@ -67,7 +67,9 @@ class JsonCursor:
                 unread = len(self._text) - self._place
                 cut_off = error.msg.startswith("Unterminated") or error.pos >= len(self._text) - _NEAR_END
                 # Twice as much each time: a long value must not be parsed again for each piece.
-                if cut_off and unread < MAX_LINE_CHARS and self._more(unread + 1):
+                if cut_off and unread > self._caps.line_chars:
+                    raise ValueError(self._caps.line_message("a record")) from error
+                if cut_off and self._more(unread + 1):
                     continue
                 self._go_to(min(error.pos, len(self._text)))
                 raise ValueError(f"not JSON: {error.msg}") from error

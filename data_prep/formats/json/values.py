@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from data_prep.formats.corpus_format import Sample, Source
 from data_prep.formats.json.cursor import JsonCursor
 from data_prep.problems import CorpusError
+from data_prep.sources.caps import CAPS
 from data_prep.sources.text_source import split_lines, whole_lines
 
 # How much is looked at to know how the values are laid out, and how many values to know what they are.
@@ -81,7 +82,7 @@ def _begins_records(cursor: JsonCursor, field: str) -> bool:
 
 def _wrapper(text: str) -> str:
     """The field that holds the records, if the text begins with one object around everything; else ""."""
-    cursor = JsonCursor(iter([(1, text)]))
+    cursor = JsonCursor(iter([(1, text)]), CAPS)
     try:
         cursor.skip("{")
         while (field := cursor.field()) not in RECORD_FIELDS:
@@ -164,7 +165,7 @@ def json_values(source: Source) -> Iterator[tuple[int, Any]]:
     layout = _layout("".join(text for _, text in beginning)) or Layout("lines")
     pieces = chain(beginning, source.pieces)
     if layout.name == "lines":
-        for first_line, text in whole_lines(pieces, source.path):
+        for first_line, text in whole_lines(pieces, source.path, source.options.caps):
             for number, line in enumerate(split_lines(text), first_line):
                 if line and (stripped := line.strip()):
                     try:
@@ -174,7 +175,7 @@ def json_values(source: Source) -> Iterator[tuple[int, Any]]:
                     else:
                         yield number, value
         return
-    cursor = JsonCursor(pieces)
+    cursor = JsonCursor(pieces, source.options.caps)
     try:
         if layout.name == "objects":
             yield from _below(cursor)
@@ -203,7 +204,7 @@ def _sample(text: str, name: str) -> JsonSample | None:
     if layout is None:
         return None
     values: list[Any] = []
-    cursor = JsonCursor(iter([(1, text)]))
+    cursor = JsonCursor(iter([(1, text)]), CAPS)
     found: Iterator[tuple[int, Any]]
     if layout.name == "lines":
         for line in islice(filter(str.strip, split_lines(text)), NUM_SAMPLE_VALUES):

@@ -13,6 +13,7 @@ from read_files import read_files
 from spacy.tokens import Doc, DocBin, Span
 
 from data_prep.problems import CorpusError
+from data_prep.sources.caps import Caps
 
 ENGLISH = spacy.blank("en")
 WORDS = ["Ann", "Lee", " ", "met", "Bo", ".", "\n", "It", "rained", "."]
@@ -124,3 +125,15 @@ def test_other_compressed_files_are_not_taken_for_one(tmp_path: Path) -> None:
     (tmp_path / "d").write_bytes(zlib.compress(b"Ann B-PER\n\n" * 50))
     with pytest.raises(CorpusError, match="the format cannot be recognised"):
         read_files(tmp_path / "d")
+
+
+def test_lists_of_lists_that_would_fill_the_memory_are_refused(tmp_path: Path) -> None:
+    """Each byte of them would become an object of 50 bytes."""
+    content = b"\x82\xa7version\xa1x\xa5attrs\xdd" + (100_000).to_bytes(4, "big") + b"\x90" * 100_000
+    (tmp_path / "bomb.spacy").write_bytes(zlib.compress(content))
+    with pytest.raises(
+        CorpusError, match=r"bomb\.spacy: it says that it holds more than 1,000 objects; .* --max-distinct N"
+    ):
+        read_files(tmp_path / "bomb.spacy", caps=Caps(distinct=1000))
+    with pytest.raises(CorpusError, match=r"bomb\.spacy: unpacked it has more than 1e-05 GB; .* --max-unpacked-gb N"):
+        read_files(tmp_path / "bomb.spacy", caps=Caps(unpacked_gb=1e-5))

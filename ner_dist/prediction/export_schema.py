@@ -1,0 +1,115 @@
+"""What tagger.json says, as dataclasses, and whether all of it fits together."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, NoReturn, Optional
+
+import numpy as np
+
+from ner_dist.contract.index_checks import MOST_TYPES
+from ner_dist.contract.shard_format import CHAR_TYPES, FEATURE_NAME, NUM_CHAR_SPECIALS, UNK_ID, ListedFile
+from ner_dist.contract.tag_schemes import bilou_tags
+from ner_dist.foreign.errors import ForeignFileError
+from ner_dist.foreign.names import shortened
+from ner_dist.model.crf import TransitionScores
+from ner_dist.prediction.vocabularies import FeatureValues, Vocabularies
+
+# Of a token's characters, and of the zeros around them.
+_MOST_CHARACTERS, _MOST_PADDING = 1 << 16, 127
+
+
+@dataclasses.dataclass
+class _Tensor:
+    type: str
+    axes: str
+    meaning: str
+
+
+@dataclasses.dataclass
+class _Scores:
+    start: list[float]
+    transition: list[list[float]]
+    end: list[float]
+    forbidden: float
+
+    def as_arrays(self) -> TransitionScores:
+        """They must have been checked."""
+        return TransitionScores(*(np.array(scores, np.float64) for scores in (self.start, self.transition, self.end)))
+
+
+@dataclasses.dataclass
+class _Origin:
+    """Any of it may be missing, but what is there is of these types."""
+
+    run: Optional[str] = None
+    checkpoint: Optional[str] = None
+    epoch: Optional[int] = None
+    steps: Optional[int] = None
+    dev_f1: Optional[float] = None
+    shards: Optional[str] = None
+    versions: Optional[dict[str, str]] = None
+    config: Optional[dict[str, Any]] = None
+
+
+@dataclasses.dataclass
+class Description:
+    model: ListedFile
+    inputs: dict[str, _Tensor]
+    output: dict[str, _Tensor]
+    tags: list[str]
+    scores: _Scores
+    vocabularies: Vocabularies
+    origin: _Origin
+
+
+def check_description(found: Description, path: Path) -> None:
+    """Raises ForeignFileError naming the first fault."""
+    types, scores = found.vocabularies.entity_types, found.scores
+    if len(set(types)) < len(types) or "" in types or len(types) > MOST_TYPES:
+        _refuse(path, "entity_types has an empty one, one twice, or too many", f"at most {MOST_TYPES} distinct names")
+    tags = bilou_tags(types)
+    if found.tags != tags:
+        _refuse(path, f"tags is {shortened(found.tags)}", "those of entity_types")
+    lengths = {len(scores.start), len(scores.end), len(scores.transition), *map(len, scores.transition)}
+    if lengths != {len(tags)}:
+        _refuse(path, f"scores are not for {len(tags)} tags", f"{len(tags)} for start and end, and rows of as many")
+    if not all(np.isfinite(values).all() for values in scores.as_arrays()):
+        _refuse(path, "scores has one that is no finite number", "numbers")
+    _check_vocabularies(found.vocabularies, path)
+
+
+def _check_vocabularies(found: Vocabularies, path: Path) -> None:
+    for name, values, num_specials in (
+        ("words", found.words, UNK_ID + 1),
+        ("characters", found.characters, NUM_CHAR_SPECIALS),
+        *((feature.name, feature.values, UNK_ID + 1) for feature in found.features),
+    ):
+        named = values[num_specials:]
+        if len(values) < num_specials or len(set(named)) < len(named):
+            _refuse(path, f"{shortened(name)} has fewer than {num_specials} values, or one twice", "distinct values")
+    types = found.character_types
+    if len(types) != len(found.characters) or not all(0 <= kind < len(CHAR_TYPES) for kind in types):
+        _refuse(path, "character_types has others", f"0 to {len(CHAR_TYPES) - 1}, one for each character")
+    ids = found.without_vector or []
+    if any(a >= b for a, b in zip([-1, *ids], [*ids, len(found.words)])):
+        _refuse(path, "without_vector has ids out of order", "ids of words, ascending")
+    if not 1 <= found.max_characters <= _MOST_CHARACTERS or not 0 <= found.character_padding <= _MOST_PADDING:
+        _refuse(path, "max_characters or character_padding is out of range", "numbers of characters")
+    names = [feature.name for feature in found.features]
+    if len(set(names)) < len(names) or not all(map(FEATURE_NAME.fullmatch, names)):
+        _refuse(path, f"features has {shortened(names)}", "distinct names of token features")
+    for feature in found.features:
+        _check_lexicon(feature, path)
+
+
+def _check_lexicon(feature: FeatureValues, path: Path) -> None:
+    parts = feature.parts
+    fits = parts is None or (len(parts) == 2 and all(0 <= number < 1 << 31 for number in parts))
+    if (feature.entries is None) != (parts is None) or not fits:
+        _refuse(path, f"parts of {feature.name} is {shortened(parts)}", "two numbers of tokens beside entries")
+
+
+def _refuse(path: Path, found: str, expected: str) -> NoReturn:
+    raise ForeignFileError(f"{path}: {found}, expected {expected}")
