@@ -12,6 +12,9 @@ HOSTS ?=
 N ?= 3
 PARALLEL ?= 2
 seeds conll2003 conll2003-final gmb ablation sweep: NP = 1
+# Trainings that get into trouble, and the length of the long run.
+SCHEDULES ?= 200
+MINUTES ?= 60
 # Sentences in the synthetic corpus.
 SENTENCES ?= 8000
 NUM_SHARDS ?= 8
@@ -36,8 +39,8 @@ unexport PYTHONPATH PYTHONHOME
 TRAIN = $(if $(HOSTS),python -m launch ssh --hosts $(HOSTS) --np $(NP) --,horovodrun -np $(NP) python -m ner_dist.train)
 BUILD_OPTIONS = --format $(FORMAT) --num-shards $(NUM_SHARDS)
 
-.PHONY: help setup setup-gpu shards train demo test test-ranks test-hosts test-docs test-gpu test-core lint docs bench seeds \
-  conll2003 conll2003-final gmb ablation sweep clean distclean
+.PHONY: help setup setup-gpu setup-proofs shards train demo test test-ranks test-hosts test-docs test-gpu test-core \
+  test-faults test-mutants fuzz soak audit lint docs bench seeds conll2003 conll2003-final gmb ablation sweep clean distclean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -94,6 +97,27 @@ test-core: setup ## Only the tests of .venv-core: the core as pip installs it, w
 	.venv-core/bin/python -m pip install --quiet .
 	rm -rf build
 	python -m pytest -m core_env $(ARGS)
+
+test-faults: setup ## Random faults in SCHEDULES=200 trainings, and tests of many seeds; full disks need root
+	FAULTS_SCHEDULES=$(SCHEDULES) python -m pytest -n 2 -m faults $(ARGS)
+
+# For the two below, into .venv.
+setup-proofs: setup
+	python -c "import atheris, mutmut" 2>/dev/null || \
+	  python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[proofs]"
+
+test-mutants: setup-proofs ## Change the code in a copy, a line at a time, and list the changes that no test notices
+	python -m mutmut run $(ARGS)
+	python -m mutmut results
+
+fuzz: setup-proofs ## Give every reader of files N=100000 made-up inputs in all [TARGET=NAME]
+	python -m tests.faults.fuzz $(if $(TARGET),--target $(TARGET)) --inputs $(if $(filter file,$(origin N)),100000,$(N))
+
+soak: setup ## Train on 2 ranks beside a busy service for MINUTES=60: memory, handles, threads, throughput
+	python -m tests.faults.soak --minutes $(MINUTES)
+
+audit: setup ## Licences of all that is needed; known vulnerabilities, if pip-audit is installed and has a network
+	python -m tests.faults.audit
 
 lint: setup ## Style, format and types
 	ruff check .

@@ -154,10 +154,10 @@ def _open_export(options: Options, comm: Comm) -> tuple[str, OpenedSplit]:
     def open_all() -> tuple[str, OpenedSplit]:
         network = OnnxNetwork(options.model)
         origin = network.origin
-        config = knobs.from_dict(origin["config"])
+        config = knobs.from_record(origin.get("config"), options.model / "tagger.json")
         directory = options.shards or Path(config.data.shards)
         index = read_index(directory)
-        if index.fingerprint() != origin["shards"]:
+        if index.fingerprint() != origin.get("shards"):
             raise UserError(
                 f"{options.model}: this model was trained on other shards than those in {directory}; name its own with "
                 "--shards"
@@ -167,7 +167,7 @@ def _open_export(options: Options, comm: Comm) -> tuple[str, OpenedSplit]:
         used = [place for place, _ in used_features(config.model, index)]
         exported = _ExportOnShards(network, used)
         opened = OpenedSplit(exported, config, index, directory, reader, open_texts(*part, reader))
-        return f"export of the {origin['checkpoint']} checkpoint, epoch {origin['epoch']}", opened
+        return f"export of the {origin.get('checkpoint')} checkpoint, epoch {origin.get('epoch')}", opened
 
     return on_every_rank(comm, open_all)
 

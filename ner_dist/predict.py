@@ -77,6 +77,8 @@ class PredictOptions:
     lines, the field NAME is a list of one value per token"""
     pos_column: Optional[int] = option(None, group="reading the input")
     """the same as --feature pos=COLUMN, parts of speech"""
+    max_line_mb: float = option(input_lines.MAX_LINE_MB, metavar="N", group="reading the input")
+    """the longest line, in millions of bytes, against files that are no text and would fill the memory"""
     checkpoint: Literal["best", "last"] = option("best", group="the model")
     """which checkpoint of a run"""
     device: Literal["auto", "cpu", "gpu"] = option("auto", group="the model")
@@ -106,6 +108,8 @@ def predict(options: PredictOptions, comm: Comm) -> None:
     """On every rank: read the whole input, tag every num_ranks-th portion, and let rank 0 write all in order."""
     if comm.num_ranks > 1 and options.file is None:
         raise UserError("several ranks cannot share standard input; name a FILE, or start one process")
+    if not options.max_line_mb > 0:
+        raise UserError(f"--max-line-mb must be above 0, not {options.max_line_mb:g}")
     began_s = time.perf_counter()
 
     def prepare() -> tuple[Tagger, DocumentWriter]:
@@ -155,7 +159,8 @@ def _tagged_portions(
         size = options.file.stat().st_size if options.file is not None and options.file.suffix != ".gz" else None
         # disable=None: unless stderr is a terminal.
         bar = tqdm(total=size, unit="B", unit_scale=True, leave=False, disable=True if comm.rank else None)
-        portions = input_lines.portions(input_lines.read_lines(file, name), format_name, next_document)
+        lines = input_lines.read_lines(file, name, options.max_line_mb)
+        portions = input_lines.portions(lines, format_name, next_document, name, options.max_line_mb)
 
         def tag_mine() -> tuple[str, Counter[str]] | None:
             # Every rank reads all portions of the round and keeps its own.

@@ -82,13 +82,20 @@ def write_text_shards(
         raw={} if raw is None else {s: _write_split(directory, f"{s}-raw", raw, num_shards) for s in splits[1:]},
         has_text=True,
         tokenizer={"name": "rules", "language": "en", "version": "1", "applied": True},
-        stats={split: {"entities": {}, "inexpressible": {}, **stats} for split in splits},
+        stats={split: {**_stats(main), **stats} for split in splits},
         sources=[{"split": "train", "name": "texts.jsonl", "num_bytes": 0, "sha256": ""}],
-        settings={},
+        settings={"keep_case": False, "keep_digits": False, "max_chars": 128},
         warnings={},
     )
     write_index(directory, index)
     return read_index(directory)
+
+
+def _stats(rows: list[TextRow]) -> dict[str, Any]:
+    lengths = [len(row.words) for row in rows]
+    counts = {"num_sentences": len(rows), "num_tokens": sum(lengths), "documents": 0, "unknown_words": 0}
+    by_name = {"entities": dict.fromkeys(TYPES, 0), "tags": {}, "inexpressible": {}}
+    return {**counts, **by_name, "padding_to_edge": 0.0, "longest": max(lengths, default=0)}
 
 
 def _write_split(directory: Path, name: str, rows: list[TextRow], num_shards: int) -> list[ShardFile]:

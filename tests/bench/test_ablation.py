@@ -69,7 +69,7 @@ def test_knobs_behind_the_file_go_to_all_rows(folder: Path, monkeypatch: pytest.
 
 MISTAKES = {
     "absent": ("", "parts.yaml: holds NoneType, expected a mapping with base, knobs, rows"),
-    "not YAML": ("base: [", "parts.yaml: not YAML ("),
+    "not YAML": ("base: [", "parts.yaml:2: not readable as YAML ("),
     "a wrong name": (ROWS.replace("base", "bases"), "parts.yaml: unknown bases; expected base, knobs, rows"),
     "no rows": ("base: job.yaml\nrows: []\n", "parts.yaml: no ablation, expected base: a job file, and rows: "),
     "no such base": (ROWS.replace("job.yaml", "absent.yaml"), "parts.yaml: row 'BLSTM': the job file absent.yaml does"),

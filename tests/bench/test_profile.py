@@ -208,8 +208,9 @@ def test_operators_that_take_longer_than_their_call_are_refused() -> None:
 
 
 def test_benchmarks_are_known_by_their_names() -> None:
-    from bench.run import BENCHMARKS, RunOptions
+    from bench.run import BENCHMARKS, RunOptions, benchmark
 
     named = docstrings(RunOptions)["names"].partition("): ")[2]
     assert named.split(", ") == list(BENCHMARKS)
-    assert (BENCHMARKS["profile"], BENCHMARKS["timeline"]) == (profile.profile, timeline.timeline)
+    assert (benchmark("profile"), benchmark("timeline")) == (profile.profile, timeline.timeline)
+    assert all(map(callable, map(benchmark, BENCHMARKS)))

@@ -215,6 +215,15 @@ def test_nothing_predicted_scores_0_and_not_nan() -> None:
     assert (result["entity"]["gold"], result["entity"]["predicted"]) == (2, 0)
 
 
+def test_without_any_entity_all_scores_are_0_and_counts_are_integers() -> None:
+    nothing = Counts.zero(2)
+    assert {array.dtype for array in nothing} == {np.dtype(np.int64)}
+    assert nothing.to_vector().dtype == np.int64
+    found = scores(nothing, ["LOC", "PER"])["entity"]
+    assert found["macro"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0}
+    assert found["f1"] == 0.0
+
+
 def test_macro_leaves_out_types_that_occur_nowhere_and_keeps_those_only_predicted() -> None:
     # X is right once; Y is only predicted; Z occurs nowhere.
     result = scored(([[("U", "X"), ("O", "")]], [[("U", "X"), ("U", "Y")]]))

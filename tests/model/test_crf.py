@@ -161,3 +161,34 @@ def test_neutral_scores_make_it_the_softmax_of_each_token() -> None:
     log_TBK = emission_TBK - np.logaddexp.reduce(emission_TBK, axis=2, keepdims=True)
     expected = -sum(log_TBK[t, b, tag_TB[t, b]] for b, length in enumerate(LENGTHS) for t in range(length))
     assert found.loss == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_log_partition_is_that_of_all_sequences_enumerated() -> None:
+    emission_TBK, _, length_B, scores = made(4, LENGTHS)
+    found_B = crf.log_partition(emission_TBK, length_B, scores)
+    for column, length in enumerate(LENGTHS):
+        every = [score(tags, emission_TBK[:length, column], scores) for tags in sequences(4, length)]
+        assert found_B[column] == pytest.approx(np.logaddexp.reduce(every), rel=1e-12)
+
+
+def test_emissions_in_single_precision_are_added_up_in_double() -> None:
+    emission_TBK, tag_TB, length_B, scores = made(5, [400, 300], spread=9.0)
+    narrow_TBK = emission_TBK.astype(np.float32)
+    wide = crf.loss_and_gradient(narrow_TBK.astype(np.float64), tag_TB, length_B, scores)
+    assert crf.loss_and_gradient(narrow_TBK, tag_TB, length_B, scores).loss == wide.loss
+
+
+def test_tokens_and_sentences_may_differ_in_scale_by_any_factor() -> None:
+    """Each is normalised by itself: what one batch mate or token has cannot make another vanish."""
+    emission_TBK, _, length_B, scores = made(5, [900, 900])
+    # One sentence is certain of one tag, the other has no preference: 5 to the power of 900 times as many sequences.
+    emission_TBK[:, 0] = [0, -200, -200, -200, -200]
+    emission_TBK[:, 1] = 0
+    # Every tag of a token alike: probabilities do not change.
+    shifted_TBK = emission_TBK + np.where(np.arange(900) % 2, 1500.0, -1500.0)[:, None, None]
+    expected_TBK = crf.marginals(emission_TBK, length_B, scores)
+    np.testing.assert_allclose(expected_TBK.sum(2), 1, rtol=1e-9)
+    np.testing.assert_allclose(crf.marginals(shifted_TBK, length_B, scores), expected_TBK, rtol=1e-9)
+    for one in (slice(0, 1), slice(1, 2)):
+        alone_TBK = crf.marginals(emission_TBK[:, one], length_B[one], scores)
+        np.testing.assert_allclose(expected_TBK[:, one], alone_TBK, rtol=1e-9)

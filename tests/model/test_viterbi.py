@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ner_dist.contract.tag_schemes import broken_tokens, spans_to_bilou, split_ids, strict_spans
 from ner_dist.model.crf import TransitionScores, zero_transition_scores
-from ner_dist.model.viterbi import decode, n_best
+from ner_dist.model.viterbi import _best, decode, n_best
 
 
 def is_valid(tags: tuple[int, ...]) -> bool:
@@ -146,3 +146,16 @@ def test_the_best_of_n_is_what_decoding_finds() -> None:
     tag_RTB, score_RB = n_best(padded, lengths, scores, 3)
     np.testing.assert_array_equal(tag_RTB[0], decode(padded, lengths, scores))
     assert (np.diff(score_RB, axis=0) <= 0).all()
+
+
+def test_of_equal_scores_the_first_come_first() -> None:
+    # So many that an unstable sort shows.
+    assert _best(np.zeros((2, 100)), 3).tolist() == [[0, 1, 2]] * 2
+    assert _best(np.zeros((2, 100)), 1).tolist() == [[0]] * 2
+
+
+def test_the_two_best_are_those_of_three() -> None:
+    emissions = [np.random.default_rng(seed).normal(0, 1, (4, 5)) for seed in range(3)]
+    two, three = (n_best(*pad(emissions), zero_transition_scores(5), n) for n in (2, 3))
+    np.testing.assert_array_equal(two[0], three[0][:2])
+    np.testing.assert_array_equal(two[1], three[1][:2])

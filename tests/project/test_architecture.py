@@ -177,7 +177,7 @@ def test_no_file_imports_itself_by_a_detour(folder: str) -> None:
 def test_horovod_is_imported_in_one_place() -> None:
     importers = {name for name, modules in IMPORTS.items() if "horovod" in modules and not name.startswith("tests")}
     # The second only starts ranks.
-    assert importers == {"ner_dist.ranks.horovod_comm", "launch.job.horovodrun_without_mxnet"}
+    assert importers == {"ner_dist.ranks.horovod_comm", "launch.job.horovodrun"}
 
 
 def test_horovods_own_broadcast_is_not_used() -> None:
