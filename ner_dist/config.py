@@ -237,7 +237,7 @@ def parse(argv: list[str]) -> tuple[Config, str]:
     except argparse.ArgumentError as error:
         raise ConfigError(_explain(str(error))) from error
     # A number of thousands of digits in a job file, for example.
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(explain(str(error), _PROG, "--config")) from error
     record = {field.name: parsed.as_dict()[field.name] for field in dataclasses.fields(Config)}
     for name, value in record.items():

@@ -129,8 +129,13 @@ def alone(*arguments: object) -> list[str]:
 
 
 def on_ranks(num_ranks: int, *arguments: object) -> list[str]:
-    """The same on ranks of this machine."""
+    """The same on ranks of this machine, as horovodrun starts them."""
     return [str(Path(sys.executable).parent / "horovodrun"), "-np", str(num_ranks), *alone(*arguments)]
+
+
+def launched(num_ranks: int, *arguments: object) -> list[str]:
+    """The same by the project's own horovodrun: it takes four seconds less, because it does not load MXNet itself."""
+    return [*alone("launch.job.horovodrun", "-np", num_ranks), *alone(*arguments)]
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,12 @@ def test_the_content_is_on_disk_before_it_gets_its_name(tmp_path: Path, monkeypa
     calls: list[str] = []
     for name in ("fsync", "replace"):
         original = getattr(os, name)
-        monkeypatch.setattr(os, name, lambda *given, name=name, call=original: (calls.append(name), call(*given))[1])
+
+        def noted(*given: object, name: str = name, call: Callable[..., None] = original) -> None:
+            calls.append(name)
+            call(*given)
+
+        monkeypatch.setattr(os, name, noted)
     with whole_file(tmp_path / "file") as file:
         file.write("x")
     assert calls == ["fsync", "replace"]

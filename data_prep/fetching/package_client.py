@@ -153,12 +153,12 @@ def package_file(package: Package, directory: Path, download: Download, report: 
     It is downloaded into a folder of its own, checked, and then moved to its final name.
     """
     path = directory / package.file_name
-    if path.is_file() and file_sha256(path) == package.sha256:
-        report(f"{package.title}: already downloaded")
-        return path
     partial = directory / f".{package.file_name}.partial"
     # A killed run may have left it.
     shutil.rmtree(partial, ignore_errors=True)
+    if path.is_file() and file_sha256(path) == package.sha256:
+        report(f"{package.title}: already downloaded")
+        return path
     partial.mkdir(parents=True)
     try:
         report(f"{package.title}: {package.client} downloads {package.num_bytes / MEGABYTE:.1f} MB")

@@ -109,9 +109,9 @@ def _check_types(index: Index, place: Path) -> None:
             is_feature_name(name) or name == "caps" or (name.startswith("lexicon_") and FEATURE_NAME.fullmatch(name))
         ):
             _refuse(place, f"features has {shortened(name)}", "names of token features")
-    if set(index.splits) - set(SPLITS) or "train" not in index.splits or set(index.raw) - set(index.splits):
+    if set(index.splits) - set(SPLITS) or not index.splits or set(index.raw) - set(index.splits):
         found = shortened(", ".join([*index.splits, *(f"raw {name}" for name in index.raw)]))
-        _refuse(place, f"it has the splits {found}", "train, and perhaps dev, test and raw rows of these")
+        _refuse(place, f"it has the splits {found}", "train, dev or test, and raw rows of these")
 
 
 def _check_files(index: Index, place: Path) -> None:
@@ -171,9 +171,10 @@ def _check_shards(index: Index, place: Path, name: str, shards: list[ShardFile])
 def _check_descriptions(index: Index, place: Path) -> None:
     parts = {field.name: getattr(index, field.name) for field in dataclasses.fields(_Descriptions)}
     found = checked(parts, place, _Descriptions)
-    if set(found.stats) != set(index.splits):
+    if not set(index.splits) <= set(found.stats):
         _refuse(place, f"stats has {shortened(', '.join(found.stats))}", "the splits")
-    for split, stats in found.stats.items():
+    for split in index.splits:
+        stats = found.stats[split]
         counts = [stats.documents, stats.unknown_words, stats.longest, *stats.entities.values(), *stats.tags.values()]
         if not _are_counts([*counts, *(stats.inexpressible or {}).values()]) or stats.padding_to_edge < 0:
             _refuse(place, f"stats.{split} has a negative number or a very large one", "counts")

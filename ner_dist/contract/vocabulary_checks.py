@@ -52,10 +52,15 @@ def check_vocabulary(found: Vocabulary, path: Path, name: str, num_values: int) 
     ids = found.without_vector or []
     if ids and (ids[0] < 0 or ids[-1] >= num_values or any(a >= b for a, b in zip(ids, ids[1:]))):
         _refuse(path, "without_vector has ids out of order", f"0 to {num_values - 1}, ascending")
-    if (found.entries is None) != (found.parts is None) or (
-        found.parts is not None and (len(found.parts) != 2 or not all(0 <= n < 1 << 31 for n in found.parts))
-    ):
-        _refuse(path, f"parts is {shortened(found.parts)}", "two numbers of tokens beside entries")
+    _check_parts(found, path)
+
+
+def _check_parts(found: Vocabulary, path: Path) -> None:
+    parts = found.parts
+    fits = parts is None or (len(parts) == 2 and all(0 <= number < 1 << 31 for number in parts))
+    # Old ones have no entries.
+    if (found.entries is not None and parts is None) or not fits:
+        _refuse(path, f"parts is {shortened(parts)}", "two numbers of tokens beside entries")
 
 
 def _refuse(path: Path, found: str, expected: str) -> NoReturn:

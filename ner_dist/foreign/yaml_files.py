@@ -74,7 +74,9 @@ def check_yaml(text: str, place: str) -> None:
         # Nothing recurses and nothing is built here: a stream of events is counted.
         _count(yaml.parse(text, _PARSER), place)
     except yaml.YAMLError as error:
-        raise ForeignFileError(_sentence(place, error)) from error
+        # LibYAML has a limit of its own, and meets it when it looks ahead.
+        kind = _TooMuch if "nesting depth" in str(error) else ForeignFileError
+        raise kind(_sentence(place, error)) from error
     # Half of a surrogate pair, which no file in UTF-8 has.
     except UnicodeError as error:
         raise ForeignFileError(f"{place}: not readable as YAML ({error})") from error

@@ -107,7 +107,7 @@ def _check_vocabularies(found: Vocabularies, path: Path) -> None:
 def _check_lexicon(feature: FeatureValues, path: Path) -> None:
     parts = feature.parts
     fits = parts is None or (len(parts) == 2 and all(0 <= number < 1 << 31 for number in parts))
-    if (feature.entries is None) != (parts is None) or not fits:
+    if (feature.entries is not None and parts is None) or not fits:
         _refuse(path, f"parts of {feature.name} is {shortened(parts)}", "two numbers of tokens beside entries")
 
 

@@ -87,6 +87,9 @@ class Performance:
             if code == 124:
                 self.outcome.deviations.append(f"attempt {number} hung for {_ATTEMPT_S} s")
                 break
+            if sum(not attempt["faults"] for attempt in self.outcome.attempts) > 1:
+                # It fails by itself.
+                break
         else:
             self.outcome.deviations.append(f"not finished after {MOST_ATTEMPTS} attempts")
         self.outcome.seconds = time.monotonic() - began_s
@@ -113,9 +116,9 @@ class Performance:
     def _job(self, command: list[str], folder: Path, trouble: bool) -> Job:
         variables = {
             "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'faults' / 'inside'}",
-            "FAULTS_STEPS": str(folder / "steps"),
-            "FAULTS_PACE_S": str(PACE_S),
-            "FAULTS_TROUBLE": ";".join(self._troubles()) if trouble else "",
+            "NER_FAULTS_STEPS": str(folder / "steps"),
+            "NER_FAULTS_PACE_S": str(PACE_S),
+            "NER_FAULTS_TROUBLE": ";".join(self._troubles()) if trouble else "",
             "OMP_NUM_THREADS": "1",
         }
         return Job(self.disk.confined(command), folder, _ATTEMPT_S, **variables)
@@ -232,16 +235,20 @@ class Performance:
         lethal = [kind for kind in kinds if kind not in HARMLESS]
         said = {kind: judge.reason(kind, text) for kind in lethal}
         self.outcome.attempts.append({"faults": kinds, "code": code, "said": said})
+        if code == 0 or (self.run / "result.json").exists():
+            return
+        note = self.outcome.deviations.append
+        if not lethal and kinds != ["second job"]:
+            note(f"ended with code {code} after {kinds or 'no fault'}")
+        # Of several, any may have been the one.
+        kind = lethal[0] if len(lethal) == 1 else ""
         lost = judge.lost_steps(self.run)
-        allowed = 0 if lethal and lethal[-1] in judge.SAVING else 2 * self.training.checkpoint_steps
-        if lost > allowed and code != 0:
-            self.outcome.deviations.append(f"{lost} steps lost after {lethal}")
-        if code and not lethal and kinds != ["second job"]:
-            self.outcome.deviations.append(f"ended with code {code} after {kinds or 'no fault'}")
-        if code and lethal and judge.wrong_code(lethal[-1], code, self.schedule):
-            self.outcome.deviations.append(f"code {code} after {lethal[-1]}")
-        if code and lethal and judge.speaks(lethal[-1], self.schedule) and not said[lethal[-1]]:
-            self.outcome.deviations.append(f"nothing says why it ended after {lethal[-1]}")
+        if lost > (0 if kind in judge.SAVING else 2 * self.training.checkpoint_steps):
+            note(f"{lost} steps lost after {lethal}")
+        if judge.wrong_code(kind, code, self.schedule):
+            note(f"code {code} after {kind}")
+        if judge.speaks(kind, self.schedule) and not said[kind]:
+            note(f"nothing says why it ended after {kind}")
 
     def _judge_result(self) -> None:
         # Others may have trained on fewer ranks for a time.

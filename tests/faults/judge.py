@@ -26,9 +26,11 @@ _REASONS = {
     "exception": "made up by the fault suite",
     "hang": "no progress for",
     "stop rank": rf"no progress for|silent|stopped|{_A_RANK_DIED}",
-    "SIGTERM": "SIGTERM",
-    "SIGTERM to all": "SIGTERM",
-    "Ctrl-C": "SIGINT|Ctrl-C",
+    # Before training has begun, there is nothing to save.
+    "SIGTERM": "SIGTERM|interrupted",
+    "SIGTERM to all": "SIGTERM|interrupted",
+    # horovodrun passes it on as SIGTERM.
+    "Ctrl-C": "SIGINT|SIGTERM|interrupted",
     "full disk": "No space left",
     "read-only directory": "Permission denied|Read-only",
     "network cut": _LOST,

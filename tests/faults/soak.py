@@ -67,7 +67,8 @@ def run(folder: Path, seconds: float) -> tuple[list[Sample], dict[str, int]]:
     prepare = [sys.executable, "-m", "data_prep"]
     with Job([*prepare, "synth", "--sentences", "2000", "--out", str(folder / "corpus")], ROOT) as job:
         assert job.wait().code == 0
-    with Job([*prepare, "build", str(folder / "corpus"), "--out", str(shards), "--num-shards", "4"], ROOT) as job:
+    splits = [word for name in ("train", "dev", "test") for word in (f"--{name}", f"{folder}/corpus/{name}.conll")]
+    with Job([*prepare, "build", *splits, "--out", str(shards), "--num-shards", "4"], ROOT) as job:
         finished = job.wait()
         assert finished.code == 0, finished.err
     knobs = ["--config", str(ROOT / "job/smoke.yaml"), "--data.shards", str(shards), "--run", str(folder / "run")]
@@ -102,16 +103,19 @@ def sample(job: Job, run: Path, address: tuple[str, int]) -> Sample:
 
 def _name(process: psutil.Process) -> str:
     """Of a process whose growth counts; empty for others."""
-    words = " ".join(process.cmdline()[:4])
-    if "ner_dist.train" in words:
+
+    def module(of: psutil.Process | None) -> str:
+        words = of.cmdline()[:3] if of is not None else []
+        return words[2] if words[1:2] == ["-m"] else ""
+
+    known = {"launch": "launcher", "launch.job.horovodrun": "horovodrun", "ner_dist.serve": "service"}
+    if module(process) == "ner_dist.train":
         return f"rank {process.environ().get('HOROVOD_RANK', '?')}"
-    if "ner_dist.serve" in words:
-        parent = process.parent()
-        is_child = parent is not None and "ner_dist.serve" in " ".join(parent.cmdline()[:4])
-        return "service, second process" if is_child else "service"
-    if "horovodrun" in words:
-        return "horovodrun"
-    return "launcher" if "-m launch" in words else ""
+    if module(process) in known:
+        return known[module(process)]
+    # Python's own helper comes and goes with the second process.
+    is_helper = "resource_tracker" in " ".join(process.cmdline())
+    return "service, second process" if module(process.parent()) == "ner_dist.serve" and not is_helper else ""
 
 
 def judge(samples: list[Sample]) -> tuple[list[list[Any]], list[str]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import record_samples
 from faults import fuzz_targets_preparation as targets
 
 from ner_dist.errors import UserError
@@ -21,7 +22,7 @@ FOUND: list[tuple[str, bytes]] = [
     # Python refuses numbers of thousands of digits, and digits such as these.
     ("corpus_brat", f"T1\tPER 0 {_DIGITS}\tAnn\n\0Ann".encode()),
     ("corpus_pubtator", f"12|t|Ann\n12\t0\t{_DIGITS}\tAnn\tPER\t-\n".encode()),
-    ("corpus_webanno", targets.record_samples.WEBANNO.replace("4-8", f"4-{_DIGITS}").encode()),
+    ("corpus_webanno", record_samples.WEBANNO.replace("4-8", f"4-{_DIGITS}").encode()),
     ("corpus_conll2012", f"#begin document (x); part {_DIGITS}\n".encode()),
     ("corpus_conll", "".join(f"{number} word{number} O\n" for number in ("1", _DIGITS, "²")).encode()),
     ("vectors_text", f"{_DIGITS} {_DIGITS}\na 1 2\n".encode()),

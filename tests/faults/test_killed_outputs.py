@@ -30,6 +30,8 @@ _SENTENCE = "Ann{0} B-PER\nleft O\nRome{0} B-LOC\n. O\n\n"
 _SPLIT = ("--split-by", "sentence", "--on-unseen-type", "keep")
 # Of all operations, how many `make test` tries.
 _NUM_TRIED = 4
+# From which on a second run is tried after every tenth only.
+_MANY = 50
 
 
 def _run(*arguments: object) -> None:
@@ -158,6 +160,9 @@ def check_killed(case: Case, numbers: Iterator[int]) -> int:
         if not killed_at(i, case.write):
             return count
         assert content(case.place) in (case.old, case.new), f"killed at {i}"
+        if i > _MANY and i % 10:
+            # A shard set is written in hundreds of operations, most of them like the one before.
+            continue
         # Nothing needs to be removed by hand.
         case.write()
         assert content(case.place) == case.new, f"after the kill at {i}"

@@ -27,8 +27,10 @@ def test_what_people_write_is_read() -> None:
     ("text", "message"),
     [
         (BOMB, "f:5: unfolds to more than"),
-        ("a: " + "[" * 5000 + "]" * 5000, "f:1: nested more than 40 deep"),
-        ("[" * 5000, "f:1: nested more than 40 deep"),
+        ("a: " + "[" * 500 + "]" * 500, "f:1: nested more than 40 deep"),
+        # Too deep even for LibYAML, if it is there.
+        ("a: " + "[" * 5000 + "]" * 5000, "f:1: "),
+        ("[" * 5000, "f:1: "),
         ("- " * 5000 + "x", "f:1: nested more than 40 deep"),
         # Each level by an alias of its own.
         ("a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 60)), "unfolds to more than"),

@@ -595,3 +595,27 @@ def test_gmb_keeps_every_token_and_entity(tmp_path: Path) -> None:
     assert "None" in texts
     assert "…" in texts
     assert json.loads((tmp_path / "out" / "index.json").read_text())["settings"]["scheme_found"] == "bio"
+
+
+def test_more_different_tokens_than_memory_is_meant_for_are_refused(corpus: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"there are more than 3 different tokens; .* --max-distinct N"):
+        run(corpus, tmp_path / "out", max_distinct=3)
+    assert not list(tmp_path.iterdir())
+
+
+def test_limits_change_nothing_of_what_is_built(corpus: dict[str, Path], tmp_path: Path) -> None:
+    run(corpus, tmp_path / "one")
+    run(corpus, tmp_path / "other", max_line_mb=1, max_ratio=7)
+    assert (tmp_path / "one" / "index.json").read_bytes() == (tmp_path / "other" / "index.json").read_bytes()
+
+
+def test_what_builds_of_older_versions_have_left_is_removed_once_it_is_old(
+    corpus: dict[str, Path], tmp_path: Path
+) -> None:
+    old, new, other = (tmp_path / name for name in (".out-abcd1234", ".out-abcd5678", ".out-exercise"))
+    for path, part in ((old, "spill"), (new, "spill"), (other, "mine")):
+        (path / part).mkdir(parents=True)
+    for path in (old, old / "spill", other, other / "mine"):
+        os.utime(path, (0, 0))
+    run(corpus, tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [new.name, other.name, "out"]

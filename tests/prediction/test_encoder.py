@@ -16,9 +16,10 @@ from ner_dist.contract.shard_format import CHAR_UNK_IDS, UNK_ID
 from ner_dist.data.shard_reader import ShardReader
 from ner_dist.data.used_inputs import num_words
 from ner_dist.errors import UserError
+from ner_dist.foreign.json_files import checked
 from ner_dist.prediction import encoder
 from ner_dist.prediction.encoder import Encoder
-from ner_dist.prediction.vocabularies import Vocabularies
+from ner_dist.prediction.vocabularies import FeatureValues, Vocabularies
 from ner_dist.run import checkpoint
 
 
@@ -57,7 +58,7 @@ def test_a_corpus_given_as_new_text_has_the_ids_of_its_shards(
 
 def test_vocabularies_survive_their_record(rich_run: Path) -> None:
     written = vocabularies(rich_run)
-    assert Vocabularies.from_record(json.loads(json.dumps(dataclasses.asdict(written)))) == written
+    assert checked(dataclasses.asdict(written), Path("tagger.json"), Vocabularies) == written
 
 
 def test_what_train_lacks_is_unknown(tiny_run: Path) -> None:
@@ -91,10 +92,9 @@ def test_a_model_with_parts_of_speech_says_that_it_needs_them(tiny_run: Path) ->
 def test_a_lexicon_without_its_entries_is_refused(rich_run: Path, tmp_path: Path) -> None:
     written = vocabularies(rich_run)
     old = next(feature for feature in written.features if feature.name == "lexicon_LOC")
-    record = dataclasses.asdict(written)
-    record["features"] = [{"name": old.name, "values": old.values}]
+    without = dataclasses.replace(written, features=[FeatureValues(old.name, old.values)])
     with pytest.raises(UserError, match=r"token feature lexicon_LOC without its entries"):
-        Encoder(Vocabularies.from_record(record))
+        Encoder(without)
 
 
 def test_shards_too_old_to_contain_entries_are_named(rich_run: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from browser import open_page
 from encoded import read_conll
-from processes import ROOT, alone, on_ranks, run
+from processes import ROOT, alone, launched, run
 
 from ner_dist.predict import PredictOptions, main, predict
 from ner_dist.ranks.comm import Solo
@@ -71,7 +71,7 @@ def test_any_number_of_ranks_writes_the_same_file(text_run: Path, tmp_path: Path
     lines = [f"Mr. Smith{number % 97} lives in Paris{number % 13} ." for number in range(9000)]
     (tmp_path / "in.txt").write_text("\n".join(lines), encoding="utf-8")
     arguments = ("ner_dist.predict", text_run, tmp_path / "in.txt", "--from", "tokens", "--to", "conll", "--out")
-    for ranks, start in ((1, alone), (2, lambda *words: on_ranks(2, *words))):
+    for ranks, start in ((1, alone), (2, lambda *words: launched(2, *words))):
         finished = run(start(*arguments, tmp_path / f"out{ranks}"), ROOT)
         assert (finished.code, finished.left) == (0, []), finished.err
     one, two = ((tmp_path / f"out{ranks}").read_text(encoding="utf-8") for ranks in (1, 2))
@@ -85,14 +85,14 @@ def test_a_mistake_in_one_portion_ends_all_ranks(text_run: Path, tmp_path: Path)
     lines[8000] = "{"
     (tmp_path / "in.jsonl").write_text("\n".join(lines))
     out = tmp_path / "out"
-    finished = run(on_ranks(2, "ner_dist.predict", text_run, tmp_path / "in.jsonl", "--out", out), ROOT)
+    finished = run(launched(2, "ner_dist.predict", text_run, tmp_path / "in.jsonl", "--out", out), ROOT)
     assert finished.code != 0
     assert any("in.jsonl:8001: not JSON" in line for line in finished.errors), finished.errors
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl"]
 
 
 def test_ranks_cannot_share_standard_input(text_run: Path) -> None:
-    finished = run(on_ranks(2, "ner_dist.predict", text_run, "-"), ROOT)
+    finished = run(launched(2, "ner_dist.predict", text_run, "-"), ROOT)
     assert finished.code != 0
     assert "several ranks cannot share standard input; name a FILE" in finished.err
 

@@ -6,6 +6,7 @@ import json
 import platform
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from corpus_sources import sources_of
 from drivers.exchanges import GLOO_TIMEOUT_S, LARGE, NUM_BROADCASTS
-from processes import DRIVERS, Finished, Job, alone, on_ranks, run
+from processes import DRIVERS, Finished, Job, alone, launched, on_ranks, run
 from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
 from seqeval.scheme import IOB2
@@ -62,14 +63,17 @@ def knobs(few_shards: Path, tiny_knobs: list[str]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def runs(knobs: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """Run directories of one training by the number of ranks; 0 is a plain process."""
-    return trained(knobs, (0, 1, 2, 4), tmp_path_factory.mktemp("runs"))
+    """Run directories of one training by the number of ranks; 0 is a plain process, 2 are horovodrun's own."""
+    folder = tmp_path_factory.mktemp("runs")
+    return {**trained(knobs, (0, 1, 4), folder), **trained(knobs, (2,), folder, on_ranks)}
 
 
-def trained(knobs: list[str], numbers: tuple[int, ...], folder: Path) -> dict[int, Path]:
+def trained(
+    knobs: list[str], numbers: tuple[int, ...], folder: Path, start: Callable[..., list[str]] = launched
+) -> dict[int, Path]:
     for num_ranks in numbers:
         train = ["ner_dist.train", *knobs, "--run", folder / str(num_ranks)]
-        finished = run(on_ranks(num_ranks, *train) if num_ranks else alone(*train), folder)
+        finished = run(start(num_ranks, *train) if num_ranks else alone(*train), folder)
         assert finished.code == 0, finished.err
         assert finished.left == []
     return {num_ranks: folder / str(num_ranks) for num_ranks in numbers}
@@ -132,12 +136,12 @@ def everything(
     values = {
         "data.shards": rich_shards,
         "optimizer.learning_rate": 0.02,
-        "train.epochs": 4,
+        "train.epochs": 3,
         "train.log_steps": 1,
         "train.device": "cpu",
     }
     more = [word for name, value in values.items() for word in (f"--{name}", str(value))]
-    return trained([*tiny_knobs, *everything_on, *more], (0, 2, 4), tmp_path_factory.mktemp("everything"))
+    return trained([*tiny_knobs, *everything_on, *more], (0, 3), tmp_path_factory.mktemp("everything"))
 
 
 def test_everything_on_trains_in_several_chapters(rich_shards: Path, everything_on: list[str]) -> None:
@@ -146,17 +150,16 @@ def test_everything_on_trains_in_several_chapters(rich_shards: Path, everything_
     assert 2 <= num_chapters(index, settings.data.train_on, settings.data.memory_mb) <= 6
 
 
-@pytest.mark.parametrize("num_ranks", [2, 4])
-def test_ranks_equal_one_process_with_everything_on(everything: dict[int, Path], num_ranks: int) -> None:
-    curves = [metrics(everything[n], "steps") for n in (0, num_ranks)]
+def test_ranks_equal_one_process_with_everything_on(everything: dict[int, Path]) -> None:
+    curves = [metrics(path, "steps") for path in everything.values()]
     for name in ("steps", "loss", "gradient_norm", "learning_rate"):
         expected, found = ([line[name] for line in curve] for curve in curves)
         np.testing.assert_allclose(found, expected, rtol=1e-3)
-    alone, together = (checkpoint.load(everything[n] / "checkpoints" / "last").arrays for n in (0, num_ranks))
+    alone, together = (checkpoint.load(path / "checkpoints" / "last").arrays for path in everything.values())
     assert alone.keys() == together.keys()
     for name, array in alone.items():
         np.testing.assert_allclose(together[name], array, rtol=1e-2, atol=2e-4, err_msg=name)
-    scored = [result(everything[n]) for n in (0, num_ranks)]
+    scored = [result(path) for path in everything.values()]
     assert scored[0]["test"]["entity"]["right"] > 0
     for name in ("dev", "test", "steps", "best_epoch"):
         assert scored[0][name] == scored[1][name]
@@ -173,7 +176,7 @@ def predictions(runs: dict[int, Path], tmp_path_factory: pytest.TempPathFactory)
     folder = tmp_path_factory.mktemp("predictions")
     for num_ranks in (0, 2):
         evaluate = ["ner_dist.evaluate", runs[0], "--conll", folder / str(num_ranks)]
-        finished = run(on_ranks(num_ranks, *evaluate) if num_ranks else alone(*evaluate), folder)
+        finished = run(launched(num_ranks, *evaluate) if num_ranks else alone(*evaluate), folder)
         assert finished.code == 0, finished.err
         assert f"{runs[0]} test (best checkpoint" in finished.out
     return {num_ranks: folder / str(num_ranks) for num_ranks in (0, 2)}
@@ -213,7 +216,7 @@ def exchanged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """What each rank got from the exchanges of drivers/exchanges.py."""
     folder = tmp_path_factory.mktemp("exchanges")
     timeout = {"HOROVOD_GLOO_TIMEOUT_SECONDS": str(GLOO_TIMEOUT_S)}
-    finished = run(on_ranks(request.param, DRIVERS / "exchanges.py"), folder, **timeout)
+    finished = run(launched(request.param, DRIVERS / "exchanges.py"), folder, **timeout)
     assert finished.code == 0, finished.err
     return [json.loads((folder / f"exchange-{rank}.json").read_text()) for rank in range(request.param)]
 
@@ -277,7 +280,7 @@ def exchanged_ways(
     """By way, both ranks' states after the steps of drivers/staged.py, which are clipped; and of one process alone."""
     folder = tmp_path_factory.mktemp("staged")
     knobs = [*tiny_knobs, "--data.shards", few_shards, "--optimizer.clip_norm", 0.5, "--optimizer.name", "sgd"]
-    for command in (on_ranks(2, DRIVERS / "staged.py", *knobs), alone(DRIVERS / "staged.py", *knobs)):
+    for command in (launched(2, DRIVERS / "staged.py", *knobs), alone(DRIVERS / "staged.py", *knobs)):
         finished = run(command, folder)
         assert finished.code == 0, finished.err
     ways = {"direct": 2, "staged": 2, "elsewhere": 2, "alone": 1}

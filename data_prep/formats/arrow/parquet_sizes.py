@@ -41,7 +41,7 @@ def check_parquet(file: IO[bytes], num_bytes: int, caps: Caps) -> None:
                         f"it says that one of its columns holds {num_values:,} values in {num_bytes:,} bytes; if that "
                         "is right, allow it with --max-ratio N"
                     )
-    except (struct.error, LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
+    except (struct.error, LookupError, AttributeError, TypeError, ValueError, OverflowError) as error:
         raise pa.ArrowInvalid("its footer or the header of a page is damaged") from error
 
 

@@ -1,9 +1,9 @@
 """Comes into every Python process of a job by PYTHONPATH: writes each training step down, and makes trouble in one.
 
-FAULTS_STEPS names the file that gets a line for each step, "rank process time". FAULTS_PACE_S makes steps and saving
-longer, so that random moments fall into all parts of a training. FAULTS_TROUBLE has KIND:RANK:STEP:FILE of each
-trouble, with ; between them: in the STEP-th step (from 1) of a process of this rank, once: the file tells later ones
-that it was made.
+NER_FAULTS_STEPS names the file that gets a line for each step, "rank process time". NER_FAULTS_PACE_S makes steps and
+saving longer, so that random moments fall into all parts of a training. NER_FAULTS_TROUBLE has KIND:RANK:STEP:FILE of
+each trouble, with ; between them: in the STEP-th step (from 1) of a process of this rank, once: the file tells later
+ones that it was made.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def _watch(learner: type) -> None:
         nonlocal number
         number += 1
         _trouble(rank, number)
-        time.sleep(float(os.environ.get("FAULTS_PACE_S", "0")))
+        time.sleep(float(os.environ.get("NER_FAULTS_PACE_S", "0")))
         result = step(self, *arguments)
-        with open(os.environ["FAULTS_STEPS"], "a") as file:
+        with open(os.environ["NER_FAULTS_STEPS"], "a") as file:
             file.write(f"{rank} {os.getpid()} {time.time():.3f}\n")
         return result
 
@@ -56,7 +56,7 @@ def _watch(learner: type) -> None:
 
 
 def _slow_down_saving() -> None:
-    sync, pace_s = os.fsync, float(os.environ.get("FAULTS_PACE_S", "0"))
+    sync, pace_s = os.fsync, float(os.environ.get("NER_FAULTS_PACE_S", "0"))
 
     def slow(file: Any) -> None:
         time.sleep(pace_s / 2)
@@ -66,7 +66,7 @@ def _slow_down_saving() -> None:
 
 
 def _trouble(my_rank: str, number: int) -> None:
-    for trouble in filter(None, os.environ.get("FAULTS_TROUBLE", "").split(";")):
+    for trouble in filter(None, os.environ.get("NER_FAULTS_TROUBLE", "").split(";")):
         kind, rank, step, spent = trouble.split(":", 3)
         if my_rank != rank or number != int(step):
             continue
@@ -81,6 +81,6 @@ def _trouble(my_rank: str, number: int) -> None:
         raise RuntimeError("made up by the fault suite")
 
 
-if "FAULTS_STEPS" in os.environ:
+if "NER_FAULTS_STEPS" in os.environ:
     sys.meta_path.insert(0, _Finder())
     _slow_down_saving()
