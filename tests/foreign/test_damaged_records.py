@@ -24,7 +24,7 @@ from ner_dist.errors import UserError
 from ner_dist.foreign.json_files import SEAL
 
 # Changes of each record, of make test and of make test-faults.
-FEW, MANY = 40, 700
+FEW, MANY = 20, 700
 MOST_BYTES = 100 << 20
 VALUES = (None, "text", "../../x", "", -1, 0, 10**12, 10**30, 1e308, True, [], {}, [[]], {"a": 1}, [None], ["text"])
 
@@ -117,7 +117,7 @@ def _sum_anew(record: Any, folder: Path) -> None:
 
 
 def damage(place: Path, target: Target, number: int, seed: int) -> tuple[int, int]:
-    """How many changes were refused and how many were read. number: of the changes that are tried, if there are more."""
+    """How many changes were refused and how many were read. number: of those tried, if there are more."""
     path = place / target.name
     text = path.read_text(encoding="utf-8")
     kept = {name: (place / name).read_bytes() for name in (target.name, *target.sums)}

@@ -15,7 +15,7 @@ from read_back import READERS, make_directories
 from ner_dist.errors import UserError
 
 # Flips in each kind of directory, of make test and of make test-faults.
-FEW, MANY = 60, 2500
+FEW, MANY = 40, 2500
 
 
 @pytest.fixture(scope="module")
