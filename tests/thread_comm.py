@@ -69,6 +69,15 @@ class ThreadComm:
     def gather_objects(self, value: Value) -> list[Value]:
         return self._all(value)
 
+    def regroup(self, lost: bool) -> None:
+        raise AssertionError("these ranks stay the same")
+
+    def leaves(self) -> bool:
+        return False
+
+    def end_rank(self, rank: int) -> None:
+        raise AssertionError("these ranks stay the same")
+
     def broadcast(self, value: Value) -> Value:
         return self._all(value)[0]
 

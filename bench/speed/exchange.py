@@ -86,7 +86,7 @@ class Exchange(NamedTuple):
     """This rank's part of a step, before the sum."""
 
     ids_U: np.ndarray
-    # The parameters' gradient (P,), the rows' (U, D), and the loss (1,).
+    # The parameters' gradient (P,), the rows' (U, D), the loss (1,), and the votes (1,).
     gradients: list[Any]
 
 
@@ -132,10 +132,10 @@ def dense_gradients(part: Exchange, vocabulary: int) -> list[Any]:
     """The same part as a plain Horovod trainer exchanges it: with the gradient of the whole embedding table, (V, D)."""
     import mxnet as mx
 
-    gradient_P, rows_UD, loss = part.gradients
+    gradient_P, rows_UD, *numbers = part.gradients
     table_VD = mx.nd.zeros((vocabulary, rows_UD.shape[1]), ctx=rows_UD.context, dtype=rows_UD.dtype)
     table_VD[mx.nd.array(part.ids_U, dtype=np.int32)] = rows_UD
-    return [gradient_P, table_VD, loss]
+    return [gradient_P, table_VD, *numbers]
 
 
 def sum_in_half(comm: Comm, gradients: list[Any]) -> None:

@@ -65,10 +65,9 @@ def gracefully(seconds: float) -> Iterator[None]:
     A second SIGINT, but not one that several launchers pass on at the same time, ends it at once.
     """
     before, _State.grace_s = _State.grace_s, seconds
-    try:
-        yield
-    finally:
-        _State.grace_s = before
+    yield
+    # After an error it stays: a signal must not interrupt what is still to be said, which is soon over.
+    _State.grace_s = before
 
 
 def watch_signals() -> None:

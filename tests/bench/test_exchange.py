@@ -41,11 +41,11 @@ def recorded(comm: ThreadComm) -> tuple[CountingComm, list[Any]]:
     return recorder, [Exchange(of_all.ids_U, kept) for of_all, kept in zip(shared, recorder.kept)]
 
 
-def test_the_bytes_of_a_step_are_its_parameters_the_rows_of_all_its_words_and_the_loss() -> None:
+def test_the_bytes_of_a_step_are_its_parameters_the_rows_of_all_its_words_the_loss_and_the_votes() -> None:
     parameters = cnn_bilstm.trained_parameters(learner_of(config_of()).tagger).values()
     num_parameters = sum(int(np.prod(parameter.shape)) for parameter in parameters)
     for recorder, _ in on_ranks(2, recorded):
-        assert recorder.summed_bytes == [FLOAT64 * (num_parameters + UNITS * words + 1) for words in UNION]
+        assert recorder.summed_bytes == [FLOAT64 * (num_parameters + UNITS * words + 2) for words in UNION]
 
 
 def test_an_announcement_has_four_numbers_a_step_and_the_rank_s_words() -> None:

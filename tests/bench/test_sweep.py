@@ -199,7 +199,7 @@ def test_without_optuna_the_extra_is_named(
 
 RATE = "optimizer.learning_rate: {low: 0.001, high: 0.02, log: true}"
 MISTAKES = {
-    "absent": (None, "lr.yaml: cannot be read (No such file or directory)"),
+    "absent": (None, "lr.yaml: not readable (No such file or directory)"),
     "no such job": (SWEEP.replace("job.yaml", "absent.yaml"), "lr.yaml: the job file absent.yaml does not exist"),
     "no job": (SWEEP.replace("job: job.yaml\n", ""), "lr.yaml: job is None, expected the path of a job file"),
     "a wrong name": (SWEEP.replace("trials", "trails"), "lr.yaml: unknown trails; expected budget, epochs, job, "),

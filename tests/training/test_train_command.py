@@ -74,7 +74,7 @@ def test_the_smoke_job_tells_each_epoch_and_the_final_scores(smoke: Path) -> Non
 def test_a_run_holds_the_files_that_are_documented(smoke: Path) -> None:
     names = {path.name for path in (smoke / "run").iterdir()}
     assert names == {"checkpoints", "config.yaml", "events", "metrics.jsonl", "rank-0.log", "result.json"}
-    assert {path.name for path in (smoke / "run" / "checkpoints").iterdir()} == {"best", "last"}
+    assert {path.name for path in (smoke / "run" / "checkpoints").iterdir()} == {"best", "last", "last-1"}
     assert [path.name.split(".")[:3] for path in (smoke / "run" / "events").iterdir()] == [
         ["events", "out", "tfevents"]
     ]
