@@ -1,7 +1,7 @@
-"""Time from the end of a rank, by kill -9, to training again under the supervisor: what each part of it takes.
+"""Time from the end of a rank, by kill -9, to training again under the supervisor, and in an elastic job.
 
-python -m bench.speed.recovery --data.shards data/shards [--kills 5]; it writes a run to a temporary directory. Figures
-are of a quiet machine: the ranks' start is work for all cores.
+python -m bench.speed.recovery --data.shards data/shards [--kills 5] [--elastic]; it writes
+a run to a temporary directory. Figures are of a quiet machine: the ranks' start is work for all cores.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _LOOK_S = 0.01
 class _SupervisedRun:
     """A job of two ranks whose epochs do not end, with a checkpoint every 20 steps."""
 
-    def __init__(self, shards: str, kills: int, folder: Path) -> None:
+    def __init__(self, shards: str, how: list[str], folder: Path) -> None:
         self.run = folder / "run"
         knobs = {"config": "job/smoke.yaml", "data.shards": shards, "run": str(self.run), "train.epochs": "100000"}
         knobs.update({"train.log_steps": "1", "train.checkpoint_steps": "20"})
         words = [word for name, value in knobs.items() for word in (f"--{name}", value)]
-        command = [sys.executable, "-m", "launch", "local", "--np", "2", "--restarts", str(kills), "--", *words]
+        command = [sys.executable, "-m", "launch", "local", *how, "--", *words]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=pipe, text=True)
         self.said: list[str] = []
@@ -64,8 +64,9 @@ class _SupervisedRun:
         path = self.run / name
         return path.read_text() if path.exists() else ""
 
-    def has_checkpoint(self) -> bool:
-        return (self.run / "checkpoints" / "last" / "state.json").exists()
+    def checkpoint(self) -> str:
+        """What tells the last checkpoint from the one before."""
+        return self._text("checkpoints/last/state.json")
 
 
 def recover(job: _SupervisedRun) -> list[float]:
@@ -88,6 +89,19 @@ def recover(job: _SupervisedRun) -> list[float]:
     return [*reached, time.perf_counter() - began_s]
 
 
+def recover_elastic(job: _SupervisedRun) -> list[float]:
+    """Kill the rank that came last, once there are two; seconds until the other one has made a step alone."""
+    ranks, logged = job.ranks(), len(job.log())
+    os.kill(ranks[max(ranks, key=int)], 9)
+    began_s = time.perf_counter()
+    _until(job, lambda: "the ranks go on" in job.log()[logged:])
+    steps = job.steps()
+    _until(job, lambda: job.steps() > steps)
+    elapsed_s = time.perf_counter() - began_s
+    _until(job, lambda: "rank 0 of 2" in job.log()[logged:])
+    return [elapsed_s]
+
+
 def _until(job: _SupervisedRun, is_reached: Callable[[], bool]) -> None:
     until_s = time.perf_counter() + _PATIENCE_S
     while not is_reached():
@@ -96,20 +110,31 @@ def _until(job: _SupervisedRun, is_reached: Callable[[], bool]) -> None:
         time.sleep(_LOOK_S)
 
 
+def _await_checkpoint(job: _SupervisedRun) -> None:
+    """Until there is a new one, without which the supervisor would pause before it starts the job again."""
+    saved = job.checkpoint()
+    _until(job, lambda: job.checkpoint() not in ("", saved))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data.shards", dest="shards", default="data/shards", help="shards of the job")
     parser.add_argument("--kills", type=int, default=5, help="how often a rank is killed")
+    parser.add_argument("--elastic", action="store_true", help="in an elastic job, whose other rank goes on")
     options = parser.parse_args()
+    how = ["--elastic", "--min-np", "1", "--max-np", "2"] if options.elastic else ["--np", "2"]
+    parts = _PARTS[-1:] if options.elastic else _PARTS
     with tempfile.TemporaryDirectory() as folder:
-        job = _SupervisedRun(options.shards, options.kills, Path(folder))
+        job = _SupervisedRun(options.shards, [*how, "--restarts", str(options.kills)], Path(folder))
         try:
-            _until(job, job.has_checkpoint)
-            measured = [recover(job) for _ in range(options.kills)]
+            measured = []
+            for _ in range(options.kills):
+                _await_checkpoint(job)
+                measured.append(recover_elastic(job) if options.elastic else recover(job))
         finally:
             job.process.terminate()
             job.process.wait()
-    rows = [[part, statistics.median(times), max(times)] for part, times in zip(_PARTS, zip(*measured))]
+    rows = [[part, statistics.median(times), max(times)] for part, times in zip(parts, zip(*measured))]
     print(tabulate(rows, headers=["seconds from kill -9 to", "median", "longest"], floatfmt=".1f"))
 
 
