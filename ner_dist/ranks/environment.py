@@ -16,7 +16,7 @@ from ner_dist.errors import UserError
 from ner_dist.ranks import cgroup, core_binding, gpu, python_environment
 
 # Pauses of the processor, of about 50 ns each, after which a waiting thread sleeps.
-_SPINS = "300"
+_SPINS = "1000"
 
 
 class DeviceError(UserError):
