@@ -36,9 +36,6 @@ class ThreadComm:
     def wants_change(self) -> bool:
         return False
 
-    def leaves(self) -> bool:
-        return False
-
     def _all(self, value: Value) -> list[Value]:
         """Every rank's value, in rank order."""
         self._meeting.brought[self.rank] = value
