@@ -81,7 +81,7 @@ def run_alone(action: Callable[[], object]) -> None:
         if board.of_this_job().first_failure() is not None:
             # The launcher's signal came before this rank noticed the loss of the one that failed.
             _exit_after_loss(RankLost("interrupted"))
-        _exit(stop_signals.exit_code(), "interrupted")
+        _exit(stop_signals.exit_code(), f"interrupted by {signal.Signals(stop_signals.exit_code() - 128).name}")
     except BrokenPipeError:
         # Whoever reads the output, such as head, has stopped reading.
         os._exit(0)

@@ -26,11 +26,10 @@ _REASONS = {
     "exception": "made up by the fault suite",
     "hang": "no progress for",
     "stop rank": rf"no progress for|silent|stopped|{_A_RANK_DIED}",
-    # Before training has begun, there is nothing to save.
-    "SIGTERM": "SIGTERM|interrupted",
-    "SIGTERM to all": "SIGTERM|interrupted",
+    "SIGTERM": "SIGTERM",
+    "SIGTERM to all": "SIGTERM",
     # horovodrun passes it on as SIGTERM.
-    "Ctrl-C": "SIGINT|SIGTERM|interrupted",
+    "Ctrl-C": "SIGINT|SIGTERM",
     "full disk": "No space left",
     "read-only directory": "Permission denied|Read-only",
     "network cut": _LOST,
