@@ -3,43 +3,91 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Optional
 
 from ner_dist.errors import UserError
 
 MAX_SHOWN = 20
 MAX_SHOWN_PER_WARNING = 3
+# What an error is called if its place says all that there is to say: a line or record that cannot be read.
+UNREADABLE = "unreadable"
 
 
 class CorpusError(UserError):
     """A corpus that cannot be used as it is; the message has one line per problem."""
 
 
-class Problems:
-    """Errors (the first 20 and a count) and warnings (a count by name, the first few of each)."""
+class Finding(NamedTuple):
+    """One thing that is wrong or unusual, as a program wants it."""
 
-    def __init__(self) -> None:
+    # A name of the kind, such as "blank_token".
+    kind: str
+    # Such as corpus.conll:12; a split's name if it concerns all of it.
+    place: str
+    message: str
+    is_error: bool
+    # How many of them this one stands for.
+    count: int = 1
+    # The name of the document, if the corpus names it.
+    document: str = ""
+    # What to change, as far as it is known; JSON values.
+    suggestion: Optional[Mapping[str, Any]] = None
+
+
+class Problems:
+    """Errors (the first 20 and a count) and warnings (a count by name, the first few of each).
+
+    Every one of them is also handed to `sink`, which may write them all down.
+    """
+
+    def __init__(self, sink: Callable[[Finding], object] | None = None) -> None:
         self.errors: list[str] = []
-        self.num_errors = 0
+        # How often each kind of error occurred.
+        self.error_kinds: Counter[str] = Counter()
         self.warnings: Counter[str] = Counter()
         self.warning_lines: list[str] = []
         self._num_shown: Counter[str] = Counter()
+        self._sink = sink
         # Names of warnings that do not concern what is done here.
         self.ignored: frozenset[str] = frozenset()
 
-    def error(self, where: str, what: str) -> None:
-        self.num_errors += 1
-        if not self.full:
-            self.errors.append(f"{where}: error: {what}")
+    @property
+    def num_errors(self) -> int:
+        return sum(self.error_kinds.values())
 
-    def more_errors(self, count: int) -> None:
-        """Count errors whose messages would not be shown, because the list is full."""
-        self.num_errors += count
+    def error(
+        self,
+        where: str,
+        what: str,
+        kind: str = UNREADABLE,
+        document: str = "",
+        suggestion: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.error_kinds[kind] += 1
+        if len(self.errors) < MAX_SHOWN:
+            self.errors.append(f"{where}: error: {what}")
+        if self._sink is not None:
+            self._sink(Finding(kind, where, what, True, 1, document, suggestion))
+
+    def more_errors(self, kind: str, count: int) -> None:
+        """Count errors whose messages are not wanted: see `full`."""
+        self.error_kinds[kind] += count
 
     @property
     def full(self) -> bool:
-        return len(self.errors) >= MAX_SHOWN
+        """Whether nobody will see the messages of further errors, so that they need not be made."""
+        return self._sink is None and len(self.errors) >= MAX_SHOWN
 
-    def warn(self, name: str, where: str, what: str, count: int = 1) -> None:
+    def warn(
+        self,
+        name: str,
+        where: str,
+        what: str,
+        count: int = 1,
+        document: str = "",
+        suggestion: Mapping[str, Any] | None = None,
+    ) -> None:
         """`name` is the key under which index.json counts the warning."""
         if name in self.ignored:
             return
@@ -47,10 +95,13 @@ class Problems:
         if self._num_shown[name] < MAX_SHOWN_PER_WARNING:
             self._num_shown[name] += 1
             self.warning_lines.append(f"{where}: warning: {what}")
+        if self._sink is not None:
+            self._sink(Finding(name, where, what, False, count, document, suggestion))
 
     def summary(self) -> str:
-        shown = f", the first {len(self.errors)} shown" if self.num_errors > len(self.errors) else ""
-        return f"{self.num_errors} error{'s' if self.num_errors != 1 else ''}{shown}"
+        num_errors = self.num_errors
+        shown = f", the first {len(self.errors)} shown" if num_errors > len(self.errors) else ""
+        return f"{num_errors} error{'s' if num_errors != 1 else ''}{shown}"
 
     def raise_errors(self) -> None:
         """Raise CorpusError if there were errors."""

@@ -92,7 +92,7 @@ def to_bilou(block: SentenceIds, path: str, tags: SourceTags, settings: Settings
     repair = settings.on_broken == "repair"
     for i in np.flatnonzero(wrong_M):
         if not repair and problems.full:
-            problems.more_errors(1)
+            problems.more_errors("malformed_tag" if table.fault_K[id_M[i]] == MALFORMED else "broken_tag", 1)
             continue
         where, fault = f"{path}:{block.line_M[i]}", table.fault_K[id_M[i]]
         what = _describe_fault(i, id_M, tags) if fault else _describe_broken(i, id_M, rule_M, starts_M, tags)
