@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from ner_dist.errors import UserError
 
@@ -28,11 +28,11 @@ class Finding(NamedTuple):
     message: str
     is_error: bool
     # How many of them this one stands for.
-    count: int = 1
+    number: int = 1
     # The name of the document, if the corpus names it.
     document: str = ""
     # What to change, as far as it is known; JSON values.
-    suggestion: Optional[Mapping[str, Any]] = None
+    suggestion: Mapping[str, Any] | None = None
 
 
 class Problems:
