@@ -33,6 +33,9 @@ class Finding(NamedTuple):
     document: str = ""
     # What to change, as far as it is known; JSON values.
     suggestion: Mapping[str, Any] | None = None
+    # The sentence or record as it would be after the suggestion, in JSON values: "text", "entities" ([start, end, type]
+    # by its characters) and, if the source has tokens, "tokens".
+    record: Mapping[str, Any] | None = None
 
 
 class Problems:
@@ -63,12 +66,18 @@ class Problems:
         kind: str = UNREADABLE,
         document: str = "",
         suggestion: Mapping[str, Any] | None = None,
+        record: Mapping[str, Any] | None = None,
     ) -> None:
         self.error_kinds[kind] += 1
         if len(self.errors) < MAX_SHOWN:
             self.errors.append(f"{where}: error: {what}")
         if self._sink is not None:
-            self._sink(Finding(kind, where, what, True, 1, document, suggestion))
+            self._sink(Finding(kind, where, what, True, 1, document, suggestion, record))
+
+    @property
+    def wants_records(self) -> bool:
+        """Whether anybody will see the `record` of a finding, so that it should be made."""
+        return self._sink is not None
 
     def more_errors(self, kind: str, count: int) -> None:
         """Count errors whose messages are not wanted: see `full`."""
@@ -87,6 +96,7 @@ class Problems:
         count: int = 1,
         document: str = "",
         suggestion: Mapping[str, Any] | None = None,
+        record: Mapping[str, Any] | None = None,
     ) -> None:
         """`name` is the key under which index.json counts the warning."""
         if name in self.ignored:
@@ -96,7 +106,7 @@ class Problems:
             self._num_shown[name] += 1
             self.warning_lines.append(f"{where}: warning: {what}")
         if self._sink is not None:
-            self._sink(Finding(name, where, what, False, count, document, suggestion))
+            self._sink(Finding(name, where, what, False, count, document, suggestion, record))
 
     def summary(self) -> str:
         num_errors = self.num_errors
