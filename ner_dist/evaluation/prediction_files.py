@@ -1,6 +1,6 @@
 """Predictions of a split as files: CoNLL columns for other scorers, JSON lines with confidences and alternatives.
 
-Axes: T tokens, B sentences, K tags, S predicted entities of a batch, R alternatives, the most likely first.
+Axes: T tokens, B sentences, K tags, S entities of a batch, R alternatives, the most likely first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ from ner_dist.contract import tag_schemes
 from ner_dist.contract.shard_format import TEXT_COLUMNS, Index
 from ner_dist.contract.shard_tables import read_shard
 from ner_dist.model import crf
-from ner_dist.model.entities import DecodedBatch, predicted_entities
+from ner_dist.model.entities import (
+    DecodedBatch,
+    Entities,
+    blank_probabilities,
+    predicted_entities,
+    tagged_entities,
+)
 from ner_dist.model.viterbi import n_best
 
 
@@ -49,8 +55,9 @@ class JsonLines:
 
     The place is source (a file), line, record and document; where there is text, also the sentence's part of the
     record's text, where it begins there, and where each token does. Entities count in tokens. Confidence is the model's
-    marginal probability of the entity, over all tag sequences of the sentence: by the CRF, or by the tags' softmax over
-    valid sequences. Each of the n best has the probability of the whole sequence.
+    marginal probability of the entity, predicted or gold, over all tag sequences of the sentence: by the CRF, or by the
+    tags' softmax over valid sequences. Of gold entities, `blank` is the probability that no token of theirs is in any
+    entity. Each of the n best has the probability of the whole sequence.
     """
 
     def __init__(self, index: Index, num_best: int) -> None:
@@ -62,15 +69,13 @@ class JsonLines:
 
     def observe(self, decoded: DecodedBatch) -> None:
         batch, scores = decoded.batch, decoded.transition_scores.allowed()
-        found = predicted_entities(decoded)
-        spans_S = self._described(found.first_S, found.end_S, found.type_S)
+        predicted, gold = predicted_entities(decoded), tagged_entities(decoded, batch.tag_TB)
+        blank_S = blank_probabilities(decoded, gold)
+        predicted_by_B = self._with_probabilities(decoded, predicted, confidence=predicted.confidence_S)
+        gold_by_B = self._with_probabilities(decoded, gold, confidence=gold.confidence_S, blank=blank_S)
         best = self._n_best(decoded, scores) if self._num_best else []
-        for column, (sentence_id, length) in enumerate(zip(batch.sentence_id_B.tolist(), batch.length_B.tolist())):
-            entities = [
-                {**spans_S[i], "confidence": round(float(found.confidence_S[i]), 6)}
-                for i in np.flatnonzero(found.sentence_S == column)
-            ]
-            kept = {"gold": self._entities(batch.tag_TB[:length, column]), "entities": entities}
+        for column, sentence_id in enumerate(batch.sentence_id_B.tolist()):
+            kept = {"gold": gold_by_B[column], "entities": predicted_by_B[column]}
             self.lines[sentence_id] = {**kept, "n_best": best[column]} if self._num_best else kept
 
     def text(self, row: dict[str, Any], kept: Any) -> str:
@@ -100,6 +105,17 @@ class JsonLines:
             ]
             for column, length in enumerate(length_B)
         ]
+
+    def _with_probabilities(
+        self, decoded: DecodedBatch, found: Entities, **values_S: np.ndarray
+    ) -> list[list[dict[str, Any]]]:
+        """The entities of each sentence with these probabilities."""
+        by_B: list[list[dict[str, Any]]] = [[] for _ in decoded.batch.length_B]
+        described_S = self._described(found.first_S, found.end_S, found.type_S)
+        for i, (sentence, described) in enumerate(zip(found.sentence_S.tolist(), described_S)):
+            described.update((name, round(float(values[i]), 6)) for name, values in values_S.items())
+            by_B[sentence].append(described)
+        return by_B
 
     def _entities(self, tag_T: np.ndarray) -> list[dict[str, Any]]:
         found = tag_schemes.entity_spans(*tag_schemes.split_ids(tag_T), np.arange(len(tag_T)) == 0)

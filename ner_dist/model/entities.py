@@ -1,6 +1,6 @@
 """A decoded batch -> the entities in it with their confidence.
 
-Axes: T tokens, B sentences, K tags, M tokens without padding, S predicted entities of a batch.
+Axes: T tokens, B sentences, K tags, M tokens without padding, S entities of a batch.
 """
 
 from __future__ import annotations
@@ -38,16 +38,34 @@ class Entities(NamedTuple):
 
 
 def predicted_entities(decoded: DecodedBatch) -> Entities:
-    """The entities of the decoded tags. Confidence is their marginal probability over all valid BILOU sequences."""
+    """The entities of the decoded tags."""
+    return tagged_entities(decoded, decoded.tag_TB)
+
+
+def tagged_entities(decoded: DecodedBatch, tag_TB: np.ndarray) -> Entities:
+    """The entities of any valid tags of the batch. Confidence is their marginal probability over all valid BILOU
+    sequences."""
     length_B = decoded.batch.length_B
-    tag_M, starts_M = concatenate_sentences(decoded.tag_TB, length_B)
+    tag_M, starts_M = concatenate_sentences(tag_TB, length_B)
     spans = tag_schemes.entity_spans(*tag_schemes.split_ids(tag_M), starts_M)
     offset_B = np.cumsum(length_B) - length_B
     sentence_S = np.searchsorted(offset_B, spans.start_E, side="right") - 1
     first_S, end_S = (position - offset_B[sentence_S] for position in (spans.start_E, spans.end_E))
-    scores, spans_S = decoded.transition_scores.allowed(), (sentence_S, first_S, end_S)
-    confidence_S = crf.span_probabilities(decoded.emission_TBK, length_B, scores, decoded.tag_TB, spans_S)
+    confidence_S = _span_probabilities(decoded, tag_TB, (sentence_S, first_S, end_S))
     return Entities(sentence_S, first_S, end_S, spans.type_E, confidence_S)
+
+
+def blank_probabilities(decoded: DecodedBatch, found: Entities) -> np.ndarray:
+    """For each of these spans, the model's probability that none of its tokens is in an entity: float64 (S,)."""
+    blank_TB = np.zeros_like(decoded.tag_TB)
+    return _span_probabilities(decoded, blank_TB, (found.sentence_S, found.first_S, found.end_S))
+
+
+def _span_probabilities(
+    decoded: DecodedBatch, tag_TB: np.ndarray, spans_S: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> np.ndarray:
+    scores = decoded.transition_scores.allowed()
+    return crf.span_probabilities(decoded.emission_TBK, decoded.batch.length_B, scores, tag_TB, spans_S)
 
 
 def concatenate_sentences(tag_TB: np.ndarray, length_B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -95,7 +95,11 @@ def test_json_lines_say_where_a_sentence_is_in_its_source(tmp_path: Path) -> Non
     assert first == {
         "id": 0, "source": "texts.jsonl", "line": 1, "record": "r0", "document": "d", "tokens": ["ab", "c"],
         "text": "ab c", "text_start": 10, "starts": [10, 13],
-        "gold": [{"start": 1, "end": 2, "type": "X", "text": "c"}], "entities": [],
+        "gold": first["gold"], "entities": [],
+    }  # fmt: skip
+    gold = first["gold"][0]
+    assert {name: gold[name] for name in gold if name not in ("confidence", "blank")} == {
+        "start": 1, "end": 2, "type": "X", "text": "c"
     }  # fmt: skip
     assert "document" not in second
     assert "text" not in second
@@ -123,7 +127,13 @@ def test_confidence_and_readings_are_probabilities_of_the_model(synth_shards: Pa
             if entity["end"] - entity["start"] == 1:
                 assert entity["confidence"] == pytest.approx(first, abs=1e-6)
         # The gold tags are the predicted ones here.
-        assert [entity["start"] for entity in record["gold"]] == [entity["start"] for entity in record["entities"]]
+        gold = [{name: value for name, value in entity.items() if name != "blank"} for entity in record["gold"]]
+        assert gold == record["entities"]
+        for entity in record["gold"]:
+            tokens = range(entity["start"], entity["end"])
+            # O at each of its tokens; exactly that if it has only one.
+            least = min(marginal_TBK[token, column, 0] for token in tokens)
+            assert entity["blank"] == pytest.approx(least, abs=1e-6) or (entity["blank"] < least and len(tokens) > 1)
     assert num_entities > 2
     assert [len(record["n_best"]) for record in records] == [4, 4, 4]
     # A sentence of one token has five readings: O and a U of each of four types.
