@@ -18,6 +18,11 @@ Value = TypeVar("Value")
 class JobError(UserError):
     """A user's mistake that some rank met, reported on all of them."""
 
+    def __init__(self, message: str, rank: int | None = None) -> None:
+        """rank: the one that met it; None if it is nobody's more than anybody else's."""
+        super().__init__(message)
+        self.rank = rank
+
 
 class RankLost(RuntimeError):
     """Another rank has died; nothing more can be exchanged."""
@@ -97,9 +102,9 @@ class Solo(Comm):
 def on_every_rank(comm: Comm, action: Callable[[], Value]) -> Value:
     """Do something that may fail on some ranks only. Raises JobError on all ranks if it raised UserError on any."""
     value, complaint = _attempt(action)
-    complaints = [text for text in comm.gather_objects(complaint) if text is not None]
+    complaints = [(text, rank) for rank, text in enumerate(comm.gather_objects(complaint)) if text is not None]
     if complaints:
-        raise JobError(complaints[0])
+        raise JobError(*complaints[0])
     return value
 
 
@@ -108,7 +113,7 @@ def on_rank_0(comm: Comm, action: Callable[[], Value]) -> Value:
     outcome: tuple[Any, str | None] = _attempt(action) if comm.rank == 0 else (None, None)
     value, complaint = comm.broadcast(outcome)
     if complaint is not None:
-        raise JobError(complaint)
+        raise JobError(complaint, rank=0)
     return value
 
 

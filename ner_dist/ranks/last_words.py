@@ -27,9 +27,13 @@ _UNHEARD = "it has not been heard of since; it was killed, or its host or the ne
 log = logging.getLogger("ner_dist")
 
 
-def own(board: Board, sentence: str, connections: Connections) -> bool:
-    """Tell the others why this rank ends. Returns whether it has to say so on the terminal itself."""
-    reported = board.report(sentence)
+def own(board: Board, sentence: str, connections: Connections, culprit: int | None = None) -> bool:
+    """Tell the others why this rank ends. Returns whether it has to say so on the terminal itself.
+
+    culprit: the rank that met the mistake for which all end, if that is known.
+    """
+    of_another = None if culprit is None or culprit == board.rank else board.sign(culprit)
+    reported = board.report(sentence, of_another)
     if membership.VARIABLE in os.environ:
         # The others go on, and wait for the end of this one.
         connections.close()

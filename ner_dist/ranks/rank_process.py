@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import logging.handlers
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from ner_dist.errors import UserError
 from ner_dist.ranks import board, environment, last_words, membership, pulse, stop_signals
-from ner_dist.ranks.comm import Comm, RankLost, Solo
+from ner_dist.ranks.comm import Comm, JobError, RankLost, Solo
 from ner_dist.ranks.connections import Connections
 from ner_dist.ranks.stop_signals import Stopped
 
@@ -68,6 +69,8 @@ def run_alone(action: Callable[[], object]) -> None:
         environment.prepare()
         stop_signals.watch_signals()
         action()
+    except JobError as error:
+        _exit(1, str(error), functools.partial(last_words.own, culprit=error.rank))
     except UserError as error:
         _exit(1, str(error))
     except RankLost as error:

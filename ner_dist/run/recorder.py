@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -57,12 +58,16 @@ class Recorder:
         self.last_line = json.loads(kept[-1]) if kept else {}
         self._size = self._path.stat().st_size
         self._waiting: list[str] = []
+        # Lines that will never be written.
+        self._num_lost = 0
         self._has_failed = False
         self._events = _Events(path / _EVENTS, total_steps + 1)
 
     def write(self, kind: str, steps: int, values: dict[str, Any]) -> None:
         """kind: "steps" or "epoch"; steps: how many steps were done. Never fails; what the disk refuses is retried."""
-        self._waiting = [*self._waiting, json.dumps({"kind": kind, "steps": steps, **values}) + "\n"][-_MOST_WAITING:]
+        self._waiting.append(json.dumps({"kind": kind, "steps": steps, **values}) + "\n")
+        self._num_lost += len(self._waiting[:-_MOST_WAITING])
+        self._waiting = self._waiting[-_MOST_WAITING:]
         points = {f"{kind}/{name}": value for name, value in values.items() if isinstance(value, (int, float))}
         try:
             self._append()
@@ -77,9 +82,22 @@ class Recorder:
             self._has_failed = False
 
     def close(self) -> None:
+        """Write what still waits for the disk, or say how many lines are lost. May be called again."""
+        try:
+            self._append()
+        except OSError:
+            self._num_lost += len(self._waiting)
+            self._waiting = []
+            with contextlib.suppress(OSError):
+                os.truncate(self._path, self._size)
+        if self._num_lost:
+            self._tell(f"{self._path} lacks {self._num_lost:,} lines that could not be written")
+            self._num_lost = 0
         self._events.close()
 
     def _append(self) -> None:
+        if not self._waiting:
+            return
         with self._path.open("ab") as file:
             if file.tell() > self._size:
                 # What a failed attempt has left of a line.
@@ -119,9 +137,10 @@ class _Events:
 
     def close(self) -> None:
         """What cannot be written any more is lost."""
+        writer, self._writer = self._writer, None
         try:
-            if self._writer is not None:
-                self._writer.close()
+            if writer is not None:
+                writer.close()
         except OSError as error:
             log.warning("%s: %s", self._folder, error)
 

@@ -76,6 +76,7 @@ class Performance:
         # Steps between two faults.
         self._share = training.total_steps / len(schedule.faults)
         self._fired: list[tuple[Fault, float]] = []
+        self._lines_may_lack = False
 
     def perform(self) -> Outcome:
         began_s = time.monotonic()
@@ -104,6 +105,7 @@ class Performance:
         faults += [self.schedule.faults[i] for i in sorted(self._spent() - spent)]
         shown = f"{' '.join(command)}\n{finished.out}\n--- stderr\n{finished.err}"
         (self.folder / f"attempt-{number}.txt").write_text(shown)
+        self._lines_may_lack |= judge.tells_of_lacking_lines(finished.out + finished.err)
         self._judge_attempt([fault.kind for fault in faults], finished.code, finished.out + finished.err)
         if finished.left:
             self.outcome.deviations.append(f"{len(finished.left)} processes were left: {finished.left[0][:80]}")
@@ -254,11 +256,9 @@ class Performance:
         # Others may have trained on fewer ranks for a time.
         bitwise = self.schedule.mode in ("plain", "supervised")
         reference = self.training.references[self.schedule.num_ranks]
-        kinds = {fault.kind for fault in self.schedule.faults}
-        lacks = bool(kinds & {"full disk", "read-only directory"})
-        unlike = judge.differences(reference, self.run, bitwise, lacks)
+        unlike = judge.differences(reference, self.run, bitwise, self._lines_may_lack)
         if not bitwise and not unlike:
-            bitwise = not judge.differences(reference, self.run, True, lacks)
+            bitwise = not judge.differences(reference, self.run, True, self._lines_may_lack)
         self.outcome.equal = "no" if unlike else "bitwise" if bitwise else "but for rounding"
         if unlike:
             self.outcome.deviations.append(f"differs from the uninterrupted run: {', '.join(unlike[:5])}")

@@ -38,6 +38,14 @@ _REASONS = {
 }
 
 
+# What the terminal shows if metrics.jsonl may lack lines.
+_LINES_LACK = "metrics.jsonl: a line could not be written|metrics.jsonl lacks"
+
+
+def tells_of_lacking_lines(text: str) -> bool:
+    return re.search(_LINES_LACK, text) is not None
+
+
 def speaks(kind: str, schedule: Schedule) -> bool:
     """Whether somebody is left after a fault to say what happened."""
     alone = schedule.num_ranks == 1
@@ -59,7 +67,7 @@ def lost_steps(run: Path) -> int:
 def differences(expected: Path, found: Path, bitwise: bool, lines_may_lack: bool = False) -> list[str]:
     """In which respects two finished runs differ; not bitwise: beyond rounding, or in scores.
 
-    lines_may_lack: in the metrics, those of a time in which nothing could be written.
+    lines_may_lack: in the metrics, if the terminal has told of lines that could not be written.
     """
     one, other = _contents(expected), _contents(found)
     result, unchanged = one["result"], {"num_ranks": one["result"]["num_ranks"]} if not bitwise else {}

@@ -171,6 +171,12 @@ def test_a_failing_rank_speaks_itself_if_rank_0_does_not(board: list[Board]) -> 
     assert not last_words.own(Board("", 0, 1, 2), "disk full", Connections())
 
 
+def test_all_that_end_for_the_mistake_of_one_rank_name_that_one(board: list[Board]) -> None:
+    board[2].show(elsewhere(2))
+    last_words.own(board[1], "disk full", Connections(), culprit=2)
+    assert board[0].first_failure() == Failure(2, "another-host", "disk full")
+
+
 def test_a_sentence_that_comes_late_is_waited_for(board: list[Board]) -> None:
     board[1].show(own_sign(1, 1, 1, waiting=False))
     later = threading.Timer(0.05, lambda: board[1].report("late"))

@@ -17,7 +17,7 @@ def outcome(action: object, comm: ThreadComm) -> str:
     try:
         return f"value {action()}"  # type: ignore[operator]
     except JobError as error:
-        return f"JobError {error}"
+        return f"JobError {error}" + ("" if error.rank is None else f", of rank {error.rank}")
 
 
 def test_a_mistake_that_one_rank_meets_is_told_to_all() -> None:
@@ -29,7 +29,7 @@ def test_a_mistake_that_one_rank_meets_is_told_to_all() -> None:
 
         return outcome(lambda: on_every_rank(comm, action), comm)  # type: ignore[arg-type]
 
-    assert on_ranks(3, look) == ["JobError shard 1 is damaged"] * 3
+    assert on_ranks(3, look) == ["JobError shard 1 is damaged, of rank 1"] * 3
 
 
 def test_of_several_mistakes_all_ranks_tell_the_first() -> None:
@@ -39,7 +39,7 @@ def test_of_several_mistakes_all_ranks_tell_the_first() -> None:
 
         return outcome(lambda: on_every_rank(comm, action), comm)  # type: ignore[arg-type]
 
-    assert on_ranks(3, look) == ["JobError mistake 0"] * 3
+    assert on_ranks(3, look) == ["JobError mistake 0, of rank 0"] * 3
 
 
 def test_without_a_mistake_every_rank_has_its_own_value() -> None:
@@ -67,7 +67,7 @@ def test_a_mistake_of_rank_0_is_told_to_all() -> None:
 
         return outcome(lambda: on_rank_0(comm, action), comm)  # type: ignore[arg-type]
 
-    assert on_ranks(2, look) == ["JobError the disk is full"] * 2
+    assert on_ranks(2, look) == ["JobError the disk is full, of rank 0"] * 2
 
 
 def test_what_is_no_mistake_of_the_user_is_not_hushed_up() -> None:

@@ -137,6 +137,31 @@ def test_a_full_disk_is_said_once_and_costs_no_line(tmp_path: Path, monkeypatch:
     assert [line["steps"] for line in lines(tmp_path)] == [1, 2, 3, 4]
 
 
+def test_lines_that_wait_until_the_end_are_written_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk, said = FullDisk(monkeypatch), list[str]()
+    recorder = Recorder(tmp_path, 0, said.append)
+    disk.is_full = True
+    recorder.write("steps", 1, {})
+    disk.is_full = False
+    recorder.close()
+    assert [line["steps"] for line in lines(tmp_path)] == [1]
+    assert len(said) == 1
+
+
+def test_lines_that_are_lost_are_counted_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder_module, "_MOST_WAITING", 2)
+    disk, said = FullDisk(monkeypatch), list[str]()
+    recorder = Recorder(tmp_path, 0, said.append)
+    recorder.write("steps", 1, {})
+    disk.is_full = True
+    for step in (2, 3, 4):
+        recorder.write("steps", step, {})
+    recorder.close()
+    recorder.close()
+    assert said[1:] == [f"{tmp_path}/metrics.jsonl lacks 3 lines that could not be written"]
+    assert [line["steps"] for line in lines(tmp_path)] == [1]
+
+
 def test_events_that_cannot_be_written_are_lost_and_go_on_in_another_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
