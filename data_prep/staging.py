@@ -47,7 +47,7 @@ def _raise_interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def _terminate_like_interrupt() -> Iterator[None]:
+def terminate_like_interrupt() -> Iterator[None]:
     """SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that unfinished files are removed."""
     # Only the main thread may set handlers. Windows has no SIGHUP.
     names = ("SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
@@ -69,7 +69,7 @@ def staged(out: Path) -> Iterator[tuple[Path, Path]]:
     out = out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
     _remove_unowned(out)
-    with _terminate_like_interrupt(), temporary_beside(out) as root:
+    with terminate_like_interrupt(), temporary_beside(out) as root:
         root.mkdir(mode=0o700)
         built, spill = root / "built", root / "spill"
         built.mkdir()

@@ -56,8 +56,8 @@ class JsonLines:
     The place is source (a file), line, record and document; where there is text, also the sentence's part of the
     record's text, where it begins there, and where each token does. Entities count in tokens. Confidence is the model's
     marginal probability of the entity, predicted or gold, over all tag sequences of the sentence: by the CRF, or by the
-    tags' softmax over valid sequences. Of gold entities, `blank` is the probability that no token of theirs is in any
-    entity. Each of the n best has the probability of the whole sequence.
+    tags' softmax over valid sequences; `blank` is the probability that none of its tokens is in any entity. Each of the
+    n best has the probability of the whole sequence.
     """
 
     def __init__(self, index: Index, num_best: int) -> None:
@@ -70,9 +70,7 @@ class JsonLines:
     def observe(self, decoded: DecodedBatch) -> None:
         batch, scores = decoded.batch, decoded.transition_scores.allowed()
         predicted, gold = predicted_entities(decoded), tagged_entities(decoded, batch.tag_TB)
-        blank_S = blank_probabilities(decoded, gold)
-        predicted_by_B = self._with_probabilities(decoded, predicted, confidence=predicted.confidence_S)
-        gold_by_B = self._with_probabilities(decoded, gold, confidence=gold.confidence_S, blank=blank_S)
+        predicted_by_B, gold_by_B = self._by_sentence(decoded, predicted), self._by_sentence(decoded, gold)
         best = self._n_best(decoded, scores) if self._num_best else []
         for column, sentence_id in enumerate(batch.sentence_id_B.tolist()):
             kept = {"gold": gold_by_B[column], "entities": predicted_by_B[column]}
@@ -106,15 +104,15 @@ class JsonLines:
             for column, length in enumerate(length_B)
         ]
 
-    def _with_probabilities(
-        self, decoded: DecodedBatch, found: Entities, **values_S: np.ndarray
-    ) -> list[list[dict[str, Any]]]:
-        """The entities of each sentence with these probabilities."""
+    def _by_sentence(self, decoded: DecodedBatch, found: Entities) -> list[list[dict[str, Any]]]:
+        """The entities of each sentence with their probabilities."""
         by_B: list[list[dict[str, Any]]] = [[] for _ in decoded.batch.length_B]
         described_S = self._described(found.first_S, found.end_S, found.type_S)
-        for i, (sentence, described) in enumerate(zip(found.sentence_S.tolist(), described_S)):
-            described.update((name, round(float(values[i]), 6)) for name, values in values_S.items())
-            by_B[sentence].append(described)
+        probability_S2 = np.stack([found.confidence_S, blank_probabilities(decoded, found)], 1).round(6)
+        for sentence, described, (confidence, blank) in zip(
+            found.sentence_S.tolist(), described_S, probability_S2.tolist()
+        ):
+            by_B[sentence].append({**described, "confidence": confidence, "blank": blank})
         return by_B
 
     def _entities(self, tag_T: np.ndarray) -> list[dict[str, Any]]:

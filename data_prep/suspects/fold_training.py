@@ -1,0 +1,95 @@
+"""A tagger for each fold, trained and scored by commands of ner_dist: what is trained, and how much of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from data_prep.problems import CorpusError
+from data_prep.suspects.child_commands import Job, run_jobs
+from data_prep.threads import num_cores
+
+TRAIN = (sys.executable, "-m", "ner_dist.train")
+EVALUATE = (sys.executable, "-m", "ner_dist.evaluate")
+# A small corpus needs more epochs: so many steps, within these limits.
+STEPS, LEAST_EPOCHS, MOST_EPOCHS = 1500, 6, 30
+BATCH_SENTENCES, SMALL_BATCH_SENTENCES, SMALL_CORPUS = 32, 10, 3000
+# Sized for a minute or two on a core. The last epoch counts, because its fold decides about nothing.
+KNOBS: dict[str, Any] = {
+    "model": {
+        "char_filters": 30,
+        "lstm_units": 100,
+        "dropout_input": 0.25,
+        "dropout_output": 0.5,
+        "dropout_words": 0.05,
+        "dropout_singletons": 0.5,
+    },
+    "loss": {"likelihood": "sentence"},
+    "optimizer": {"learning_rate": 0.003, "decay": 0.1},
+    "train": {"average": 0.99, "keep": "last", "score_test": False},
+}
+
+
+def require_training() -> None:
+    """Raises CorpusError unless taggers can be trained here."""
+    if importlib.util.find_spec("mxnet") is None:
+        raise CorpusError(
+            "--suspects trains taggers, which needs MXNet, and it is not installed; on Linux with Python 3.9 to 3.11 "
+            "run make setup or pip install 'ner-dist[train]', or check without --suspects"
+        )
+
+
+def num_epochs(num_sentences: int) -> int:
+    """Of a training on so many sentences."""
+    steps = -(-num_sentences // _batch_sentences(num_sentences))
+    return max(LEAST_EPOCHS, min(MOST_EPOCHS, -(-STEPS // steps)))
+
+
+def _batch_sentences(num_sentences: int) -> int:
+    return SMALL_BATCH_SENTENCES if num_sentences < SMALL_CORPUS else BATCH_SENTENCES
+
+
+def predictions(
+    folds: Sequence[Callable[[Path], None]],
+    num_sentences: int,
+    seed: int,
+    folder: Path,
+    progress: Callable[[int], object],
+) -> Iterator[Path]:
+    """Train on each fold's train, and yield the file with what `evaluate --json` says of its dev.
+
+    folds: write a shard set each. num_sentences: roughly, of a train. Files are in `folder` as long as they are needed.
+    progress: is called with the number of epochs just trained. Raises ChildError.
+    """
+    parallel = min(len(folds), num_cores())
+    jobs = (_job(folder / f"fold-{fold}", write, num_sentences, seed) for fold, write in enumerate(folds))
+    for job in run_jobs(jobs, parallel, num_cores() // parallel, progress):
+        yield job.log.parent / "predictions.jsonl"
+        shutil.rmtree(job.log.parent)
+
+
+def _job(folder: Path, write_shards: Callable[[Path], None], num_sentences: int, seed: int) -> Job:
+    shards, run, knobs = folder / "shards", folder / "run", folder / "knobs.yaml"
+    folder.mkdir()
+    write_shards(shards)
+    steered = {"epochs": num_epochs(num_sentences), "batch_sentences": _batch_sentences(num_sentences), "seed": seed}
+    # JSON is YAML.
+    knobs.write_text(json.dumps({**KNOBS, "train": {**KNOBS["train"], **steered}}), encoding="utf-8")
+    train = [*TRAIN, "--config", str(knobs), "--data.shards", str(shards), "--run", str(run)]
+    score = [*EVALUATE, str(run), "--split", "dev", "--checkpoint", "last"]
+    score += ["--json", str(folder / "predictions.jsonl")]
+    metrics = run / "metrics.jsonl"
+    return Job(f"training on {folder.name}", [train, score], folder / "log", lambda: _epochs(metrics))
+
+
+def _epochs(metrics: Path) -> int:
+    """How many epochs a run has scored; one that is only half written does not count."""
+    if not metrics.is_file():
+        return 0
+    lines = metrics.read_text(encoding="utf-8").split("\n")[:-1]
+    return sum(json.loads(line)["kind"] == "epoch" for line in lines)
