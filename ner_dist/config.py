@@ -127,7 +127,7 @@ class Optimizer:
     decay: float = 0.0
     """inverse: the rate in epoch e, counted from 0, is learning_rate / (1 + decay * e)."""
     plateau_epochs: int = field(default=2, metadata=_ABOVE_0)
-    """plateau: multiply the rate by plateau_factor after this many epochs without a better dev F1."""
+    """plateau: multiply the rate by plateau_factor after this many epochs that are no better (see train.patience)."""
     plateau_factor: float = field(default=0.5, metadata={**_ABOVE_0, "below": 1})
     """plateau: factor below 1."""
     warmup_steps: int = 0
@@ -157,11 +157,11 @@ class Train:
     average: float = field(default=0.0, metadata={"below": 1})
     """Score and keep an exponential moving average of the parameters, with this decay per step. 0: no average."""
     keep: Literal["best", "last"] = "best"
-    """Parameters to keep as the result: those of the epoch with the best dev F1, or of the last epoch."""
+    """Parameters to keep: of the epoch with the best dev F1 (of equals, the lowest dev loss), or of the last epoch."""
     score_test: bool = field(default=True, metadata=_RESUMABLE)
     """Score the test split at the end; set to false while choosing knobs."""
     patience: int = field(default=0, metadata=_RESUMABLE)
-    """Stop after this many epochs without a better dev F1. 0: never."""
+    """Stop after this many epochs without a better dev F1, or as good a one with a lower dev loss. 0: never."""
     eval_batch_sentences: int = field(default=128, metadata={**_ABOVE_0, **_RESUMABLE})
     """Sentences that a rank scores at once."""
     checkpoint_steps: int = field(default=0, metadata=_RESUMABLE)

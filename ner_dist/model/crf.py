@@ -81,12 +81,10 @@ def loss_and_gradient(
     end = (lattice.alpha_TBK[last_B, sentences] * lattice.end_BK).sum(0)
 
     first, last = tag_TB[0], tag_TB[last_B, sentences]
-    # The gold pairs: each token but a sentence's first, with the one before it.
-    before, here = tag_TB[:-1][real_TB[1:]], tag_TB[1:][real_TB[1:]]
+    before, here = _gold_pairs(tag_TB, real_TB)
     token_M, sentence_M = np.nonzero(real_TB)
     gold_M = tag_TB[token_M, sentence_M]
-    gold = emission_TBK[token_M, sentence_M, gold_M].sum(dtype=np.float64)
-    gold += scores.start_K[first].sum() + scores.transition_KK[before, here].sum() + scores.end_K[last].sum()
+    gold = _gold_score(emission_TBK, tag_TB, length_B, scores)
 
     emission[token_M, sentence_M, gold_M] -= 1
     transition -= np.bincount(before * num_tags + here, minlength=num_tags**2).reshape(num_tags, num_tags)
@@ -95,9 +93,15 @@ def loss_and_gradient(
     return LossAndGradient(lattice.log_partition_B.sum() - gold, emission, TransitionScores(start, transition, end))
 
 
+def loss(emission_TBK: np.ndarray, tag_TB: np.ndarray, length_B: np.ndarray, scores: TransitionScores) -> float:
+    """The sentence-level loss alone: no backward pass."""
+    partition_B = log_partition(emission_TBK, length_B, scores)
+    return float(partition_B.sum() - _gold_score(emission_TBK, tag_TB, length_B, scores))
+
+
 def log_partition(emission_TBK: np.ndarray, length_B: np.ndarray, scores: TransitionScores) -> np.ndarray:
     """Logarithm of the sum of exp(score) over all sequences: float64 (B,)."""
-    return _forward_backward(emission_TBK, length_B, scores).log_partition_B
+    return _forward(emission_TBK, length_B, scores).log_partition_B
 
 
 def marginals(emission_TBK: np.ndarray, length_B: np.ndarray, scores: TransitionScores) -> np.ndarray:
@@ -130,7 +134,41 @@ def span_probabilities(
     return probability_S * lattice.beta_TBK[end_S - 1, sentence_S, tag_TB[end_S - 1, sentence_S]]
 
 
-def _forward_backward(emission_TBK: np.ndarray, length_B: np.ndarray, scores: TransitionScores) -> _Lattice:
+def _gold_pairs(tag_TB: np.ndarray, real_TB: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each token but a sentence's first, the gold tag of the one before it, and its own."""
+    return tag_TB[:-1][real_TB[1:]], tag_TB[1:][real_TB[1:]]
+
+
+def _gold_score(
+    emission_TBK: np.ndarray, tag_TB: np.ndarray, length_B: np.ndarray, scores: TransitionScores
+) -> np.float64:
+    """The score of the gold tags, summed over the sentences."""
+    real_TB = np.arange(len(tag_TB))[:, None] < length_B
+    token_M, sentence_M = np.nonzero(real_TB)
+    before, here = _gold_pairs(tag_TB, real_TB)
+    last = tag_TB[length_B - 1, np.arange(len(length_B))]
+    gold: np.float64 = emission_TBK[token_M, sentence_M, tag_TB[token_M, sentence_M]].sum(dtype=np.float64)
+    gold += scores.start_K[tag_TB[0]].sum() + scores.transition_KK[before, here].sum() + scores.end_K[last].sum()
+    return gold
+
+
+class _Forward(NamedTuple):
+    """The forward recursion, over sentences in the order of falling length."""
+
+    # The sentence that stands at each place.
+    order_B: np.ndarray
+    # How many sentences, the first ones, reach each token.
+    active_T: np.ndarray
+    alpha_TBK: np.ndarray
+    # Normalised at each token, as in _Lattice.
+    potential_TBK: np.ndarray
+    transition_KK: np.ndarray
+    end_BK: np.ndarray
+    # In the sentences' own order.
+    log_partition_B: np.ndarray
+
+
+def _forward(emission_TBK: np.ndarray, length_B: np.ndarray, scores: TransitionScores) -> _Forward:
     """Every sentence must have a token."""
     # Sentences by falling length need no masks: active_T of them, the first ones, reach each token.
     order_B = np.argsort(-length_B, kind="stable")
@@ -143,7 +181,7 @@ def _forward_backward(emission_TBK: np.ndarray, length_B: np.ndarray, scores: Tr
     peak_TB1 = emission.max(2, keepdims=True)
     potential = np.exp(emission - peak_TB1)
     (start_K, start_peak), (transition_KK, transition_peak), (end_K, end_peak) = map(_exp, scores)
-    alpha, beta = np.zeros(emission.shape), np.zeros(emission.shape)
+    alpha = np.zeros(emission.shape)
     sum_TB = np.ones(emission.shape[:2])
     for t in range(num_tokens):
         n = active_T[t]
@@ -154,19 +192,27 @@ def _forward_backward(emission_TBK: np.ndarray, length_B: np.ndarray, scores: Tr
     potential /= sum_TB[:, :, None]
 
     last = length - 1
-    sentences = np.arange(len(length))
-    end_sum = (alpha[last, sentences] * end_K).sum(1)
-    end = end_K / end_sum[:, None]
-    beta[last, sentences] = end
-    for t in range(num_tokens - 2, -1, -1):
-        n = active_T[t + 1]
-        beta[t, :n] = (potential[t + 1, :n] * beta[t + 1, :n]) @ transition_KK.T
-
+    end_sum = (alpha[last, np.arange(len(length))] * end_K).sum(1)
     real_TB = np.arange(num_tokens)[:, None] < length
     log_partition = np.where(real_TB, np.log(sum_TB) + peak_TB1[:, :, 0], 0).sum(0) + np.log(end_sum)
     log_partition += start_peak + transition_peak * last + end_peak
-    back = np.argsort(order_B)
-    return _Lattice(alpha[:, back], beta[:, back], potential[:, back], transition_KK, end[back], log_partition[back])
+    parts = (alpha, potential, transition_KK, end_K / end_sum[:, None], log_partition[np.argsort(order_B)])
+    return _Forward(order_B, active_T, *parts)
+
+
+def _forward_backward(emission_TBK: np.ndarray, length_B: np.ndarray, scores: TransitionScores) -> _Lattice:
+    """Every sentence must have a token."""
+    found = _forward(emission_TBK, length_B, scores)
+    potential, transition_KK = found.potential_TBK, found.transition_KK
+    last, sentences = length_B[found.order_B] - 1, np.arange(len(length_B))
+    beta = np.zeros(potential.shape)
+    beta[last, sentences] = found.end_BK
+    for t in range(len(potential) - 2, -1, -1):
+        n = found.active_T[t + 1]
+        beta[t, :n] = (potential[t + 1, :n] * beta[t + 1, :n]) @ transition_KK.T
+    back = np.argsort(found.order_B)
+    arrays = (found.alpha_TBK[:, back], beta[:, back], potential[:, back], transition_KK, found.end_BK[back])
+    return _Lattice(*arrays, found.log_partition_B)
 
 
 def _exp(values: np.ndarray) -> tuple[np.ndarray, float]:

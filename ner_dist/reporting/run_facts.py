@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from pathlib import Path
@@ -46,10 +47,11 @@ class RunFacts(NamedTuple):
 
     @property
     def best_epoch(self) -> int | None:
-        """The epoch (from 1) with the best dev F1, the first of equals."""
+        """The epoch (from 1) with the best dev F1; of equals the one with the lowest dev loss, or the first."""
         if not self.epochs:
             return None
-        return int(max(self.epochs, key=lambda line: float(line["dev_f1"]))["epoch"])
+        # Runs of before have no dev loss.
+        return int(max(self.epochs, key=lambda line: (line["dev_f1"], -line.get("dev_loss", math.inf)))["epoch"])
 
     @property
     def num_ranks(self) -> int | None:

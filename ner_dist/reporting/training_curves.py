@@ -46,13 +46,22 @@ def dev_curves(runs: list[RunFacts]) -> Picture | None:
 
 
 def _loss(facts: RunFacts, prefix: str) -> Chart | None:
-    """Within an epoch the mean of its steps so far, as metrics.jsonl has it; at its end the epoch's."""
+    """Within an epoch the mean of its steps so far, as metrics.jsonl has it; at its end the epoch's, and dev's."""
     if not facts.steps and not facts.epochs:
         return None
-    chart = Chart(f"{prefix}-loss", "Training loss per sentence", "Training loss by epoch")
+    # Runs of before have none.
+    has_dev = bool(facts.epochs) and all("dev_loss" in line for line in facts.epochs)
+    names = (
+        ("Loss per sentence", "Loss of train and dev") if has_dev else ("Training loss per sentence", "Training loss")
+    )
+    chart = Chart(f"{prefix}-loss", names[0], f"{names[1]} by epoch")
     for _, points in groupby(_step_points(facts, "loss"), lambda point: math.ceil(point[0])):
         chart.axes.plot(*zip(*points), color=SOFT, linewidth=0.8)
-    _epoch_line(chart, facts, "loss", 1, SERIES[0], "epoch {epoch}: mean loss {value:.4f} per sentence")
+    tip = "epoch {epoch}: mean loss {value:.4f} per sentence"
+    _epoch_line(chart, facts, "loss", 1, SERIES[0], tip, "train" if has_dev else None)
+    if has_dev:
+        _epoch_line(chart, facts, "dev_loss", 1, SERIES[1], f"{tip} of dev, without dropout", "dev")
+        chart.legend()
     chart.axes.set_ylim(bottom=0)
     return chart
 

@@ -121,7 +121,7 @@ def _require_sum(path: Path, expected: str) -> None:
 
 def _check_progress(progress: Progress, path: Path) -> None:
     # No dev F1 yet is -1, and so is its epoch; a loss of 0 may be a little less.
-    least = {"best_f1": -1, "best_epoch": -1, "loss": -_MOST}
+    least = {"best_f1": -1, "best_epoch": -1, "loss": -_MOST, "best_loss": -_MOST}
     for name, value in vars(progress).items():
-        if not least.get(name, 0) <= value < _MOST:
+        if value is not None and not least.get(name, 0) <= value < _MOST:
             raise ForeignFileError(f"{path}: progress.{name} is {value}, expected a count or a sum")

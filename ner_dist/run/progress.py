@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from typing import Optional
 
 
 @dataclasses.dataclass
@@ -17,8 +19,10 @@ class Progress:
     num_sentences: int = 0
     num_tokens: int = 0
     num_slots: int = 0
-    # The best dev entity F1 so far, the epoch it came from, and how many epochs have passed since.
+    # The best dev entity F1 so far, the dev loss and the number of its epoch, and how many epochs have passed since.
+    # Checkpoints of before have no loss.
     best_f1: float = -1.0
+    best_loss: Optional[float] = None
     best_epoch: int = -1
     epochs_since_best: int = 0
     # Epochs without improvement since the learning rate was last reduced, and how often it was reduced.
@@ -51,10 +55,15 @@ class Progress:
         self.num_slots += num_slots
         self.trained_tokens += num_tokens
 
-    def add_score(self, dev_f1: float, plateau_epochs: int) -> bool:
-        """Note the epoch's dev entity F1; returns whether it is the best so far."""
-        if dev_f1 > self.best_f1:
+    def add_score(self, dev_f1: float, dev_loss: float, plateau_epochs: int) -> bool:
+        """Note the epoch's dev entity F1 and loss; returns whether it is the best so far.
+
+        Of epochs with the same F1, the one with the lower loss is better: an F1 of 0 says nothing else about them.
+        """
+        best_loss = math.inf if self.best_loss is None else self.best_loss
+        if dev_f1 > self.best_f1 or (dev_f1 == self.best_f1 and dev_loss < best_loss):
             self.best_f1, self.best_epoch = dev_f1, self.epoch
+            self.best_loss = dev_loss if math.isfinite(dev_loss) else None
             self.epochs_since_best = self.epochs_on_plateau = 0
             return True
         self.epochs_since_best += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, List, Optional
 
 from ner_dist.errors import UserError
 from ner_dist.foreign.errors import ForeignFileError, advising
@@ -15,6 +15,8 @@ _MOST_METRICS_BYTES = 1 << 30
 # What every line has; those of an epoch also have scores on dev.
 _OF_LINES = ("steps", "epoch", "loss", "padding", "tokens_per_second")
 _OF_EPOCHS = ("dev_precision", "dev_recall", "dev_f1")
+# What those of an epoch may have; runs of before have none.
+_DEV_LOSS = "dev_loss"
 
 
 @dataclasses.dataclass
@@ -34,6 +36,9 @@ class _Result:
     tokens_per_second: float
     shards: str
     versions: dict[str, str]
+    # Not in results of before.
+    stopped: Optional[str] = None
+    warnings: Optional[List[str]] = None
     dev: Optional[_Scores] = None
     test: Optional[_Scores] = None
 
@@ -76,7 +81,8 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 def _line(found: Any, place: str) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get("kind") not in ("steps", "epoch"):
         raise ForeignFileError(f'{place}: expected an object whose "kind" is "steps" or "epoch"')
-    for name in (*_OF_LINES, *(_OF_EPOCHS if found["kind"] == "epoch" else ())):
+    of_epoch = (*_OF_EPOCHS, *([_DEV_LOSS] if _DEV_LOSS in found else []))
+    for name in (*_OF_LINES, *(of_epoch if found["kind"] == "epoch" else ())):
         value = found.get(name)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e300:
             raise ForeignFileError(f"{place}: {name} is missing or no number")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import math
 import os
 import platform
 import time
@@ -34,9 +35,12 @@ from ner_dist.run.run_lock import RunLock
 from ner_dist.run.saver import BEST, Saver, newest_sound
 from ner_dist.run.trackers.reporting import Trackers
 from ner_dist.run.trackers.table import require_packages
+from ner_dist.training.dev_loss import LossTally
 from ner_dist.training.elastic import Kept, in_generations
 from ner_dist.training.epoch_windows import epoch_windows
+from ner_dist.training.objective import class_weights
 from ner_dist.training.optimizer import learning_rate
+from ner_dist.training.result import write_result
 from ner_dist.training.startup import new_learner, new_word_dropout, open_scored_texts, open_shards
 from ner_dist.training.training_run import Run, note
 from ner_dist.training.word_exchange import exchange_word_ids
@@ -106,7 +110,7 @@ def _train(config: Config, job: str, comm: Comm, kept: Kept, show_progress: bool
             while progress.epoch < config.train.epochs and not _out_of_patience(config, progress):
                 _train_epoch(run, progress)
                 _finish_epoch(run, progress)
-            return _write_result(run, progress)
+            return write_result(run, progress)
 
 
 def _one_writer(path: Path, comm: Comm, kept: Kept) -> RunLock:
@@ -206,14 +210,17 @@ def _progress_bar(run: Run, progress: Progress, num_steps: int) -> Any:
 def _finish_epoch(run: Run, progress: Progress) -> None:
     """Score dev, decide what is best, save, and move progress to the next epoch."""
     began_s = time.perf_counter()
-    dev = run.score("dev", over_characters=False)
+    losses = LossTally(run.config.loss, class_weights(run.config.loss, run.index))
+    dev = run.score("dev", over_characters=False, observe=losses.add)
     # Rank 0 decides, so that no rank can come to another conclusion.
-    f1 = run.comm.broadcast(dev["entity"]["f1"])
-    better = progress.add_score(f1, run.config.optimizer.plateau_epochs)
+    f1, loss = run.comm.broadcast((dev["entity"]["f1"], losses.mean(run.comm)))
+    better = progress.add_score(f1, loss, run.config.optimizer.plateau_epochs)
     values = {
         "dev_precision": dev["entity"]["precision"],
         "dev_recall": dev["entity"]["recall"],
         "dev_f1": f1,
+        # What is not finite is no number in JSON.
+        **({"dev_loss": loss} if math.isfinite(loss) else {}),
         "dev_token_f1": dev["token"]["f1"],
         "scoring_seconds": time.perf_counter() - began_s,
     }
@@ -230,41 +237,3 @@ def _finish_epoch(run: Run, progress: Progress) -> None:
 
 def _out_of_patience(config: Config, progress: Progress) -> bool:
     return 0 < config.train.patience <= progress.epochs_since_best
-
-
-def _write_result(run: Run, progress: Progress) -> dict[str, Any] | None:
-    """Score the best checkpoint on dev and test; write result.json and print where it is."""
-
-    def read() -> Checkpoint:
-        if run.saver is not None:
-            run.saver.wait()
-        return checkpoint.load(run.path / "checkpoints" / BEST)
-
-    best = on_rank_0(run.comm, read)
-    run.kept.finish()
-    run.learner.set_scored(best.parameters(), best.words())
-    result: dict[str, Any] = {split: run.score(split, over_characters=True) for split in run.texts}
-    if run.recorder is None:
-        return None
-    run.recorder.close()
-    shown = "  ".join(_shown(split, part) for split, part in result.items())
-    result.update(
-        tokens_per_second=progress.tokens_per_second,
-        num_ranks=run.comm.num_ranks,
-        steps=progress.total_steps,
-        epochs=progress.epoch,
-        best_epoch=best.progress.epoch,
-        seed=run.config.train.seed,
-        shards=run.index.fingerprint(),
-        versions=run_directory.versions(),
-    )
-    run_directory.write_result(run.path, result)
-    run.trackers.result(result, progress.total_steps)
-    run.print(f"{shown}  run {run.path}")
-    return result
-
-
-def _shown(split: str, scores: dict[str, Any]) -> str:
-    characters = scores.get("characters")
-    over_characters = "" if characters is None else f" ({100 * characters['f1']:.2f} over characters)"
-    return f"{split} entity F1 {100 * scores['entity']['f1']:.2f}{over_characters}"

@@ -30,6 +30,7 @@ def open_shards(config: Config, comm: Comm) -> tuple[Index, dict[str, ShardReade
         for split in ("train", "dev"):
             if split not in index.splits:
                 raise UserError(f"{config.data.shards}: has no {split} split, which training needs; rebuild the shards")
+        _require_dev_entities(config, index)
         wanted = [config.data.train_on, "dev"]
         if "test" in index.splits and config.train.score_test:
             wanted.append("test")
@@ -37,6 +38,16 @@ def open_shards(config: Config, comm: Comm) -> tuple[Index, dict[str, ShardReade
         return index, {split: open_split(config, index, split, config.data.shards, *ranks) for split in wanted}
 
     return on_every_rank(comm, read)
+
+
+def _require_dev_entities(config: Config, index: Index) -> None:
+    """Raises UserError if no epoch can be the best, because there is nothing in dev to find."""
+    if config.train.keep == "best" and not sum(index.stats["dev"]["entities"].values()):
+        raise UserError(
+            f"{config.data.shards}: none of the {index.num_sentences('dev'):,} sentences of dev has an entity, so dev "
+            "F1 would be 0 in every epoch and could not tell which is the best; rebuild the shards with a dev file "
+            "that has entities, or with another --split or --seed, or keep the last epoch with --train.keep last"
+        )
 
 
 def open_scored_texts(

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -81,17 +82,26 @@ class Run:
         if self.comm.rank == 0:
             print(line, flush=True)
 
-    def score(self, split: str, over_characters: bool) -> dict[str, Any]:
-        """The scores of a split; every rank must call it. over_characters: also that score, where there are texts."""
+    def score(
+        self, split: str, over_characters: bool, observe: Callable[[DecodedBatch], object] = lambda decoded: None
+    ) -> dict[str, Any]:
+        """The scores of a split; every rank must call it. over_characters: also that score, where there are texts.
+
+        observe: is called with each of this rank's batches once its tags are predicted.
+        """
         num_types, batch_sentences = len(self.index.entity_types), self.config.train.eval_batch_sentences
         texts = self.texts[split] if over_characters else None
 
         def beat(decoded: DecodedBatch) -> None:
             self.watchdog.beat()
 
+        def observe_and_beat(decoded: DecodedBatch) -> None:
+            observe(decoded)
+            beat(decoded)
+
         with self.learner.scored_network() as network:
             part = (self.readers[split].scoring_batches(batch_sentences), texts, num_types, batch_sentences)
-            counts, characters = score_with_characters(network, *part, self.comm, beat, beat)
+            counts, characters = score_with_characters(network, *part, self.comm, observe_and_beat, beat)
         found = scores(counts, self.index.entity_types)
         if characters is not None:
             found["characters"] = character_scores(characters, self.index, split)

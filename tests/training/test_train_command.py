@@ -18,8 +18,11 @@ from processes import ROOT, Finished, alone, run
 from data_prep.passes.build import build
 from data_prep.problems import Problems
 from data_prep.settings import Settings
+from ner_dist import config
 from ner_dist.contract.shard_format import read_index, write_index
+from ner_dist.ranks.comm import Solo
 from ner_dist.run import checkpoint
+from ner_dist.training.loop import train
 
 # The losses of job/smoke.yaml after each step, on the shards of the fixture. They change only with a reason, which
 # the commit tells. To write them anew: UPDATE_GOLDEN=1 python -m pytest tests/training/test_train_command.py -k golden
@@ -33,8 +36,9 @@ def smoke(synth_shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "job", folder / "job")
     command = ["ner_dist.train", "--config", "job/smoke.yaml", "--data.shards", synth_shards]
     finished = run(alone(*command, "--run", "run", "--train.log_steps", 1), folder)
-    assert (finished.code, finished.err) == (0, "")
+    assert finished.code == 0
     (folder / "stdout").write_text(finished.out)
+    (folder / "stderr").write_text(finished.err)
     return folder
 
 
@@ -68,7 +72,37 @@ def test_the_smoke_job_tells_each_epoch_and_the_final_scores(smoke: Path) -> Non
             rf"epoch {epoch}/{epochs}  loss \d+\.\d{{4}}  dev F1 \d+\.\d\d( \*)?  [\d,]+ tokens/s", line
         )
     dev, test = (f"{split} entity F1 {100 * result(smoke)[split]['entity']['f1']:.2f}" for split in ("dev", "test"))
-    assert lines[-1] == f"{dev}  {test}  run run"
+    assert lines[-1] == f"{dev}  {test}  best epoch {result(smoke)['best_epoch']}  run run"
+
+
+def test_a_model_that_finds_nothing_of_dev_is_said_to_and_is_that_of_the_lowest_dev_loss(smoke: Path) -> None:
+    epochs = {line["epoch"]: line for line in metrics(smoke) if line["kind"] == "epoch"}
+    # So short is the smoke job.
+    assert {line["dev_f1"] for line in epochs.values()} == {0}
+    assert result(smoke)["best_epoch"] == min(epochs, key=lambda epoch: epochs[epoch]["dev_loss"]) == 2
+    (sentence,) = result(smoke)["warnings"]
+    assert (smoke / "stderr").read_text() == f"note: {sentence}\n"
+    assert sentence.startswith(
+        "dev F1 is 0: the model of epoch 2, the best of 2, finds none of the 105 entities of dev"
+    )
+
+
+def test_stopping_by_patience_is_said_with_the_best_epoch(
+    synth_shards: Path, tiny_knobs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # At this rate the loss soon rises.
+    settings = "--optimizer.learning_rate 2 --train.patience 1 --train.epochs 30 --train.score_test false --run"
+    knobs = ["--data.shards", str(synth_shards), *tiny_knobs, *settings.split(), str(tmp_path / "run")]
+    train(*config.parse(knobs), Solo(), show_progress=False)
+    found = result(tmp_path)
+    assert (found["stopped"], found["epochs"]) == ("patience", found["best_epoch"] + 1)
+    best_f1 = max(line["dev_f1"] for line in metrics(tmp_path) if line["kind"] == "epoch")
+    *_, stop, last = capsys.readouterr().out.splitlines()
+    assert stop == (
+        f"stopped after epoch {found['epochs']} by train.patience: the last epoch was no better; the best is epoch "
+        f"{found['best_epoch']}, dev F1 {100 * best_f1:.2f}"
+    )
+    assert f"  best epoch {found['best_epoch']}  run {tmp_path / 'run'}" in last
 
 
 def test_a_run_holds_the_files_that_are_documented(smoke: Path) -> None:
@@ -92,6 +126,7 @@ def test_a_result_has_the_fields_that_are_documented(smoke: Path, synth_shards: 
         for name in ("right", "predicted", "gold"):
             assert entity[name] == sum(part[name] for part in entity["per_type"].values())
             assert token[name] >= entity[name]
+    assert found["stopped"] == "epochs"
     steps = sum(line["kind"] == "steps" for line in metrics(smoke))
     assert (found["num_ranks"], found["seed"], found["epochs"], found["steps"]) == (1, 1, 2, steps)
     assert found["shards"] == index.fingerprint()
@@ -140,7 +175,7 @@ def test_without_arguments_the_default_job_trains_on_data_shards_into_a_fresh_ru
     )
     for _ in range(2):
         finished = run(alone("ner_dist.train"), tmp_path, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
-        assert (finished.code, finished.err) == (0, "")
+        assert finished.code == 0
     names = [path.name for path in (tmp_path / "runs").iterdir()]
     assert len(names) == 2
     assert all(re.fullmatch(r"default-\d{8}-\d{6}(-\d+)?", name) for name in names)
@@ -159,7 +194,7 @@ def places(
     """Shard sets and runs with which something is wrong, by name."""
     folder = tmp_path_factory.mktemp("places")
     places = {"good": synth_shards, "run": smoke / "run", "absent": folder / "absent"}
-    for name in ("unfinished", "altered", "lacking", "no_dev", "no_test", "newer"):
+    for name in ("unfinished", "altered", "lacking", "no_dev", "no_test", "newer", "empty_dev"):
         places[name] = Path(shutil.copytree(synth_shards, folder / name))
     (places["unfinished"] / "index.json").unlink()
     shard = places["altered"] / "train-00003.parquet"
@@ -171,6 +206,8 @@ def places(
     for split in ("dev", "test"):
         others = {name: files for name, files in index.splits.items() if name != split}
         write_index(places[f"no_{split}"], dataclasses.replace(index, splits=others))
+    none = {**index.stats["dev"], "entities": dict.fromkeys(index.entity_types, 0)}
+    write_index(places["empty_dev"], dataclasses.replace(index, stats={**index.stats, "dev": none}))
     record = json.loads((places["newer"] / "index.json").read_text())
     (places["newer"] / "index.json").write_text(json.dumps({**record, "version": 99}))
     places["other"] = folder / "other"
@@ -199,6 +236,10 @@ TRAINING_MISTAKES = {
         "{lacking}/dev-00002.parquet: listed in index.json but missing",
     ),
     "no dev split": ("--data.shards {no_dev}", "{no_dev}: has no dev split, which training needs"),
+    "a dev split without entities": (
+        "--data.shards {empty_dev}",
+        "{empty_dev}: none of the 40 sentences of dev has an entity, so dev F1 would be 0 in every epoch",
+    ),
     "no GPU": ("--data.shards {good} --train.device gpu", "a GPU was asked for, but "),
     "weight of no tag": (
         '--data.shards {good} --loss.weighting given --loss.weights {{"PRE":2}}',
