@@ -9,7 +9,9 @@ import numpy as np
 
 from data_prep.formats.columns.judge_column import PHRASE_TYPES
 from data_prep.inspecting.summary import coverage_lines
+from data_prep.passes.annotation_pass import check_annotation
 from data_prep.passes.buckets import padding_share
+from data_prep.passes.leak_pass import check_leaks
 from data_prep.passes.prepare import PreparedCorpus, prepare, split_stats
 from data_prep.passes.read_pass import IdCorpus, ReadSource
 from data_prep.passes.tag_collector import schemes_in_words
@@ -143,8 +145,11 @@ def check(
     """
     problems = problems or Problems()
     with tempfile.TemporaryDirectory(prefix="data-prep-check-") as spill:
-        prepared = prepare(sources, settings, Path(spill), problems, progress)
-    if prepared is None:
-        return problems, []
+        prepared = prepare(sources, settings, Path(spill), problems, progress, keep_read=True)
+        if prepared is None:
+            return problems, []
+        check_annotation(prepared.corpus, prepared.tagged, Path(spill), problems)
+        if len({split for split, _ in sources}) > 1:
+            check_leaks(prepared.corpus, prepared.tagged.splits, problems)
     _report_unusual(prepared, problems)
     return problems, report_lines(prepared)

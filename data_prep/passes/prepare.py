@@ -33,11 +33,17 @@ class PreparedCorpus(NamedTuple):
 
 
 def prepare(
-    sources: Sources, settings: Settings, spill: Path, problems: Problems, progress: Progress | None = None
+    sources: Sources,
+    settings: Settings,
+    spill: Path,
+    problems: Problems,
+    progress: Progress | None = None,
+    keep_read: bool = False,
 ) -> PreparedCorpus | None:
     """Read the files of each split (or those of the one to be split). None if there are no sentences.
 
-    Intermediate files go to `spill`. Raises CorpusError if a whole file is unreadable; other problems are collected.
+    Intermediate files go to `spill`; keep_read: those of the first pass, too, stay there. Raises CorpusError if a whole
+    file is unreadable; other problems are collected.
     """
     vectors = read_all_vectors([Path(path) for path in settings.vectors], spill, problems, progress, settings.caps)
     corpus = read_sources(sources, settings, spill / "read", problems, progress)
@@ -46,7 +52,7 @@ def prepare(
     given = list(dict.fromkeys(split for split, _ in sources))
     splits = given if len(given) > 1 else list(SPLITS[: len(settings.split)])
     tagged = resolve_tags(corpus, splits, settings, spill / "tagged", problems)
-    for path in (corpus.path, corpus.hash_path, corpus.documents.path):
+    for path in () if keep_read else (corpus.path, corpus.hash_path, corpus.documents.path):
         path.unlink()
     report_odd_text(corpus.token_V, tagged.token_SV.sum(0), str(sources[0][1]), problems)
     edges = optimal_edges(tagged.length_SL.sum(0), settings.num_buckets)
