@@ -65,10 +65,10 @@ _CLIENT = """Host *
 class Hosts:
     """Hosts that are up, by name."""
 
-    def __init__(self, folder: Path, addresses: dict[str, str]) -> None:
+    def __init__(self, folder: Path, addresses: dict[str, str], switch: subprocess.Popen[bytes]) -> None:
         self.names = list(addresses)
         self.addresses = addresses
-        self._folder = folder
+        self._folder, self._switch = folder, switch
         self._holders: dict[str, subprocess.Popen[bytes]] = {}
 
     def command(self, name: str, command: list[str], folder: Path = ROOT, **variables: str) -> list[str]:
@@ -122,8 +122,8 @@ class Hosts:
     def _child(holder: subprocess.Popen[bytes]) -> int:
         return psutil.Process(holder.pid).children()[0].pid
 
-    def start(self, name: str, switch: subprocess.Popen[bytes]) -> None:
-        """Boot a host whose folder is there, and plug it in."""
+    def start(self, name: str) -> None:
+        """Boot a host whose folder is there, also again after a stop, and plug it in."""
         apart = ["--net", "--uts", "--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc"]
         boot = ["sh", "-c", _BOOT, "boot", str(self._folder / name), name, self.addresses[name]]
         with (self._folder / name / "boot.log").open("wb") as log:
@@ -133,7 +133,7 @@ class Hosts:
         _until(lambda: os.readlink(f"/proc/{holder}/ns/net") != os.readlink("/proc/self/ns/net"))
         plug = ["link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(holder)]
         for words in (plug, ["link", "set", name, "master", "switch"], ["link", "set", name, "up"]):
-            _checked(["nsenter", "--target", str(switch.pid), "--net", "ip", *words])
+            _checked(["nsenter", "--target", str(self._switch.pid), "--net", "ip", *words])
 
     def wait(self, name: str) -> None:
         """Until a host answers ssh, from itself."""
@@ -159,16 +159,16 @@ def started(
     skip_if_impossible()
     folder.mkdir(parents=True, exist_ok=True)
     addresses = {f"node{number}": f"10.99.0.{number}" for number in range(1, num_hosts + 1)}
-    hosts = Hosts(folder, addresses)
     _checked(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "key")])
     switch = _held(["unshare", "--net", "--", "sleep", "infinity"])
+    hosts = Hosts(folder, addresses, switch)
     try:
         _until(lambda: os.readlink(f"/proc/{switch.pid}/ns/net") != os.readlink("/proc/self/ns/net"))
         for words in (["link", "add", "switch", "type", "bridge"], ["link", "set", "switch", "up"]):
             _checked(["nsenter", "--target", str(switch.pid), "--net", "ip", *words])
         for name in hosts.names:
             _furnish(folder, name, addresses, private, own_name_is_loopback)
-            hosts.start(name, switch)
+            hosts.start(name)
         for name in hosts.names:
             hosts.wait(name)
         yield hosts
