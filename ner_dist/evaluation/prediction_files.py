@@ -13,6 +13,7 @@ import numpy as np
 
 from ner_dist.atomic_file import whole_file
 from ner_dist.contract import tag_schemes
+from ner_dist.contract.column_text import distinct_types, without_space
 from ner_dist.contract.shard_format import TEXT_COLUMNS, Index
 from ner_dist.contract.shard_tables import read_shard
 from ner_dist.model import crf
@@ -27,13 +28,18 @@ from ner_dist.model.viterbi import n_best
 
 
 class ConllColumns:
-    """`token gold predicted` lines in BIO, and a blank line after each sentence; white space becomes underscores."""
+    """`token gold predicted` lines in BIO, and a blank line after each sentence; white space becomes underscores.
+
+    Types stay distinct: see distinct_types.
+    """
 
     # Columns of the shards that `text` needs.
     columns = ("text",)
 
     def __init__(self, index: Index) -> None:
         self.index = index
+        # Columns are separated by spaces, so neither tokens nor types must contain any.
+        self._types = list(distinct_types(index.entity_types).values())
         # By sentence id: gold and predicted tags, (T,) each.
         self.lines: dict[int, Any] = {}
 
@@ -43,10 +49,8 @@ class ConllColumns:
             self.lines[sentence_id] = batch.tag_TB[:length, column], decoded.tag_TB[:length, column]
 
     def text(self, row: dict[str, Any], kept: Any) -> str:
-        # Columns are separated by spaces, so neither tokens nor types must contain any.
-        types = [_without_space(name) for name in self.index.entity_types]
-        gold, predicted = (_bio(tag_T, types) for tag_T in kept)
-        rows = zip(map(_without_space, row["text"]), gold, predicted)
+        gold, predicted = (_bio(tag_T, self._types) for tag_T in kept)
+        rows = zip(map(without_space, row["text"]), gold, predicted)
         return "".join(" ".join(row) + "\n" for row in rows) + "\n"
 
 
@@ -138,10 +142,6 @@ def write(path: Path, file: ConllColumns | JsonLines, parts: list[dict[int, Any]
     with whole_file(path) as target:
         for sentence_id in sorted(lines):
             target.write(file.text(rows[sentence_id], lines[sentence_id]))
-
-
-def _without_space(text: str) -> str:
-    return "_".join(text.split()) or "_"
 
 
 def _bio(tag_T: np.ndarray, types: list[str]) -> list[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
+from ner_dist.contract.column_text import distinct_types, without_space
 from ner_dist.pages.templates import environment
 from ner_dist.prediction.documents import Document, Entity
 
@@ -35,7 +37,11 @@ def document_writer(format_name: str, entity_types: list[str], title: str) -> Do
     """The writer of a format. title: of the page, for html."""
     if format_name == "html":
         return _html_writer(entity_types, title)
-    return DocumentWriter({"jsonl": _json_line, "conll": _conll_lines, "inline": _inline_text}[format_name])
+    if format_name == "jsonl":
+        return DocumentWriter(_json_line)
+    if format_name == "conll":
+        return DocumentWriter(partial(_conll_lines, types=distinct_types(entity_types)))
+    return DocumentWriter(partial(_inline_text, names=distinct_types(entity_types, _element_name)))
 
 
 def _json_line(document: Document) -> str:
@@ -50,30 +56,35 @@ def _json_line(document: Document) -> str:
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 
-def _conll_lines(document: Document) -> str:
-    """A token and its BIO tag per line, a blank line after each sentence; comments and marks of documents as read."""
+def _conll_lines(document: Document, types: dict[str, str]) -> str:
+    """A token and its BIO tag per line, a blank line after each sentence; comments and marks of documents as read.
+
+    types: what is written for each.
+    """
     lines = [f"{line}\n" for line in document.head]
     tags = [["O"] * len(sentence.tokens) for sentence in document.sentences]
     for entity in document.entities:
-        kind, num_inside = _without_space(entity.type), entity.end_token - entity.first_token - 1
+        kind, num_inside = types[entity.type], entity.end_token - entity.first_token - 1
         tags[entity.sentence][entity.first_token : entity.end_token] = [f"B-{kind}", *[f"I-{kind}"] * num_inside]
     for sentence, sentence_tags in zip(document.sentences, tags):
-        lines += [f"{_without_space(token)} {tag}\n" for token, tag in zip(sentence.tokens, sentence_tags)]
+        lines += [f"{without_space(token)} {tag}\n" for token, tag in zip(sentence.tokens, sentence_tags)]
         if sentence.tokens:
             lines.append("\n")
     return "".join(lines)
 
 
-def _without_space(name: str) -> str:
-    """A value without spaces, which separate columns."""
-    return "_".join(name.split()) or "_"
+def _element_name(entity_type: str) -> str:
+    return _NOT_IN_NAMES.sub("_", entity_type) or "_"
 
 
-def _inline_text(document: Document) -> str:
-    """The text as it is, with <TYPE>...</TYPE> around entities; &, < and > of the text are escaped."""
+def _inline_text(document: Document, names: dict[str, str]) -> str:
+    """The text as it is, with <TYPE>...</TYPE> around entities; &, < and > of the text are escaped.
+
+    names: of the elements, by type.
+    """
     found = []
     for text, entity in _pieces(document):
-        name = None if entity is None else _NOT_IN_NAMES.sub("_", entity.type)
+        name = None if entity is None else names[entity.type]
         found.append(escape(text) if name is None else f"<{name}>{escape(text)}</{name}>")
     joined = "".join(found)
     return joined if joined.endswith(("\n", "\r")) else joined + "\n"

@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 from corpus_sources import sources_of
 from made_batches import batch_of, random_sentence
+from seqeval.metrics.sequence_labeling import precision_recall_fscore_support as seqeval_scores
 from text_shards import TextRow, write_text_shards
 
 from data_prep.passes.build import build
 from data_prep.problems import Problems
 from data_prep.settings import Settings
+from ner_dist.contract.column_text import distinct_types
 from ner_dist.contract.shard_format import read_index
 from ner_dist.errors import UserError
+from ner_dist.evaluation.f1 import count, scores
 from ner_dist.evaluation.prediction_files import ConllColumns, JsonLines, write
 from ner_dist.model import crf
 from ner_dist.model.crf import TransitionScores, zero_transition_scores
@@ -79,6 +82,26 @@ def test_a_type_with_white_space_stays_one_column(synth_shards: Path, tmp_path: 
     columns.observe(of_tags([0], [[4]], [[8]]))
     write(tmp_path / "out", columns, [columns.lines], synth_shards, "test")
     assert (tmp_path / "out").read_text().split()[1:] == ["B-Work_of_Art", "B-B"]
+
+
+def test_another_scorer_counts_the_same_for_types_that_differ_in_white_space(synth_shards: Path) -> None:
+    types = ["Work of Art", "Work_of_Art", "Work\u00a0of Art", "PER"]
+    lengths = [5, 1, 6, 5, 6, 6]
+    gold, tags = ([row[:n] for row, n in zip(predicted(lengths, i).tag_TB.T.tolist(), lengths)] for i in (1, 2))
+    # The first half is right.
+    tags[:3] = gold[:3]
+    columns = ConllColumns(dataclasses.replace(read_index(synth_shards), entity_types=types))
+    columns.observe(of_tags(list(range(6)), gold, tags))
+    sentences = [columns.text({"text": ["t\u3000k"] * n}, columns.lines[i]) for i, n in enumerate(lengths)]
+    rows = [[line.split() for line in sentence.splitlines() if line] for sentence in sentences]
+    assert {len(row) for sentence in rows for row in sentence} == {3}
+    spelled = [[[row[i] for row in sentence] for sentence in rows] for i in (1, 2)]
+    found = seqeval_scores(*spelled, average=None, zero_division=0)
+    starts_M = np.concatenate([np.arange(n) == 0 for n in lengths])
+    per_type = scores(count(np.concatenate(gold), np.concatenate(tags), starts_M, 4), types)["entity"]["per_type"]
+    written = sorted(types, key=distinct_types(types).__getitem__)
+    names = ("precision", "recall", "f1", "gold")
+    assert np.transpose(found).tolist() == [[per_type[name][part] for part in names] for name in written]
 
 
 def test_json_lines_say_where_a_sentence_is_in_its_source(tmp_path: Path) -> None:
