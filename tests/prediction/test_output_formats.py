@@ -8,7 +8,6 @@ from xml.etree import ElementTree
 from ner_dist.prediction.documents import Document, Entity, Sentence, document_of_tokens
 from ner_dist.prediction.output_formats import document_writer
 
-
 TYPES = ["PER", "x y"]
 
 
