@@ -12,6 +12,8 @@ import numpy as np
 from data_prep.annotation.annotated_block import AnnotatedBlock
 
 LEFT, RIGHT = 0, 1
+# The share of its places in which a word that is no part of entities may yet be one.
+MAX_INSIDE = 0.02
 
 
 class Edges:
@@ -20,8 +22,8 @@ class Edges:
         # Of each side and token: how often it is the outermost of several tokens of an entity; and how often it stands
         # outside, next to one.
         self._inside, self._outside = np.zeros((2, 2, num_tokens + 1), np.int32)
-        # How often each token occurs, and how often before a full stop.
-        self._all, self._before_stop = np.zeros((2, num_tokens + 1), np.int32)
+        # How often each token occurs, how often in entities, and how often before a full stop.
+        self._all, self._in_entities, self._before_stop = np.zeros((3, num_tokens + 1), np.int32)
         self._stop = next((i for i, token in enumerate(token_V) if token == "."), -1)
         self._edge = num_tokens
 
@@ -36,8 +38,13 @@ class Edges:
             np.add.at(self._outside[side], outer, 1)
 
         np.add.at(self._all, block.token_M, 1)
+        np.add.at(self._in_entities, block.token_M[block.entity_M >= 0], 1)
         stops = np.flatnonzero(block.token_M[1:] == self._stop)
         np.add.at(self._before_stop, block.token_M[stops], 1)
+
+    def is_outside_word(self, token: int) -> bool:
+        """Whether a token is hardly ever a part of an entity, but for the place that is looked at."""
+        return bool(self._in_entities[token] - 1 <= MAX_INSIDE * self._all[token])
 
     def other_places(self, token: int) -> tuple[int, int]:
         """Of a token that stands before a full stop: in how many other places it is, and in how many of these so."""

@@ -28,7 +28,23 @@ MIN_OUTSIDE = 8
 MEANT = 3
 # Words that are seen only once and are longer are not taken for abbreviations.
 MAX_ABBREVIATION = 5
-_PARTNERS = {"(": ")", "[": "]", "{": "}", "\u201c": "\u201d", "\u2018": "\u2019", "``": "''", "\u00ab": "\u00bb"}
+# Both ways, because which half is which does not matter.
+_PAIRS = (
+    "()",
+    "[]",
+    "{}",
+    "<>",
+    "\u201c\u201d",
+    "\u201e\u201c",
+    "\u2018\u2019",
+    "\u00ab\u00bb",
+    '""',
+    "''",
+    ("``", "''"),
+)
+_PARTNERS = {
+    one: {b for a, b in _PAIRS if a == one} | {a for a, b in _PAIRS if b == one} for one in set().union(*_PAIRS)
+}
 
 
 class Slip(NamedTuple):
@@ -144,17 +160,26 @@ class SlipFinder:
             surprise_E, outside_E = self._edges.surprise(block, side)
             odd = (surprise_E >= MIN_SURPRISE) & (outside_E >= MIN_OUTSIDE) & (count_E < MEANT)
             for e in np.flatnonzero(odd).tolist():
-                start, end = int(start_E[e]), int(end_E[e])
-                tokens = [self._token_V[token] for token in block.token_M[start:end].tolist()]
-                outer = tokens[0 if side == LEFT else -1]
-                is_mark = not any(map(str.isalnum, outer))
-                if is_mark and (has_partner(tokens) or (outer == "." and self._is_abbreviated(block, end - 2))):
-                    continue
-                start, end = (start + 1, end) if side == LEFT else (start, end - 1)
-                counts = int(outside_E[e]), int(count_E[e])
-                if is_mark or self._is_known(block, start, end):
-                    kind = "punctuation_in_entity" if is_mark else "inconsistent_border"
-                    yield Slip(kind, float(surprise_E[e]), start, end, int(type_E[e]), (e,), *counts)
+                kind = self._edge_kind(block, int(start_E[e]), int(end_E[e]), side)
+                if kind is not None:
+                    place = int(start_E[e]) + (side == LEFT), int(end_E[e]) - (side == RIGHT), int(type_E[e])
+                    yield Slip(kind, float(surprise_E[e]), *place, (e,), int(outside_E[e]), int(count_E[e]))
+
+    def _edge_kind(self, block: AnnotatedBlock, start: int, end: int, side: int) -> str | None:
+        """What is wrong with the outermost token of an entity, if it hardly ever is one; None: nothing."""
+        tokens = [self._token_V[token] for token in block.token_M[start:end].tolist()]
+        outer_token = int(block.token_M[start if side == LEFT else end - 1])
+        outer = self._token_V[outer_token]
+        inner = (start + 1, end) if side == LEFT else (start, end - 1)
+        phrase = self.phrases.of_tokens(block, *inner)
+        num_inner = int(self.phrases.count_P[phrase]) if phrase >= 0 else 0
+        if any(map(str.isalnum, outer)):
+            # Numbers belong to names such as Europe 1.
+            is_odd = outer.isalpha() and num_inner >= MEANT and self._edges.is_outside_word(outer_token)
+            return "inconsistent_border" if is_odd else None
+        if has_partner(tokens) or (outer == "." and not num_inner and self._is_abbreviated(block, end - 2)):
+            return None
+        return "punctuation_in_entity"
 
     def _is_abbreviated(self, block: AnnotatedBlock, place: int) -> bool:
         """Whether the full stop after a token may belong to it, as far as its other places show."""
@@ -162,21 +187,11 @@ class SlipFinder:
         others, before_stop = self._edges.other_places(token)
         return before_stop > others / 2 if others else len(self._token_V[token]) <= MAX_ABBREVIATION
 
-    def _is_known(self, block: AnnotatedBlock, start: int, end: int) -> bool:
-        """Whether these tokens are an entity several times."""
-        phrase = self.phrases.of_tokens(block, start, end)
-        return phrase >= 0 and bool(self.phrases.count_P[phrase] >= MEANT)
-
 
 def has_partner(tokens: Sequence[str]) -> bool:
     """Whether the first or last token is a bracket or quotation mark whose other half is among the tokens."""
-    first, last = tokens[0], tokens[-1]
-    return (
-        any((first, other) == pair for pair in _PARTNERS.items() for other in tokens[1:])
-        or any((other, last) == pair for pair in _PARTNERS.items() for other in tokens[:-1])
-        or (not first.isalnum() and first in tokens[1:])
-        or (not last.isalnum() and last in tokens[:-1])
-    )
+    first, last = (_PARTNERS.get(token, set()) for token in (tokens[0], tokens[-1]))
+    return not first.isdisjoint(tokens[1:]) or not last.isdisjoint(tokens[:-1])
 
 
 def _surprise(usual_K: np.ndarray, here_K: np.ndarray) -> np.ndarray:
