@@ -9,24 +9,27 @@ import inspect
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, TextIO
 
+from data_prep.check_command import CheckCommand
+from data_prep.corpus_files import CorpusFiles, ListOption, SplitFiles
 from data_prep.fetching.fetch import DEFAULT_OUT, PACKAGES_NAME, fetch
 from data_prep.fetching.resources import RESOURCES
+from data_prep.finding_list import STDOUT, check_is_no_input, failures_listed, finding_list
 from data_prep.formats.find_sources import expand, expand_splits
 from data_prep.inspecting import show_shards
 from data_prep.inspecting.show_shards import InspectQuery, complete_from_index, is_shard_set
 from data_prep.inspecting.summary import summary_lines
-from data_prep.passes.check import check
 from data_prep.passes.convert import Target, convert
-from data_prep.passes.whole_output import STDOUT
 from data_prep.prepare_shards import build_with_bars, num_bytes, progress_bar
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import READING_SETTINGS, Settings, SettingsError
-from data_prep.sources.source_files import SourceFile, Sources
+from data_prep.sources.source_files import SourceFile
 from data_prep.staging import OutputError
 from data_prep.statistics.counts import WHOLE, stats_of_files, stats_of_shards
 from data_prep.statistics.tables import text_lines
+from data_prep.suspects.find_suspects import find_suspects
+from data_prep.suspects.fold_training import require_training
 from data_prep.synthesis.synth import synthesise
 from data_prep.writers import table as writers
 from ner_dist.cli.options import make_parser, nested, option
@@ -36,37 +39,14 @@ PROG = "python -m data_prep"
 UNTOUCHED = "nothing was left behind, older files are untouched"
 
 
+def _report_file(out: str | None) -> TextIO:
+    """Where a report goes if `out` may take stdout."""
+    return sys.stderr if out == STDOUT else sys.stdout
+
+
 def _print_to_stderr(lines: list[str]) -> None:
     for line in lines:
         print(line, file=sys.stderr)
-
-
-@dataclasses.dataclass(frozen=True)
-class SplitFiles:
-    """The corpus files of the splits."""
-
-    train: tuple[str, ...] = option((), metavar="FILE")
-    """training corpus: files, folders of files, patterns such as 'data/*.conll', or - for stdin; also compressed, and
-    archives or files in them such as corpus.zip/train.conll"""
-    dev: tuple[str, ...] = option((), metavar="FILE")
-    """development corpus"""
-    test: tuple[str, ...] = option((), metavar="FILE")
-    """test corpus"""
-
-    def sources(self, settings: Settings, problems: Problems) -> Sources:
-        """Raises CorpusError if there is no such file, or if it is not clear which are meant."""
-        return expand_splits(
-            {split: names for split, names in vars(self).items() if names}, settings.read_options, problems
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class CorpusFiles(SplitFiles):
-    """The corpus files of the splits, or those that are to be split."""
-
-    train: tuple[str, ...] = option(metavar="FILE")
-    """training corpus: files, folders of files, patterns such as 'data/*.conll', or - for stdin; also compressed, and
-    archives or files in them such as corpus.zip/train.conll; without --dev and --test it is split"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,44 +59,28 @@ class BuildCommand:
     out: Path = option(metavar="DIR")
     """shard directory; an older shard set there is replaced"""
     files: CorpusFiles = nested(CorpusFiles)
+    findings: ListOption = nested(ListOption)
     settings: Settings = nested(Settings)
 
     def run(self) -> int:
         begin_s = time.perf_counter()
-        problems = Problems()
-        try:
-            sources = self.files.sources(self.settings, problems)
-            index = build_with_bars(sources, self.settings, self.out, problems)
-        except CorpusError:
-            print(f"no shards were written to {self.out}, because:", file=sys.stderr)
-            raise
+        with finding_list(self.findings.name) as listed:
+            problems = Problems(listed)
+            try:
+                with failures_listed(problems):
+                    sources = self.files.sources(self.settings, problems)
+                    check_is_no_input(self.findings.name, [file.path for _, file in sources])
+                    index = build_with_bars(sources, self.settings, self.out, problems)
+            except CorpusError:
+                print(f"no shards were written to {self.out}, because:", file=sys.stderr)
+                raise
         _print_to_stderr(problems.warning_lines)
-        print("\n".join(summary_lines(self.out, index)))
+        report = functools.partial(print, file=_report_file(self.findings.name))
+        report("\n".join(summary_lines(self.out, index)))
         elapsed_s = time.perf_counter() - begin_s
         num_tokens = sum(map(index.num_tokens, index.splits))
-        print(f"{self.out}: {num_tokens:,} tokens in {elapsed_s:.1f} s, {num_tokens / elapsed_s:,.0f} tokens/s")
+        report(f"{self.out}: {num_tokens:,} tokens in {elapsed_s:.1f} s, {num_tokens / elapsed_s:,.0f} tokens/s")
         return 0
-
-
-@dataclasses.dataclass(frozen=True)
-class CheckCommand:
-    """Report what is wrong or unusual in a corpus.
-
-    Everything that would stop a build with the same options, everything unusual, and sizes, lengths and entities.
-    """
-
-    files: CorpusFiles = nested(CorpusFiles)
-    settings: Settings = nested(Settings)
-
-    def run(self) -> int:
-        problems = Problems()
-        sources = self.files.sources(self.settings, problems)
-        with progress_bar(num_bytes(sources, self.settings), "B", "read") as reading:
-            _, report = check(sources, self.settings, reading, problems)
-        _print_to_stderr([*problems.errors, *problems.warning_lines])
-        print("\n".join(report))
-        print(f"{problems.summary()}, {sum(problems.warnings.values())} warnings")
-        return 1 if problems.num_errors else 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,7 +161,7 @@ class ConvertCommand:
             done = convert(source, target, self.settings, self.split, problems, reading)
         _print_to_stderr(problems.warning_lines)
         # The output itself may go to stdout.
-        report = functools.partial(print, file=sys.stderr if self.out == STDOUT else sys.stdout)
+        report = functools.partial(print, file=_report_file(self.out))
         report(done.description)
         counts = f"{done.num_sentences:,} sentences, {done.num_tokens:,} tokens, {done.num_entities:,} entities"
         report(f"{self.out}: {counts}")
@@ -287,7 +251,7 @@ COMMANDS = {
         CheckCommand,
         "--train FILE ... [--dev FILE ...] [--test FILE ...] [OPTION ...]",
         "--train corpus.conll --dev dev.conll",
-        (*FILES, "settings.format", "settings.tag_column"),
+        (*FILES, "findings.name", "json", "settings.format", "settings.tag_column"),
     ),
     "stats": CommandRow(
         StatsCommand,

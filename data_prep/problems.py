@@ -38,6 +38,28 @@ class Finding(NamedTuple):
     record: Mapping[str, Any] | None = None
 
 
+class Complaint(NamedTuple):
+    """What is wrong or unusual in a line or record, by those who do not know where it stands; see Finding."""
+
+    kind: str
+    what: str
+    suggestion: Mapping[str, Any] | None = None
+    record: Mapping[str, Any] | None = None
+
+
+class ComplaintError(ValueError):
+    """A line or record that cannot be read as it is."""
+
+    def __init__(self, *complaints: Complaint) -> None:
+        super().__init__("\n".join(complaint.what for complaint in complaints))
+        self.complaints = complaints
+
+
+def complaints_of(error: Exception, kind: str = UNREADABLE) -> tuple[Complaint, ...]:
+    """kind: of an error that does not say its own."""
+    return error.complaints if isinstance(error, ComplaintError) else (Complaint(kind, str(error)),)
+
+
 class Problems:
     """Errors (the first 20 and a count) and warnings (a count by name, the first few of each).
 
@@ -54,6 +76,8 @@ class Problems:
         self._sink = sink
         # Names of warnings that do not concern what is done here.
         self.ignored: frozenset[str] = frozenset()
+        # Names of warnings that are all shown, because the user has asked for them.
+        self.all_shown: frozenset[str] = frozenset()
 
     @property
     def num_errors(self) -> int:
@@ -102,7 +126,7 @@ class Problems:
         if name in self.ignored:
             return
         self.warnings[name] += count
-        if self._num_shown[name] < MAX_SHOWN_PER_WARNING:
+        if name in self.all_shown or self._num_shown[name] < MAX_SHOWN_PER_WARNING:
             self._num_shown[name] += 1
             self.warning_lines.append(f"{where}: warning: {what}")
         if self._sink is not None:

@@ -12,6 +12,7 @@ from data_prep.writers.whole_records import TokenSpan
 
 # Below this, a suspect is more likely the taggers' mistake than the corpus's.
 LEAST_CONFIDENCE = 0.5
+KINDS = frozenset(f"suspect_{name}" for name in ("missed", "type", "border", "spurious"))
 
 
 class Disagreement(NamedTuple):

@@ -23,9 +23,9 @@ from data_prep.settings import Settings
 from data_prep.sources.source_files import Sources
 from data_prep.sources.text_source import Progress
 from data_prep.staging import terminate_like_interrupt
-from data_prep.suspects.disagreements import Suspects
+from data_prep.suspects.disagreements import KINDS, Suspects
 from data_prep.suspects.fold_shards import build_fold, type_of, write_folds
-from data_prep.suspects.fold_training import num_epochs, predictions, require_training
+from data_prep.suspects.fold_training import num_epochs, predictions
 from data_prep.suspects.folds import assign_folds, group_sentences
 from data_prep.suspects.pool import Pool, read_pool
 from data_prep.suspects.report_suspect import report_suspect
@@ -42,9 +42,8 @@ def find_suspects(
 ) -> None:
     """Warn of up to `num_suspects` places, the surest first. Sentences with errors are left out, and not reported.
 
-    Raises CorpusError if there are too few sentences, or if no tagger can be trained.
+    Raises CorpusError if there are too few sentences, and ChildError if a training fails.
     """
-    require_training()
     with bars(None, "B", "read again") as reading:
         pool = read_pool(sources, settings, reading)
     used = [pool.sentences[number] for number in pool.usable]
@@ -72,6 +71,7 @@ def find_suspects(
             folds += [partial(build_fold, paths, fold, settings) for fold in range(num_folds)]
         for path in predictions(folds, num_sentences, settings.seed, Path(name), training):
             suspects.add(path)
+    problems.all_shown |= KINDS
     for suspect in suspects.ranked(num_suspects):
         report_suspect(suspect, pool, problems)
 
