@@ -28,8 +28,6 @@ from data_prep.sources.source_files import SourceFile
 from data_prep.staging import OutputError
 from data_prep.statistics.counts import WHOLE, stats_of_files, stats_of_shards
 from data_prep.statistics.tables import text_lines
-from data_prep.suspects.find_suspects import find_suspects
-from data_prep.suspects.fold_training import require_training
 from data_prep.synthesis.synth import synthesise
 from data_prep.writers import table as writers
 from ner_dist.cli.options import make_parser, nested, option
