@@ -17,6 +17,9 @@ UNREADABLE = "unreadable"
 class CorpusError(UserError):
     """A corpus that cannot be used as it is; the message has one line per problem."""
 
+    # Whether each of these problems is a finding already.
+    is_listed = False
+
 
 class Finding(NamedTuple):
     """One thing that is wrong or unusual, as a program wants it."""
@@ -140,4 +143,6 @@ class Problems:
     def raise_errors(self) -> None:
         """Raise CorpusError if there were errors."""
         if self.num_errors:
-            raise CorpusError("\n".join([*self.errors, self.summary()]))
+            error = CorpusError("\n".join([*self.errors, self.summary()]))
+            error.is_listed = True
+            raise error

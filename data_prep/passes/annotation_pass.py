@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +38,15 @@ def blocks_of(corpus: IdCorpus, tagged: TaggedCorpus) -> Iterator[AnnotatedBlock
             )
 
 
-def check_annotation(corpus: IdCorpus, tagged: TaggedCorpus, spill: Path, problems: Problems) -> None:
-    """Warn of everything that looks like a slip of annotation; `spill` is for intermediate files."""
+def check_annotation(corpus: IdCorpus, tagged: TaggedCorpus, spill: Path, problems: Problems) -> Mapping[str, int]:
+    """Warn of everything that looks like a slip of annotation, and count it by kind.
+
+    spill: a folder for intermediate files.
+    """
     found = StrongestFirst()
     _Check(corpus, tagged, problems, found).run(spill)
     found.report(problems)
+    return found.counts
 
 
 class _Check:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from data_prep.formats.columns.judge_column import PHRASE_TYPES
 from data_prep.inspecting.summary import coverage_lines
 from data_prep.passes.annotation_pass import check_annotation
 from data_prep.passes.buckets import padding_share
+from data_prep.passes.check_facts import PERCENTILES, facts_of, percentiles, token_lengths
 from data_prep.passes.leak_pass import check_leaks
 from data_prep.passes.prepare import PreparedCorpus, prepare, split_stats
 from data_prep.passes.read_pass import IdCorpus, ReadSource
@@ -25,7 +26,6 @@ RARE_ENTITIES = 50
 MAX_SHOWN_TOKENS = 20
 SINGLE_TAG_SHARE = 0.999
 UNKNOWN_WORDS_SHARE = 0.2
-PERCENTILES = (50, 90, 99, 99.9, 100)
 
 
 def _report_unusual(prepared: PreparedCorpus, problems: Problems) -> None:
@@ -54,12 +54,11 @@ def _report_unusual(prepared: PreparedCorpus, problems: Problems) -> None:
 
 
 def _length_lines(prepared: PreparedCorpus) -> list[str]:
-    tagged, shares = prepared.tagged, np.array(PERCENTILES) / 100
-    chars_V = np.array([len(text) for text in prepared.corpus.token_V])
-    num_chars_SC = [np.bincount(chars_V, token_V).astype(np.int64) for token_V in tagged.token_SV]
+    tagged = prepared.tagged
+    num_chars = [token_lengths(prepared, split_id) for split_id in range(len(tagged.splits))]
     rows = [
-        [f"{what}, {split}", *map(str, np.searchsorted(np.cumsum(histogram), shares * histogram.sum()).tolist())]
-        for what, histograms in (("tokens per sentence", tagged.length_SL), ("characters per token", num_chars_SC))
+        [f"{what}, {split}", *map(str, percentiles(histogram).values())]
+        for what, histograms in (("tokens per sentence", tagged.length_SL), ("characters per token", num_chars))
         for split, histogram in zip(tagged.splits, histograms)
         if histogram.any()
     ]
@@ -136,10 +135,18 @@ def report_lines(prepared: PreparedCorpus) -> list[str]:
     ]
 
 
+class Checked(NamedTuple):
+    """Problems and a report; facts as JSON values, see check_facts. Both are empty if nothing could be read."""
+
+    problems: Problems
+    report: list[str]
+    facts: dict[str, Any] | None
+
+
 def check(
     sources: Sources, settings: Settings, progress: Progress | None = None, problems: Problems | None = None
-) -> tuple[Problems, list[str]]:
-    """Everything that would stop `build`, everything unusual, and a report (empty if nothing could be read).
+) -> Checked:
+    """Everything that would stop `build`, everything unusual, and a report.
 
     problems: those that are known already.
     """
@@ -147,9 +154,17 @@ def check(
     with tempfile.TemporaryDirectory(prefix="data-prep-check-") as spill:
         prepared = prepare(sources, settings, Path(spill), problems, progress, keep_read=True)
         if prepared is None:
-            return problems, []
-        check_annotation(prepared.corpus, prepared.tagged, Path(spill), problems)
+            return Checked(problems, [], None)
+        slips = check_annotation(prepared.corpus, prepared.tagged, Path(spill), problems)
         if len({split for split, _ in sources}) > 1:
             check_leaks(prepared.corpus, prepared.tagged.splits, problems)
     _report_unusual(prepared, problems)
-    return problems, report_lines(prepared)
+    return Checked(problems, [*report_lines(prepared), *_slip_lines(slips)], facts_of(prepared))
+
+
+def _slip_lines(slips: Mapping[str, int]) -> list[str]:
+    if not slips:
+        return []
+    rows = [[kind, f"{number:,}"] for kind, number in sorted(slips.items(), key=lambda slip: -slip[1])]
+    table = text_table(["probable slips of annotation", "places"], rows)
+    return ["", *table, "the most surprising of each kind are above, all are in --list FILE"]

@@ -22,12 +22,12 @@ def run(
     path.write_bytes(text.encode(written_as))
     sources = {"train": path, "dev": path.with_name("dev")}
     sources["dev"].write_bytes((dev if dev is not None else text).encode(written_as))
-    problems, report = check(sources_of(sources), Settings(num_shards=1, **knobs))  # type: ignore[arg-type]
+    problems, report, _ = check(sources_of(sources), Settings(num_shards=1, **knobs))  # type: ignore[arg-type]
     return problems, "\n".join(report)
 
 
 def test_a_sound_corpus_has_no_errors_and_a_report(tmp_path: Path) -> None:
-    problems, report = check(sources_of(synthesise(500, 1, tmp_path)), Settings())
+    problems, report, _ = check(sources_of(synthesise(500, 1, tmp_path)), Settings())
     assert problems.num_errors == 0
     text = "\n".join(report)
     for words in (
