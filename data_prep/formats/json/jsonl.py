@@ -1,12 +1,23 @@
-"""JSON lines: {"tokens", "tags", "pos"} or {"text", "entities": [[start, end, type], ...]}, as those of `predict`."""
+"""JSON lines: {"tokens", "tags", "pos"} or {"text", "entities": [[start, end, type], ...]}, as those of `predict`.
+
+The findings of `check --list` are such lines, too; those without a sentence are left out.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Any
 
-from data_prep.formats.corpus_format import Format, ReadOptions, Sample
+from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.formats.json.records import find_objects, records_of_objects
+from data_prep.formats.json.values import NUM_SAMPLE_VALUES, json_values
 from data_prep.formats.read_records import reader
+from data_prep.sentences.record import Record
+
+# The fields that every finding has.
+FINDING_FIELDS = frozenset(("document", "place", "kind", "level", "message", "suggestion"))
 
 
 def recognise(sample: Sample, options: ReadOptions) -> str | None:
@@ -15,7 +26,28 @@ def recognise(sample: Sample, options: ReadOptions) -> str | None:
         return found.evidence or "JSON objects"
     # The first one may be cut off or broken; its beginning is enough.
     line = sample.lines[0].lstrip()
-    return "JSON objects with tokens or text" if line.startswith("{") and re.search('"(tokens|text)"', line) else None
+    if not line.startswith("{"):
+        return None
+    if all(f'"{field}"' in line for field in FINDING_FIELDS):
+        return "findings of check"
+    return "JSON objects with tokens or text" if re.search('"(tokens|text)"', line) else None
+
+
+def _records(source: Source) -> Iterator[Record]:
+    values = _with_sentences(source)
+    first = list(islice(values, NUM_SAMPLE_VALUES))
+    objects = [value for _, value in first if isinstance(value, dict)]
+    return records_of_objects(source, begun=(objects, chain(first, values)))
+
+
+def _with_sentences(source: Source) -> Iterator[tuple[int, Any]]:
+    """The values of a file but for findings without a sentence, which are no records."""
+    for number, value in json_values(source):
+        if isinstance(value, dict) and value.keys() >= FINDING_FIELDS and "text" not in value:
+            where = f"{source.path}:{number}"
+            source.problems.warn("findings_left_out", where, "a finding without a sentence is left out")
+        else:
+            yield number, value
 
 
 JSONL = Format(
@@ -25,5 +57,5 @@ JSONL = Format(
     default_encoding="utf-8",
     evidence="JSON objects",
     recognise=recognise,
-    read=reader(records_of_objects),
+    read=reader(_records),
 )
