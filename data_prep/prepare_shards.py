@@ -17,6 +17,7 @@ from data_prep.settings import Settings
 from data_prep.sources.source_files import SourceFile, Sources
 from data_prep.sources.stored_files import stored_bytes
 from ner_dist.contract.shard_format import Index
+from ner_dist.foreign.local_paths import local_path
 
 # One or several.
 Names = Union[str, "os.PathLike[str]", Iterable[Union[str, "os.PathLike[str]"]]]
@@ -101,6 +102,8 @@ def prepare_shards(
     chosen, problems = Settings(**settings), Problems()
     given = {"train": train, "dev": dev, "test": test}
     names = {split: _listed(some) for split, some in given.items() if some is not None}
+    for path in (out, *(name for some in names.values() for name in some), *chosen.vectors, chosen.lexicon or ""):
+        local_path(path)
     sources = expand_splits(names, chosen.read_options, problems)
     index = build_with_bars(sources, chosen, Path(out), problems, progress)
     if problems.warning_lines:

@@ -19,10 +19,13 @@ from ner_dist.cli import shell_completion
 from ner_dist.cli.yaml_options import check_arguments, explain, make_yaml_parser, nearest, unknown_option
 from ner_dist.config import ConfigError
 from ner_dist.foreign.errors import ForeignFileError
+from ner_dist.foreign.local_paths import local_path
 
 _PROG = "python -m launch"
 _TRAINING = """What follows -- goes to python -m ner_dist.train and is checked before anything starts. Without it
 job/default.yaml is trained. A run without --run gets its name now."""
+# Options of launchers that are paths.
+PATHS = {"hosts", "out", "project"}
 _SUMMARIES = {
     **{name: launcher.summary for name, launcher in LAUNCHERS.items()},
     "doctor": "list what this machine, or the hosts of a list, lack for training",
@@ -74,9 +77,18 @@ def read_options(name: str, words: list[str]) -> Any:
         # jsonargparse takes null for a value of any type.
         if value is None:
             raise UsageError(f"{name}: {field} is null, expected a value; remove its line to keep the default")
+        if field in PATHS:
+            _require_local(name, field, value)
     if given.get("out") == "":
         raise UsageError(f"{name}: --out is empty, expected the file to write")
     return kind(**given)
+
+
+def _require_local(name: str, field: str, path: str) -> None:
+    try:
+        local_path(path, f"{name}: --{field}")
+    except ForeignFileError as error:
+        raise UsageError(str(error)) from error
 
 
 def _overview() -> argparse.ArgumentParser:

@@ -17,6 +17,7 @@ from ner_dist.cli.yaml_options import check_arguments, explain, make_yaml_parser
 from ner_dist.errors import UserError
 from ner_dist.foreign.errors import ForeignFileError
 from ner_dist.foreign.json_files import checked
+from ner_dist.foreign.local_paths import local_path
 from ner_dist.foreign.yaml_files import read_yaml
 
 DEFAULT_JOB = "job/default.yaml"
@@ -38,6 +39,8 @@ _ABOVE_0, _SHARE = {"above_0": True}, {"most": 0.95}
 _UNITS, _ANY_UNITS = {"above_0": True, "most": 1 << 16}, {"most": 1 << 16}
 # It may change when a run is resumed: it decides where, how long or how often, not what is learned.
 _RESUMABLE = {"resumable": True}
+# A file or folder of the user's.
+_PATH = {"is_path": True}
 
 
 class ConfigError(UserError):
@@ -48,7 +51,7 @@ class ConfigError(UserError):
 class Data:
     """Shards to train on."""
 
-    shards: str = field(default="data/shards", metadata=_RESUMABLE)
+    shards: str = field(default="data/shards", metadata={**_RESUMABLE, **_PATH})
     """Directory of the shards, as written by `make shards` or `python -m data_prep build`."""
     train_on: Literal["train", "train+dev"] = "train"
     """train+dev is for a final model, with the epochs that were best on dev and train.keep last."""
@@ -190,7 +193,7 @@ class Train:
 class Config:
     """One training run."""
 
-    run: Optional[str] = field(default=None, metadata=_RESUMABLE)
+    run: Optional[str] = field(default=None, metadata={**_RESUMABLE, **_PATH})
     """Directory of the run; by default runs/<job>-<date>-<time>."""
     data: Data = field(default_factory=Data)
     model: Model = field(default_factory=Model)
@@ -248,11 +251,15 @@ def parse(argv: list[str]) -> tuple[Config, str]:
             value.pop("__path__", None)
     config = from_dict(record)
     _check(config)
+    for knob_name, knob, value in _knobs(config):
+        if knob.metadata.get("is_path") and value:
+            _require_local(value, f"--{knob_name}")
     return config, Path(str(parsed.config[-1])).stem if parsed.config else "default"
 
 
 def job_file(name: str) -> Path:
     """The job file at that path, or for job/NAME.yaml that of this project. Raises ConfigError if there is none."""
+    _require_local(name, "--config")
     if os.path.exists(name):
         return Path(name)
     if name.startswith("job/"):
@@ -261,6 +268,13 @@ def job_file(name: str) -> Path:
                 return folder / name[4:]
     known = sorted({f"job/{path.name}" for folder in _JOB_FOLDERS for path in folder.glob("*.yaml")})
     raise ConfigError(f"the job file {name} does not exist; write one, or choose one of {', '.join(known)}")
+
+
+def _require_local(path: str, option: str) -> None:
+    try:
+        local_path(path, option)
+    except ForeignFileError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _with_job_files(argv: list[str]) -> list[str]:

@@ -25,6 +25,7 @@ from ner_dist.evaluation.f1 import scores
 from ner_dist.evaluation.prediction_files import ConllColumns, JsonLines, write
 from ner_dist.evaluation.score_split import OpenedSplit, ScoredNetwork
 from ner_dist.evaluation.score_table import score_table
+from ner_dist.foreign.local_paths import local_path
 from ner_dist.model.entities import DecodedBatch
 from ner_dist.ranks.comm import Comm, Solo, on_every_rank, on_rank_0
 from ner_dist.ranks.environment import require_mxnet
@@ -75,7 +76,8 @@ def evaluate_tagger(model: str | Path, split: str = "test", *, shards: str | Pat
     token scores, and those over characters if the shards have texts, as result.json has them:
     `evaluate_tagger("runs/mine")["entity"]["f1"]`. Raises UserError.
     """
-    options = Options(Path(model), split, shards=None if shards is None else Path(shards))  # type: ignore[arg-type]
+    place = None if shards is None else Path(local_path(shards))
+    options = Options(Path(local_path(model)), split, shards=place)  # type: ignore[arg-type]
     return _score(options, Solo(), lambda opened: {}).scores
 
 

@@ -10,6 +10,7 @@ import ast
 import dataclasses
 import functools
 import inspect
+import re
 import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +18,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
+from ner_dist.foreign.errors import ForeignFileError
+from ner_dist.foreign.local_paths import local_path
+
 Options = TypeVar("Options")
+# Metavars with one of these words stand for paths, also where the option is text.
+_PLACES = {"DIR", "FILE", "HTML", "IN", "MODEL", "OUT", "PATH", "RUN", "SHARDS"}
 
 
 def option(
@@ -35,6 +41,8 @@ def option(
 
     names: on the command line, if not --FIELD-NAME. least, most: bounds of a number. completer: what argcomplete asks.
     group: heading in the help. argument: more for argparse: metavar, nargs, choices, type, or a computed help.
+
+    Paths are fields of type Path, or text with a metavar such as FILE.
     """
     facts = {"names": names, "positional": positional, "least": least, "most": most, "completer": completer}
     facts.update(group=group, argument=argument)
@@ -211,7 +219,20 @@ def _of_type(hint: Any, default: Any, facts: Any) -> dict[str, Any]:
     least, most = facts.get("least"), facts.get("most")
     if least is not None or most is not None:
         return {"type": bounded(hint, least, most), "metavar": "N"}
-    return {"type": hint, "metavar": "N" if hint in (int, float) else "PATH" if hint is Path else "TEXT"}
+    if hint is Path:
+        return {"type": lambda text: Path(place(text)), "metavar": "PATH"}
+    metavar = facts.get("argument", {}).get("metavar") or ""
+    if hint is str and not _PLACES.isdisjoint(re.findall("[A-Z]+", metavar)):
+        return {"type": place}
+    return {"type": hint, "metavar": "N" if hint in (int, float) else "TEXT"}
+
+
+def place(text: str) -> str:
+    """A type for argparse, that of options whose value is a path: no address such as s3://bucket/name."""
+    try:
+        return local_path(text)
+    except ForeignFileError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def bounded(kind: Callable[[str], Any], least: float | None = None, most: float | None = None) -> Callable[[str], Any]:

@@ -17,6 +17,7 @@ from typing import Optional
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_settings
 
 from ner_dist.cli.options import HelpFormatter
+from ner_dist.foreign.local_paths import local_path
 from ner_dist.foreign.yaml_files import check_limits, read_text
 
 
@@ -61,7 +62,8 @@ def make_yaml_parser(
 
 
 def check_arguments(words: Sequence[str], file_options: Sequence[str]) -> None:
-    """Raises ForeignFileError for YAML that would take endless time or memory, and for files that are not UTF-8.
+    """Raises ForeignFileError for YAML that would take endless time or memory, and for files that are not UTF-8 or not
+    local.
 
     words: a command line. file_options: those whose value may be the name of a YAML file. What is merely wrong is the
     parser's to complain about.
@@ -69,7 +71,7 @@ def check_arguments(words: Sequence[str], file_options: Sequence[str]) -> None:
     for before, word in zip(["", *words], words):
         option, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
         check_limits(value, option or "the command line")
-        if option in file_options and os.path.isfile(value):
+        if option in file_options and os.path.isfile(local_path(value, option)):
             check_limits(read_text(value), value)
 
 

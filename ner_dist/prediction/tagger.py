@@ -20,6 +20,7 @@ import numpy as np
 from ner_dist.contract.tokenizers import TokenizerChoice, choose, make_tokenizer, other_version
 from ner_dist.data.batch import Batch
 from ner_dist.errors import UserError
+from ner_dist.foreign.local_paths import local_path
 from ner_dist.model.crf import TransitionScores
 from ner_dist.model.entities import DecodedBatch, predicted_entities
 from ner_dist.model.viterbi import decode
@@ -83,6 +84,7 @@ class Tagger:
         tokenizer, language: of the texts, by default the model's own. For runs only: checkpoint, best or last, and
         device, auto, cpu or gpu. Raises UserError.
         """
+        local_path(path)
         # Imports come late: each kind needs one of onnxruntime and MXNet, and MXNet reads the number of threads while
         # it is imported.
         if (Path(path) / DESCRIPTION_NAME).is_file():

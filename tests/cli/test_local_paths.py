@@ -1,0 +1,131 @@
+"""An address such as s3://bucket/name is never taken for a path, by whatever command, option or function."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from data_prep.commands import command_line
+from data_prep.prepare_shards import prepare_shards
+from launch.doctor.doctor_command import doctor_parser
+from launch.launch_command import read_options
+from launch.launch_errors import UsageError
+from ner_dist import config
+from ner_dist.cli.options import make_parser
+from ner_dist.config import ConfigError
+from ner_dist.errors import UserError
+from ner_dist.evaluate import Options, evaluate_tagger
+from ner_dist.export import ExportOptions
+from ner_dist.foreign.local_paths import local_path
+from ner_dist.predict import PredictOptions
+from ner_dist.prediction import Tagger
+from ner_dist.reporting.report_options import ReportOptions
+from ner_dist.serve import ServeOptions
+
+ADDRESSES = ["s3://b/x", "gs://b/x", "hdfs://host/x", "http://h/x", "HTTPS://h/x", "file:///x", "simplecache::s3://b/x"]
+# All arguments that are paths. A new one must be here, too.
+PATHS = {
+    "build": {
+        *("files.train", "files.dev", "files.test", "out"),
+        *("settings.tag_names", "settings.vectors", "settings.lexicon"),
+    },
+    "convert": {"source", "out"},
+    "stats": {"source", "files.train", "files.dev", "files.test", "out"},
+    "inspect": {"directory"},
+    "synth": {"out"},
+    "fetch": {"out"},
+    "evaluate": {"model", "shards", "conll", "json"},
+    "export": {"run", "onnx"},
+    "predict": {"run", "file", "out"},
+    "serve": {"model"},
+    "report": {"runs", "out", "shards"},
+    "doctor": {"hosts", "shards", "run"},
+}
+
+
+def parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """All parsers but those of training and of launchers, by command."""
+    (commands,) = (action for action in command_line()._actions if isinstance(action, argparse._SubParsersAction))
+    yield from commands.choices.items()
+    kinds = {
+        "evaluate": Options,
+        "export": ExportOptions,
+        "predict": PredictOptions,
+        "serve": ServeOptions,
+        "report": ReportOptions,
+    }
+    for name, kind in kinds.items():
+        yield name, make_parser(kind, name, usage="", example="")
+    yield "doctor", doctor_parser()
+
+
+def refuses(action: argparse.Action) -> bool:
+    if not callable(action.type):
+        return False
+    try:
+        action.type("s3://b/x")
+    except (argparse.ArgumentTypeError, ValueError) as error:
+        return "'s3://b/x' is an address" in str(error)
+    return False
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_is_refused_with_what_to_do(address: str) -> None:
+    with pytest.raises(UserError, match=f"^--out: {re.escape(repr(address))} is an address.*expected"):
+        local_path(address, "--out")
+
+
+@pytest.mark.parametrize("path", ["s3:", "s3:/b/x", "a//b", "./s3://b", "C:\\x", "C://x", "-", "", "a.zip/b.conll"])
+def test_a_path_is_left_alone(path: str) -> None:
+    assert local_path(path) == local_path(Path(path) if path == "s3:" else path) == path
+
+
+def test_every_option_that_is_a_path_refuses_addresses() -> None:
+    found = {name: {action.dest for action in parser._actions if refuses(action)} for name, parser in parsers()}
+    for name, destinations in PATHS.items():
+        assert destinations <= found[name], name
+    for name, parser in parsers():
+        for action in parser._actions:
+            words = re.findall("[A-Z]+", str(action.metavar))
+            if {"FILE", "DIR", "PATH", "HTML"} & set(words):
+                assert action.dest in found[name], (name, action.dest)
+
+
+@pytest.mark.parametrize("option", ["--run", "--data.shards", "--config"])
+def test_training_refuses_addresses(option: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{option}: 'gs://b/x' is an address, and gs:// is not supported"):
+        config.parse([option, "gs://b/x"])
+
+
+def test_a_job_file_may_not_hold_addresses(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text("data:\n  shards: s3://b/x\n")
+    with pytest.raises(ConfigError, match=r"^--data\.shards: 's3://b/x' is an address"):
+        config.parse(["--config", str(tmp_path / "job.yaml")])
+
+
+@pytest.mark.parametrize(
+    ("launcher", "option"),
+    [("ssh", "hosts"), ("slurm", "out"), ("slurm", "project"), ("slurm", "settings"), ("kubernetes", "out")],
+)
+def test_launchers_refuse_addresses(launcher: str, option: str) -> None:
+    with pytest.raises(UsageError, match=f"^{launcher}: --{option}: 's3://b/x' is an address"):
+        read_options(launcher, [f"--{option}", "s3://b/x"])
+
+
+def test_functions_refuse_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="is an address"):
+        prepare_shards("a.conll", "s3://b/x")
+    with pytest.raises(UserError, match="is an address"):
+        prepare_shards(["a.conll", "s3://b/x"], "out")
+    with pytest.raises(UserError, match="is an address"):
+        prepare_shards("a.conll", "out", vectors="s3://b/x")
+    with pytest.raises(UserError, match="is an address"):
+        evaluate_tagger("s3://b/x")
+    with pytest.raises(UserError, match="is an address"):
+        Tagger.load("s3://b/x")
+    assert list(tmp_path.iterdir()) == []
