@@ -17,7 +17,7 @@ from data_prep.threads import num_cores
 TRAIN = (sys.executable, "-m", "ner_dist.train")
 EVALUATE = (sys.executable, "-m", "ner_dist.evaluate")
 # A small corpus needs more epochs: so many steps, within these limits.
-STEPS, LEAST_EPOCHS, MOST_EPOCHS = 1500, 6, 30
+STEPS, LEAST_EPOCHS, MOST_EPOCHS = 600, 6, 30
 BATCH_SENTENCES, SMALL_BATCH_SENTENCES, SMALL_CORPUS = 32, 10, 3000
 # Sized for a minute or two on a core. The last epoch counts, because its fold decides about nothing.
 KNOBS: dict[str, Any] = {

@@ -88,10 +88,11 @@ def _sentences(source: int, block: TaggedSentences, entity_types: list[str]) -> 
 
 
 def _faulty(sentences: list[PooledSentence], errors: set[int]) -> set[int]:
-    """The first lines of those sentences that an error may concern.
-
-    A line that could not be read is missing in the sentence before it or, as its first one, in that after it.
-    """
+    """The first lines of those sentences that an error may concern."""
+    if all(sentence.lines[0] == sentence.lines[-1] for sentence in sentences):
+        # Records, of which those that cannot be read are no sentences.
+        return errors
+    # A line that could not be read is missing in the sentence before it or, as its first one, in that after it.
     first_N = np.unique([sentence.lines[0] for sentence in sentences])
     line_E = np.array(sorted(errors), np.int64)
     before_E = np.searchsorted(first_N, line_E, side="right") - 1
