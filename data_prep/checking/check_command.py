@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from data_prep.corpus_files import CorpusFiles, ListOption
-from data_prep.finding_list import (
+from data_prep.checking.corpus_files import CorpusFiles, ListOption
+from data_prep.checking.finding_list import (
     STDOUT,
     JsonReport,
     both,
