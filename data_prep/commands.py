@@ -13,9 +13,9 @@ from typing import NamedTuple, Optional, TextIO
 
 from data_prep.checking.check_command import CheckCommand
 from data_prep.checking.corpus_files import CorpusFiles, ListOption, SplitFiles
+from data_prep.checking.finding_list import STDOUT, check_is_no_input, failures_listed, finding_list
 from data_prep.fetching.fetch import DEFAULT_OUT, PACKAGES_NAME, fetch
 from data_prep.fetching.resources import RESOURCES
-from data_prep.checking.finding_list import STDOUT, check_is_no_input, failures_listed, finding_list
 from data_prep.formats.find_sources import expand, expand_splits
 from data_prep.inspecting import show_shards
 from data_prep.inspecting.show_shards import InspectQuery, complete_from_index, is_shard_set
