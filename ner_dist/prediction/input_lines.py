@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from ner_dist.contract.column_marks import DOCUMENT_MARK
 from ner_dist.errors import UserError
 
-DOCUMENT_MARK = "-DOCSTART-"
 # A portion, which one rank tags at a time, ends after this many lines or characters, or a few more.
 _PORTION_LINES, _PORTION_CHARACTERS = 4096, 1 << 18
 # Of a line, and of a CoNLL file between two blank lines: bytes or characters, in millions.

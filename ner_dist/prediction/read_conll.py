@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ner_dist.contract.column_marks import DOCUMENT_MARK, is_blank, is_comment, read_mark
+from ner_dist.contract.visible_text import is_blank_text, shown
 from ner_dist.errors import UserError
 from ner_dist.prediction.documents import Document, document_of_tokens
-from ner_dist.prediction.input_lines import DOCUMENT_MARK, InputLine, OpenDocument, Portion
+from ner_dist.prediction.input_lines import InputLine, OpenDocument, Portion
 
-_NAMED_DOCUMENT = re.compile(r"#\s*newdoc\b(?:\s+id\s*=\s*(.*\S))?|#\s*begin document\s+(.*\S)")
-# As AIDA and data_prep name them: -DOCSTART- (1 EU)
-_MARKED_DOCUMENT = re.compile(rf"{DOCUMENT_MARK}\s+\((.+)\)\s*")
-_SENTENCE_NAME = re.compile(r"#\s*sent_id\s*=\s*(.*\S)")
+BYTE_ORDER_MARK = "\ufeff"
 # The last column of a line that is no comment, if the file has tags.
 _TAG = re.compile(r"[Oo]|[BIELSUMWbielsumw][-_].+")
 # CoNLL-U: words that were written as one, and words that were left out.
@@ -45,12 +44,11 @@ def next_document(line: str, document: OpenDocument) -> OpenDocument:
     """The document that a line lies in; `document` is that of the line before. Unnamed ones have their number."""
     if not line.startswith((DOCUMENT_MARK, "#")):
         return document
-    named = _NAMED_DOCUMENT.match(line) or _MARKED_DOCUMENT.fullmatch(line)
-    if not (named or line.startswith(DOCUMENT_MARK)):
-        return document
-    number = document.number + 1
-    name = next(filter(None, named.groups()), "") if named else ""
-    return OpenDocument(number, name or str(number))
+    mark = read_mark(line, 0)
+    if mark.kind == "document" or (mark.kind == "of_document" and mark.name != document.name):
+        number = document.number + 1
+        return OpenDocument(number, mark.name or str(number))
+    return document
 
 
 def conll_documents(portion: Portion, name: str, columns: TokenColumns) -> Iterator[Document]:
@@ -63,27 +61,23 @@ def conll_documents(portion: Portion, name: str, columns: TokenColumns) -> Itera
     for line in [*portion.lines, InputLine(0, 0, "")]:
         text = line.text.rstrip("\r\n")
         is_mark = text.startswith(DOCUMENT_MARK)
-        if rows and (is_mark or not text.strip()):
+        if rows and (is_mark or is_blank(text)):
             yield _sentence(rows, name, columns, head, document, sentence_name)
             rows, head, sentence_name = [], [], ""
         if is_mark:
             document = next_document(text, document)
             # The name, or a token and its tag as in all lines of the output.
-            head += [text.strip() if _MARKED_DOCUMENT.fullmatch(text) else f"{DOCUMENT_MARK} O", ""]
-        elif text.strip():
-            values = _split(text)
-            if not rows and text[0] == "#" and _is_comment(values, layout):
+            head += [text.strip() if read_mark(text, 0).name else f"{DOCUMENT_MARK} O", ""]
+        elif not is_blank(text):
+            if not rows and text[0] == "#" and _is_comment(text, layout):
                 document = next_document(text, document)
-                named = _SENTENCE_NAME.match(text)
-                sentence_name = named[1] if named else sentence_name
+                mark = read_mark(text, 0)
+                sentence_name = mark.name if mark.kind == "record" else sentence_name
                 head.append(text)
                 continue
+            values = _split(text)
             layout = layout or _layout_of(values)
-            if len(values) != layout.num_columns:
-                raise UserError(
-                    f"{name}:{line.number}: the line has {len(values)} columns, and those before it have "
-                    f"{layout.num_columns}"
-                )
+            _check_row(values, layout, text, f"{name}:{line.number}")
             if not (layout.is_numbered and _NO_WORD.fullmatch(values[0])):
                 rows.append(_Row(line.number, values))
 
@@ -118,13 +112,33 @@ def _layout_of(values: list[str]) -> _Layout:
     return _Layout(len(values), len(values) > 1 and _TAG.fullmatch(values[-1]) is not None, is_numbered)
 
 
-def _is_comment(values: list[str], layout: _Layout | None) -> bool:
+def _is_comment(line: str, layout: _Layout | None) -> bool:
     """Whether a line that begins with # at the beginning of a sentence is a comment, and not a token with that sign."""
-    if len(values) > 1 and _TAG.fullmatch(values[-1]):
-        return False
     if layout is None:
-        return len(values) > 1
-    return len(values) != layout.num_columns or layout.has_tags or "=" in values
+        # Nothing but such lines: a tag tells a token.
+        values = _split(line)
+        return is_comment(line, len(values), _split, lambda row: len(row) < 2 or bool(_TAG.fullmatch(row[-1])))
+    has_tags = layout.has_tags
+    return is_comment(line, layout.num_columns, _split, lambda row: not has_tags or bool(_TAG.fullmatch(row[-1])))
+
+
+def _check_row(values: list[str], layout: _Layout, text: str, where: str) -> None:
+    """Raises UserError for what no token's line looks like; data_prep refuses the same."""
+    if is_blank_text(text):
+        raise UserError(f"{where}: the line is nothing but {shown(text[:40])}, which cannot be seen; remove it")
+    if text.startswith(BYTE_ORDER_MARK):
+        raise UserError(
+            f"{where}: the line begins with U+FEFF amid the file, as where files were joined; remove it: "
+            f"{shown(text[:40])}"
+        )
+    if len(values) != layout.num_columns:
+        too_many = ""
+        if len(values) > layout.num_columns and not any(values[layout.num_columns :]):
+            too_many = "; it ends in a tab too many, remove it"
+        raise UserError(
+            f"{where}: the line has {len(values)} columns, and those before it have {layout.num_columns}{too_many}: "
+            f"{shown(text[:80])}"
+        )
 
 
 def _value(row: _Row, column: int, option: str, name: str) -> str:
@@ -132,8 +146,9 @@ def _value(row: _Row, column: int, option: str, name: str) -> str:
     option = option if option.endswith("=") else f"{option} "
     if not -len(values) <= column < len(values):
         raise UserError(f"{where}: the line has {len(values)} columns, so {option}{column} does not exist")
-    if not values[column]:
-        raise UserError(f"{where}: column {column} is empty; expected a value in every column")
+    if is_blank_text(values[column]):
+        found = f"is only {shown(values[column])}, which cannot be seen" if values[column] else "is empty"
+        raise UserError(f"{where}: column {column} {found}; expected a value in every column")
     return values[column]
 
 

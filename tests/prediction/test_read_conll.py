@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
+from read_format import read_text
 
 from ner_dist.errors import UserError
 from ner_dist.prediction import input_lines
@@ -58,6 +60,51 @@ def test_comments_are_told_from_tokens(content: str, expected: list[list[str]]) 
     assert tokens(documents(content)) == expected
 
 
+@pytest.mark.parametrize(
+    "comment",
+    [
+        *(
+            "# sent_id = 2",
+            "# sent_id = B-2",
+            "#id = O",
+            "# text = a O",
+            "# newdoc id = d O",
+            "# newpar",
+            "# id 7-1 domain=en",
+        ),
+        *("#begin document (a/b); part 001", "# doc_id = d 1", "# made up", "# Ada NNP NNP", "#\tx\ty\tO"),
+        # Tokens, and lines that only seem to be blank.
+        *("# NNP x O", "#Ada NNP x B-PER", " ", "\t", "\r"),
+    ],
+)
+def test_a_line_is_what_it_is_in_preparation(comment: str, tmp_path: Path) -> None:
+    content = f"Ada NNP x B-PER\nran VBD x O\n\n{comment}\nBo NNP x B-PER\nate VBD x O\n\nhe PRP x O\n"
+    prepared = read_text(tmp_path, content)
+    found = documents(content)
+    assert tokens(found) == prepared.tokens
+    assert [document.others.get("id", "") for document in found] == [origin.record for origin in prepared.origins]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a O\n\n\ufeff\n\nb O\n", r"^file:3: the line is nothing but '\\ufeff', which cannot be seen; remove it"),
+        ("a O\n\u00a0\nb O\n", r"^file:2: the line is nothing but '\\u00a0', which cannot be seen"),
+        ("a O\n\n\ufeffb O\n", r"^file:3: the line begins with U\+FEFF amid the file, .*: '\\ufeffb O'"),
+        ("a\tO\nb\tO\t\n", r"^file:2: the line has 3 columns, .* 2; it ends in a tab too many, remove it: 'b\\tO\\t'"),
+        ("a\tO\n\u200b\tO\n", r"^file:2: column 0 is only '\\u200b', which cannot be seen; expected a value"),
+        ("a\tO\n\tO\n", r"^file:2: column 0 is empty; expected a value"),
+    ],
+)
+def test_what_cannot_be_seen_is_an_error_that_shows_it(content: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        documents(content)
+
+
+def test_a_byte_order_mark_at_the_beginning_is_no_text() -> None:
+    assert tokens(documents("\ufeffa O\nb O\n")) == [["a", "b"]]
+
+
 def test_words_written_as_one_and_left_out_are_no_tokens() -> None:
     rows = ["1-2\tdel\t_", "1\tde\tO", "2\tel\tO", "2.1\tx\t_", "3\trío\tB-LOC"]
     assert tokens(documents("# text = del río\n" + "\n".join(rows) + "\n", TokenColumns(1))) == [["de", "el", "río"]]
@@ -93,7 +140,7 @@ def test_documents_and_sentences_keep_their_names(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(input_lines, "_PORTION_LINES", lines)
         assert [document.others for document in documents(NAMED)] == expected
     begun = "#begin document (a/b); part 000\nAda O\n\n#end document\n#begin document (a/b); part 001\nran O\n"
-    assert [document.others["document"] for document in documents(begun)] == ["(a/b); part 000", "(a/b); part 001"]
+    assert [document.others["document"] for document in documents(begun)] == ["a/b", "a/b; part 1"]
     assert [document.others for document in documents("Ada O\n\nran O\n")] == [{}, {}]
 
 
