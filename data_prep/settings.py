@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal, Optional, Union
 
+from data_prep.dirt.policies import FAIL, OVERLAP_ORDERS, Policies, policies_of
 from data_prep.formats import table
 from data_prep.formats.corpus_format import ReadOptions
 from data_prep.sources.caps import CAPS, Caps
@@ -22,6 +23,7 @@ MAX_SHARDS = 512
 
 # Headings of the help.
 READING, SPLITTING, LENGTHS = "reading a corpus", "splitting", "long sentences and words"
+DIRT = "dirty data: fail lists all places and stops; what another policy does is counted in index.json"
 VOCABULARY, VECTORS, SHARDS = "vocabulary", "vectors and lexicon", "shards"
 LIMITS = "limits on files, against those that would fill the memory or the disk"
 
@@ -108,9 +110,35 @@ class Settings:
     more, some of several sentences"""
     seed: int = option(0, group=SPLITTING)
     """seed of --split: which sentences go to which split"""
-    on_broken: Literal["fail", "repair"] = option("fail", group=READING)
-    """tags that violate their scheme, or entities by characters that overlap; fail: list them and stop; repair: read
-    tags as the CoNLL scorer does, drop the entity that begins later or is shorter, and count the repairs"""
+    on_broken: Literal["fail", "repair"] = option("fail", group=DIRT)
+    """tags that violate their scheme; repair: read them as the CoNLL scorer does, and treat gently all dirt of which
+    the other options say nothing: --on-undecodable replace, --on-malformed-tag repair, --on-overlap first,
+    --on-span-outside clip, and drop for the others"""
+    on_undecodable: Optional[Literal["fail", "replace", "drop"]] = option(None, group=DIRT)
+    """bytes that are no text in the encoding (default fail); replace: U+FFFD in their place; drop: leave them out"""
+    on_malformed_tag: Optional[Literal["fail", "repair", "outside"]] = option(None, group=DIRT)
+    """tags that no scheme has, such as OO or B- (default fail); repair: read them as what is most likely meant, which
+    each message says; outside: as O"""
+    on_blank_token: Optional[Literal["fail", "drop"]] = option(None, group=DIRT)
+    """tokens that are empty or only invisible characters, in columns and lists (default fail); drop: leave them out;
+    what else is in their entity stays an entity, and a sentence without other tokens is left out, too"""
+    on_overlap: Optional[str] = option(None, metavar="fail|longest|first|TYPE,TYPE", group=DIRT)
+    """entities that overlap (default fail); longest: keep the longest, of equal ones the one that begins first; first:
+    keep the one that begins first, of two that begin together the longer one; TYPE,TYPE: keep the one whose type is
+    named earlier, types that are not named come last, among equals as longest does; of two types for the same
+    characters, the last resort is the alphabet"""
+    on_duplicate_span: Optional[Literal["fail", "drop"]] = option(None, group=DIRT)
+    """an entity that is stated more than once, with the same characters and type (default fail); drop: read it once"""
+    on_span_outside: Optional[Literal["fail", "clip", "drop"]] = option(None, group=DIRT)
+    """entities that leave the text, are empty or only white space (default fail); clip: keep what is in the text, if
+    anything is; drop: leave the entity out"""
+    on_extra_separator: Optional[Literal["fail", "drop"]] = option(None, group=DIRT)
+    """lines or rows that end in tabs or other separators too many (default fail); drop: ignore these"""
+    on_invisible_line: Optional[Literal["fail", "drop"]] = option(None, group=DIRT)
+    """lines of nothing but U+FEFF or other invisible characters, and U+FEFF at a line's beginning amid a file, as of
+    files that were joined (default fail); drop: ignore what cannot be seen; such a line ends no sentence"""
+    on_empty_record: Optional[Literal["fail", "drop"]] = option(None, group=DIRT)
+    """records without tokens or with an empty text (default fail); drop: leave them out"""
     max_tokens: int = option(512, group=LENGTHS)
     """maximum length of a sentence, in tokens"""
     on_long_sentence: Literal["fail", "split"] = option("fail", group=LENGTHS)
@@ -175,11 +203,21 @@ class Settings:
             raise SettingsError(f"--seed must lie between 0 and 2^64 - 1, not {self.seed}")
         if not 2 <= len(self.split) <= len(SPLITS) or min(self.split) <= 0 or abs(sum(self.split) - 1) > 1e-6:
             raise SettingsError(f"--split must be two or three positive fractions that add up to 1, not {self.split}")
+        if self.on_overlap not in (None, FAIL, *OVERLAP_ORDERS) and "," not in str(self.on_overlap):
+            raise SettingsError(
+                f"--on-overlap must be fail, longest, first, or types separated by commas, not {self.on_overlap}"
+            )
         if self.encoding is not None:
             try:
                 "".encode(self.encoding)
             except LookupError as error:
                 raise SettingsError(f"--encoding {self.encoding} is not an encoding known to Python") from error
+
+    @property
+    def policies(self) -> Policies:
+        """What is done about each kind of dirt, with what --on-broken repair means for those that are not set."""
+        given = {name: getattr(self, name) for name in Policies._fields if name != "on_broken"}
+        return policies_of(given, self.on_broken)
 
     @property
     def read_options(self) -> ReadOptions:
@@ -195,7 +233,7 @@ class Settings:
             tokenizer=self.tokenizer,
             language=self.language,
             on_misaligned=self.on_misaligned,
-            repair=self.on_broken == "repair",
+            policies=self.policies,
             max_tokens=self.max_tokens if self.on_long_sentence == "split" else None,
             caps=self.caps,
         )
@@ -218,4 +256,4 @@ def _of_groups(*groups: str) -> tuple[str, ...]:
 # They change nothing of what is built.
 LIMIT_SETTINGS = _of_groups(LIMITS)
 # The settings that concern reading a corpus alone.
-READING_SETTINGS = _of_groups(READING, LIMITS)
+READING_SETTINGS = _of_groups(READING, DIRT, LIMITS)

@@ -17,7 +17,10 @@ MAX_PENDING = 1 << 18
 
 
 class Phrases(NamedTuple):
-    """P phrases, ordered by hash; and Q pairs of a phrase and a type, ordered by phrase."""
+    """P phrases, ordered by hash; and Q pairs of a phrase and a type, ordered by phrase.
+
+    What is counted has one more place, which -1 finds: that of no phrase, which never occurs.
+    """
 
     hash_P: np.ndarray
     # How often it is an entity, and with its most frequent type.
@@ -35,7 +38,7 @@ class Phrases(NamedTuple):
 
     def count_with_type(self, phrase_K: np.ndarray, type_K: np.ndarray) -> np.ndarray:
         pair_K = _find(self.pair_Q, phrase_K * self.num_types + type_K)
-        return np.where(pair_K >= 0, self.count_Q[pair_K], 0)
+        return self.count_Q[pair_K]
 
     def of_entities(self, block: AnnotatedBlock) -> np.ndarray:
         """The phrase of each entity, -1 of those that are too long: (E,)."""
@@ -96,7 +99,13 @@ class PhraseCounter:
         top_P = order[first_P]
         pair_Q = phrase_Q * self.num_types + self._type_Q
         return Phrases(
-            hash_P, count_P, self._type_Q[top_P], self._count_Q[top_P], pair_Q, self._count_Q, self.num_types
+            hash_P,
+            np.append(count_P, 0),
+            np.append(self._type_Q[top_P], -1),
+            np.append(self._count_Q[top_P], 0),
+            pair_Q,
+            np.append(self._count_Q, 0),
+            self.num_types,
         )
 
 
@@ -104,6 +113,7 @@ class Lexicon:
     """Phrases to look for in the text: those that are entities several times."""
 
     def __init__(self, phrases: Phrases, min_count: int, num_tokens: int) -> None:
+        """min_count: above 0."""
         self.phrases = phrases
         self._is_wanted_P = phrases.count_P >= min_count
         self._is_first_V = np.zeros(num_tokens, bool)
@@ -114,7 +124,7 @@ class Lexicon:
         """The beginnings of the wanted phrases that are entities of this block."""
         start_E, end_E, _ = block.spans
         phrase_E = self.phrases.of_entities(block)
-        wanted = np.flatnonzero((phrase_E >= 0) & self._is_wanted_P[phrase_E]) if len(phrase_E) else phrase_E
+        wanted = np.flatnonzero(self._is_wanted_P[phrase_E])
         self._is_first_V[block.token_M[start_E[wanted]]] = True
         hashes = phrase_hashes(block.token_M, start_E[wanted], (end_E - start_E)[wanted])
         self._found += [np.unique(np.concatenate(hashes))] if len(wanted) else []
@@ -138,7 +148,7 @@ class Lexicon:
             start_K, hash_K = start_K[fits], hash_K[fits]
             hash_K = extend_hash(hash_K, block.token_M[start_K + length - 1])
             phrase_K = self.phrases.find(hash_K)
-            hit = np.flatnonzero((phrase_K >= 0) & self._is_wanted_P[phrase_K]) if len(phrase_K) else phrase_K
+            hit = np.flatnonzero(self._is_wanted_P[phrase_K])
             found.append((start_K[hit], start_K[hit] + length, phrase_K[hit]))
             going_on = _find(self._prefixes, hash_K) >= 0
             start_K, hash_K = start_K[going_on], hash_K[going_on]

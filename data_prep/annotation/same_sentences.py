@@ -49,8 +49,7 @@ class SentenceVersions:
             yield block
 
     def add(self, block: AnnotatedBlock, phrases: Phrases, file: BinaryIO) -> None:
-        phrase_E = phrases.of_entities(block)
-        rare_E = (phrase_E < 0) | (phrases.count_P[phrase_E] <= 1) if len(phrase_E) else phrase_E
+        rare_E = phrases.count_P[phrases.of_entities(block)] <= 1
         of_sentence_E = block.sentence_M[block.spans.start_E]
         num_sentences = len(block.length_N)
         row_NF = np.zeros((num_sentences, NUM_FIELDS), np.int64)

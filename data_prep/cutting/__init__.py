@@ -1,4 +1,4 @@
 """Texts cut into sentences and tokens, and entities by characters fitted to them.
 
-May import sentences and tags, and ner_dist.contract.
+May import dirt, problems, sentences and tags, and ner_dist.contract.
 """

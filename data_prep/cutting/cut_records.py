@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from data_prep.cutting.align_spans import (
-    CONTEXT_CHARS,
-    SpanError,
-    TokenPlaces,
-    align,
-    show_span,
-    touched_tokens,
-    widen,
-    without_overlaps,
-)
-from data_prep.cutting.gold import Text, check_record, given_places, text_of
+from data_prep.cutting.align_spans import CONTEXT_CHARS, TokenPlaces, align, moved, show_span, touched_tokens, widen
+from data_prep.cutting.gold import Text, check_record, empty_record, given_places, text_of
+from data_prep.cutting.gold_spans import without_overlaps
 from data_prep.cutting.layouts import (
     Layout,
     TokenSpan,
@@ -27,8 +19,11 @@ from data_prep.cutting.layouts import (
     shortened,
     split_at,
 )
-from data_prep.sentences.record import NO_ORIGIN, Origin, Record
+from data_prep.dirt.policies import Policies
+from data_prep.problems import Complaint, ComplaintError, complaints_of
+from data_prep.sentences.record import NO_ORIGIN, Origin, Record, Span
 from ner_dist.contract.tokenizers import TokenizedSentence, lacks_spaces
+from ner_dist.contract.visible_text import shown
 
 Cut = Callable[[str], list[TokenizedSentence]]
 ADVICE = "--on-misaligned split cuts the token there, widen takes whole tokens, drop leaves the entity out"
@@ -40,11 +35,13 @@ class CutOptions(NamedTuple):
     """What decides how a record is cut, besides the tokenizer."""
 
     on_misaligned: str
-    repair: bool
+    policies: Policies
     # Longer sentences of texts are cut; None: they are left for a later pass to report.
     max_tokens: int | None
     # Cut texts that come with tokens anew.
     ignore_tokens: bool
+    # Say what a record would be after a suggestion.
+    with_records: bool = False
 
 
 class CutSentence(NamedTuple):
@@ -66,25 +63,22 @@ class CutRecord(NamedTuple):
     # place in `sentences` where it begins.
     raw: Sequence[CutSentence] = ()
     raw_of: Sequence[int] = ()
-    errors: Sequence[str] = ()
-    # Name and text of each.
-    warnings: Sequence[tuple[str, str]] = ()
+    errors: Sequence[Complaint] = ()
+    warnings: Sequence[Complaint] = ()
     # Whether a text was cut.
     was_cut: bool = False
 
 
 def cut_record(record: Record, cut: Cut, options: CutOptions) -> CutRecord:
     """Sentences of a record; `errors` says what is wrong with it, and then there are none."""
-    warnings: list[tuple[str, str]] = []
+    warnings: list[Complaint] = []
     try:
         check_record(record)
         if record.text is None:
             return _of_tokens(record)
         return _of_text(record, cut, options, warnings)
-    except SpanError as error:
-        errors = error.sentences
     except ValueError as error:
-        errors = [str(error)]
+        errors = complaints_of(error, "malformed_record")
     return CutRecord(record.number, record.document, (), errors=errors, warnings=warnings)
 
 
@@ -97,8 +91,9 @@ def _of_tokens(record: Record) -> CutRecord:
     return CutRecord(record.number, record.document, (sentence,))
 
 
-def _of_text(record: Record, cut: Cut, options: CutOptions, warnings: list[tuple[str, str]]) -> CutRecord:
-    gold = text_of(record, options.repair, warnings)
+def _of_text(record: Record, cut: Cut, options: CutOptions, warnings: list[Complaint]) -> CutRecord:
+    gold = text_of(record, options.policies, warnings, options.with_records)
+    record = gold.record
     raw = layout_of(cut(gold.text))
     given = raw
     if record.tokens is not None and not options.ignore_tokens:
@@ -107,9 +102,9 @@ def _of_text(record: Record, cut: Cut, options: CutOptions, warnings: list[tuple
             # They belong to the given tokens: new text has them only with such tokens.
             raw = given
         elif raw.places != given.places:
-            warnings.append(("given_tokens_differ", _difference(gold.text, given.places, raw.places)))
+            warnings.append(Complaint("given_tokens_differ", _difference(gold.text, given.places, raw.places)))
     if not given.places.starts:
-        raise ValueError("a text without tokens")
+        raise empty_record("a text without tokens")
     main, spans, was_changed = _fit(gold, given, options, warnings)
     main = joined_over(main, spans, warnings, gold.text)
     tags = record.tags if main.places is given.places and record.tags is not None else bio_tags(main, spans)
@@ -150,16 +145,16 @@ def _difference(text: str, given: TokenPlaces, cut: TokenPlaces) -> str:
     """The first place where given tokens differ from those that the tokenizer cuts."""
     ours, theirs = set(zip(*cut)), set(zip(*given))
     start = min(ours ^ theirs)[0]
-    shown = (
-        " ".join(repr(text[i:j]) for i, j in sorted(tokens) if i < start + CONTEXT_CHARS and j > start)
+    words = (
+        " ".join(shown(text[i:j]) for i, j in sorted(tokens) if i < start + CONTEXT_CHARS and j > start)
         for tokens in (theirs, ours)
     )
     advice = "--tokenizer rules or characters cuts the texts of the corpus so, too"
-    return "the given tokens {} are {} to the tokenizer that will cut new text; ".format(*shown) + advice
+    return "the given tokens {} are {} to the tokenizer that will cut new text; ".format(*words) + advice
 
 
 def _fit(
-    gold: Text, given: Layout, options: CutOptions, warnings: list[tuple[str, str]]
+    gold: Text, given: Layout, options: CutOptions, warnings: list[Complaint]
 ) -> tuple[Layout, list[TokenSpan], bool]:
     """The layout after the rule for entities that fit no token borders, the entities, and whether it changed any.
 
@@ -170,27 +165,60 @@ def _fit(
     misaligned = [span for span, tokens in zip(kept, found.spans) if tokens is None]
     if not misaligned:
         return given, [span for span in found.spans if span], False
-    shown = [f"{show_span(text, span)} does not fit {touched_tokens(text, span, places)}" for span in misaligned]
+    whats = [f"{show_span(text, span)} does not fit {touched_tokens(text, span, places)}" for span in misaligned]
+    mends = [_widened(gold, span, places, options.with_records) for span in misaligned]
     if options.on_misaligned == "fail":
-        raise SpanError([f"{what}; {ADVICE}{UNSPACED_ADVICE if lacks_spaces(what) else ''}" for what in shown])
+        more = [f"; {ADVICE}{UNSPACED_ADVICE if lacks_spaces(what) else ''}" for what in whats]
+        raise ComplaintError(
+            *(Complaint("misaligned_entity", what + advice, *mend) for what, advice, mend in zip(whats, more, mends))
+        )
     if options.on_misaligned == "split":
         given = split_at(given, found.cuts)
         found = align(kept, given.places)
         lost = [span for span, tokens in zip(kept, found.spans) if tokens is None]
-        warnings += [("tokens_split", what) for span, what in zip(misaligned, shown) if span not in lost]
-        warnings += [("misaligned_entities_dropped", f"{show_span(text, span)} has no token there") for span in lost]
+        warnings += [
+            Complaint("tokens_split", what, *mend)
+            for span, what, mend in zip(misaligned, whats, mends)
+            if span not in lost
+        ]
+        whats = [f"{show_span(text, span)} has no token there" for span in lost]
+        warnings += [Complaint("misaligned_entities_dropped", what) for what in whats]
         return given, [span for span in found.spans if span], bool(lost)
     if options.on_misaligned == "widen":
+        policy = options.policies.on_overlap
         kept = [wide for span in kept if (wide := widen(span, places) if span in misaligned else span)]
-        kept, overlapping = without_overlaps(kept)
-        warnings += [("misaligned_entities_widened", f"{what} and was widened") for what in shown]
+        kept, overlapping = without_overlaps(sorted(set(kept)), policy)
         warnings += [
-            ("overlapping_entities_dropped", f"{show_span(text, span)}, widened, overlaps {show_span(text, other)}")
+            Complaint("misaligned_entities_widened", f"{what} and was widened", *mend)
+            for what, mend in zip(whats, mends)
+        ]
+        warnings += [
+            Complaint(
+                "overlapping_entities_dropped",
+                f"{show_span(text, span)}, widened, overlaps {show_span(text, other)} and was dropped",
+                {"action": "remove", "entity": list(span)},
+            )
             for span, other in overlapping
         ]
         return given, [span for span in align(kept, places).spans if span], True
-    warnings += [("misaligned_entities_dropped", f"{what} and was dropped") for what in shown]
+    warnings += [
+        Complaint("misaligned_entities_dropped", f"{what} and was dropped", *mend) for what, mend in zip(whats, mends)
+    ]
     return given, [span for span in found.spans if span], True
+
+
+def _widened(
+    gold: Text, span: Span, places: TokenPlaces, with_record: bool
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """What to change about a misaligned entity, which most likely is of whole tokens; and the record after that."""
+    wide = moved(span, places) or widen(span, places)
+    by = {"action": "replace", "by": list(wide)} if wide else {"action": "remove"}
+    suggestion = {**by, "entity": list(span)}
+    if not with_record:
+        return suggestion, None
+    entities = [list(one) if one != span else list(wide or ()) for one in gold.gold]
+    tokens = {} if gold.record.tokens is None else {"tokens": list(gold.record.tokens)}
+    return suggestion, {"text": gold.text, "entities": list(filter(None, entities)), **tokens}
 
 
 def _sentences(gold: Text, layout: Layout, tags: list[str], features: Mapping[str, list[str]]) -> list[CutSentence]:

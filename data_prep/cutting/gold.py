@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from data_prep.cutting.align_spans import SpanError, TokenPlaces, check_span, show_span, trim, without_overlaps
+from data_prep.cutting.align_spans import TokenPlaces, show_span
+from data_prep.cutting.gold_spans import SpanCleaner, resolve_overlaps, trimmed_span, without_overlaps
 from data_prep.cutting.tag_spans import spans_of_tags
+from data_prep.dirt.policies import FAIL, Policies, advice
+from data_prep.problems import Complaint, ComplaintError
 from data_prep.sentences.record import Record, Span
+from ner_dist.contract.visible_text import is_blank_text, shown
 
-ADVICE = "--on-broken repair keeps the one that begins first, and of two that begin together the longer one"
+
+def blank_token(token: str, policy: str, place: int) -> Complaint:
+    """Of a token that cannot be seen; place: counted from 0 among the record's own."""
+    what = f"token {shown(token)} is empty or only what cannot be seen"
+    suggestion = {"action": "remove_token", "token": place}
+    if policy == FAIL:
+        return Complaint("blank_token", f"{what}; {advice('blank_token')}", suggestion)
+    return Complaint("blank_tokens_dropped", f"{what}, and was left out", suggestion)
+
+
+def empty_record(what: str) -> ComplaintError:
+    return ComplaintError(Complaint("empty_record", f"{what}; {advice('empty_record')}", {"action": "remove_record"}))
 
 
 class Text(NamedTuple):
@@ -37,7 +54,7 @@ def check_record(record: Record) -> None:
             if len(values) != len(tokens):
                 raise ValueError(f'{len(tokens)} tokens but {len(values)} values of "{name}"')
         if not tokens:
-            raise ValueError("a sentence without tokens")
+            raise empty_record("a sentence without tokens")
     elif record.features:
         raise ValueError(f"values of {', '.join(record.features)} without tokens")
     joined = "".join(tokens or ()) + "".join(tags or ())
@@ -57,44 +74,64 @@ def _check_text(text: str) -> None:
         raise ValueError("half a surrogate pair (\\ud800 to \\udfff) is not text") from error
 
 
-def text_of(record: Record, repair: bool, warnings: list[tuple[str, str]]) -> Text:
-    """The text of a record that has one, with its entities: trimmed, each once, and which of them to keep.
+def text_of(record: Record, policies: Policies, warnings: list[Complaint], with_records: bool = False) -> Text:
+    """The text of a record that has one, with its entities: right by the policies for dirt, and which of them to keep.
 
-    repair: drop entities that overlap others. Raises ValueError for what is wrong with them.
+    Its own tokens are without blank ones. with_records: say what the record would be after a suggestion. Raises
+    ComplaintError for what is wrong with them.
     """
     assert record.text is not None
-    text, trimmed = record.text, []
-    given = record.spans
+    by_tags = None
     if record.tags is not None:
-        assert record.tokens is not None
-        by_tags = spans_of_tags(record.tags, given_places(record))
-        if given is None:
-            given = by_tags
-        elif odd := {trim(text, check_span(span, text)) for span in given} ^ set(by_tags):
-            raise ValueError(f"tags and entities differ: {show_span(text, min(odd))} is in only one of them")
-    faults = []
-    for span in given or []:
-        try:
-            checked = check_span(span, text)
-            trimmed.append(trim(text, checked))
-        except ValueError as error:
-            faults.append(str(error))
-            continue
-        if trimmed[-1][:2] != checked[:2]:
-            warnings.append(("spans_trimmed", f"white space at the ends of {show_span(text, checked)} was trimmed"))
-    if faults:
-        raise SpanError(faults)
-    _check_text("".join(span.type for span in trimmed))
-    gold = sorted(set(trimmed))
-    if len(gold) < len(trimmed):
-        double = next(span for span in gold if trimmed.count(span) > 1)
-        warnings.append(("duplicate_spans", f"{show_span(text, double)} is there more than once"))
-    kept, overlapping = without_overlaps(gold)
-    shown = [f"{show_span(text, span)} overlaps {show_span(text, other)}" for span, other in overlapping]
-    if shown and not repair:
-        raise SpanError([f"{what}, which one tag for each token cannot say; {ADVICE}" for what in shown])
-    warnings += [("overlapping_entities_dropped", f"{what} and was dropped") for what in shown]
-    return Text(record, text, gold, kept)
+        places = given_places(record)
+        trimmed = (trimmed_span(record.text, span) for span in spans_of_tags(record.tags, places))
+        by_tags = {span for span in trimmed if span is not None}
+    given: Sequence[Span] = record.spans if record.spans is not None else sorted(by_tags or ())
+    record = without_blank_tokens(record, policies, warnings)
+    cleaner = SpanCleaner(record, given, policies, with_records)
+    gold = cleaner.clean()
+    warnings += cleaner.warnings
+    if cleaner.faults:
+        raise ComplaintError(*cleaner.faults)
+    _check_text("".join(span.type for span in gold))
+    if record.spans is not None and by_tags is not None:
+        _compare(cleaner.text, gold, by_tags)
+    return Text(record, cleaner.text, gold, resolve_overlaps(cleaner, gold, warnings))
+
+
+def _compare(text: str, gold: list[Span], by_tags: set[Span]) -> None:
+    """Raises ComplaintError if tags and entities contradict each other. Of entities that overlap, tags can say one."""
+    overlapping = {span for pair in without_overlaps(gold)[1] for span in pair}
+    if odd := {*gold} ^ by_tags - overlapping:
+        what = f"tags and entities differ: {show_span(text, min(odd))} is in only one of them"
+        raise ComplaintError(Complaint("tags_and_entities_differ", what))
+
+
+def without_blank_tokens(record: Record, policies: Policies, warnings: list[Complaint]) -> Record:
+    """The record, which has a text, without given tokens that are empty or cannot be seen; then also without its tags.
+
+    Raises ComplaintError if that is to fail.
+    """
+    blank = [i for i, token in enumerate(record.tokens or ()) if is_blank_text(token)]
+    if not blank:
+        return record
+    assert record.tokens is not None
+    complaints = [blank_token(record.tokens[i], policies.on_blank_token, i) for i in blank]
+    if policies.on_blank_token == FAIL:
+        raise ComplaintError(*complaints)
+    warnings += complaints
+    kept = sorted(set(range(len(record.tokens))) - set(blank))
+    firsts = record.sentence_starts
+    return record._replace(
+        tokens=[record.tokens[i] for i in kept],
+        tags=None,
+        spans=record.spans if record.spans is not None or record.tags is None else [],
+        starts=None if record.starts is None else [record.starts[i] for i in kept],
+        features={name: [values[i] for i in kept] for name, values in record.features.items()},
+        sentence_starts=None
+        if firsts is None
+        else sorted({bisect_left(kept, first) for first in firsts} - {len(kept)}),
+    )
 
 
 def given_places(record: Record) -> TokenPlaces:
@@ -106,8 +143,13 @@ def given_places(record: Record) -> TokenPlaces:
     for i, token in enumerate(record.tokens):
         start = record.text.find(token, end) if record.starts is None else record.starts[i]
         if start < end or record.text[start : start + len(token)] != token:
-            advice = "if the text is another one, --columns text=none reads the tokens alone"
-            raise ValueError(f"token {token!r} does not occur in the text after character {end}; {advice}")
+            hint = "if the text is another one, --columns text=none reads the tokens alone"
+            raise ComplaintError(
+                Complaint(
+                    "token_not_in_text",
+                    f"token {shown(token)} does not occur in the text after character {end}; {hint}",
+                )
+            )
         end = start + len(token)
         starts.append(start)
         ends.append(end)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from data_prep.cutting.align_spans import TokenPlaces, cut_tokens
+from data_prep.problems import Complaint
 from ner_dist.contract.tokenizers import TokenizedSentence
+from ner_dist.contract.visible_text import shown
 
 # An entity: its first token, the one after its last, its type.
 TokenSpan = tuple[int, int, str]
@@ -41,7 +43,7 @@ def split_at(layout: Layout, cuts: list[int]) -> Layout:
     return Layout(cut_tokens(layout.places, cuts), firsts)
 
 
-def joined_over(layout: Layout, spans: Sequence[TokenSpan], warnings: list[tuple[str, str]], text: str) -> Layout:
+def joined_over(layout: Layout, spans: Sequence[TokenSpan], warnings: list[Complaint], text: str) -> Layout:
     """Without the sentence starts that lie within an entity."""
     starts, inside = layout.sentence_starts, set()
     for begin, end, _ in spans:
@@ -51,7 +53,7 @@ def joined_over(layout: Layout, spans: Sequence[TokenSpan], warnings: list[tuple
             place += 1
     for first in sorted(inside):
         around = text[max(0, layout.places.starts[first] - 20) : layout.places.starts[first] + 20]
-        warnings.append(("sentences_joined", f"an entity reaches over the sentence end in {around!r}"))
+        warnings.append(Complaint("sentences_joined", f"an entity reaches over the sentence end in {shown(around)}"))
     return layout._replace(sentence_starts=[first for first in starts if first not in inside])
 
 
@@ -65,13 +67,13 @@ def shortened(
     tags: list[str],
     spans: Sequence[TokenSpan],
     max_tokens: int,
-    warnings: list[tuple[str, str]],
+    warnings: list[Complaint],
 ) -> tuple[Layout, list[str]]:
     """With sentences of at most max_tokens, cut between entities where possible; and the tags: a cut entity is two."""
     long = [end - first for first, end in zip(layout.sentence_starts, layout.sentence_ends) if end - first > max_tokens]
     if not long:
         return layout, tags
-    warnings += [("long_sentences_split", f"a sentence of {length} tokens was split") for length in long]
+    warnings += [Complaint("long_sentences_split", f"a sentence of {length} tokens was split") for length in long]
     inside = {i: entity_type for first, end, entity_type in spans for i in range(first + 1, end)}
     starts: list[int] = []
     for first, end in zip(layout.sentence_starts, layout.sentence_ends):
@@ -86,7 +88,7 @@ def shortened(
         tags = bio_tags(layout, spans)
         for first in cut:
             tags[first] = f"B-{inside[first]}"
-            warnings.append(("entities_cut", "an entity had to be cut together with its sentence"))
+            warnings.append(Complaint("entities_cut", "an entity had to be cut together with its sentence"))
     return layout._replace(sentence_starts=starts), tags
 
 

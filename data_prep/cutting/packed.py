@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data_prep.cutting.cut_records import Cut, CutOptions, CutRecord, CutSentence, cut_record
+from data_prep.problems import Complaint
 from data_prep.sentences.record import Record
 from data_prep.sentences.string_ids import different_features
 
@@ -40,8 +41,8 @@ class PackedRecord(NamedTuple):
     document: str | None
     num_sentences: int
     raw_of: Sequence[int]
-    errors: Sequence[str]
-    warnings: Sequence[tuple[str, str]]
+    errors: Sequence[Complaint]
+    warnings: Sequence[Complaint]
     was_cut: bool
 
 
@@ -69,7 +70,7 @@ def _of_one_kind(records: Iterable[CutRecord]) -> Iterator[CutRecord]:
     """The records; those with other token features than the first one are wrong."""
     expected: Collection[str] | None = None
     for record in records:
-        if record.errors:
+        if not record.sentences:
             yield record
             continue
         features = record.sentences[0].features
@@ -77,7 +78,7 @@ def _of_one_kind(records: Iterable[CutRecord]) -> Iterator[CutRecord]:
         if features.keys() == set(expected):
             yield record
         else:
-            wrong = different_features(features, expected)
+            wrong = Complaint("different_features", different_features(features, expected))
             yield CutRecord(record.number, record.document, (), errors=(wrong,), warnings=record.warnings)
 
 

@@ -90,7 +90,7 @@ class _LineParser:
         self.layout, self.where, self.problems = layout, where, problems
 
     def error(self, number: int, found: str) -> None:
-        self.problems.error(f"{self.where}:{number}", found)
+        self.problems.error(f"{self.where}:{number}", found, "malformed_vector")
 
     def parse(self, numbers: list[int], lines: list[bytes]) -> tuple[list[str], np.ndarray]:
         """The words of lines and their vectors, float32 (R, D); no rows if a line is wrong."""
@@ -195,6 +195,6 @@ def read_text(
     promised = parser.layout.num_words
     if not words or promised not in (None, len(words)):
         found = f"the header states {promised:,} words, the file holds {len(words):,}"
-        problems.error(f"{where}:1", f"{found}; if it is complete, correct the header")
+        problems.error(f"{where}:1", f"{found}; if it is complete, correct the header", "vectors_missing")
         return None
     return words, np.memmap(rows_path, np.float32, "r", shape=(len(words), parser.layout.num_units))

@@ -172,7 +172,7 @@ def _check_finite(
             finite_R = np.isfinite(chunk_RD.astype(np.float32)).all(1)
         for row in begin + np.flatnonzero(~finite_R):
             what = f"the vector of {words[row]!r} (line {row + 1} of the words) holds NaN or an infinite value"
-            problems.error(f"{path}: row {row}", f"{what}; correct or remove it")
+            problems.error(f"{path}: row {row}", f"{what}; correct or remove it", "malformed_vector")
         if progress is not None:
             progress(chunk_RD.nbytes)
     return problems.num_errors == errors

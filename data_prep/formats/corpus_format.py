@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from data_prep.cutting.cut_records import CutOptions
 from data_prep.cutting.cutter import Cutter
-from data_prep.problems import Problems
+from data_prep.dirt.policies import Policies, advice
+from data_prep.problems import UNREADABLE, Complaint, Problems, complaints_of
 from data_prep.sentences.block import SentenceIds
 from data_prep.sentences.string_ids import CorpusStrings
 from data_prep.sources import stored_files, text_source
 from data_prep.sources.caps import CAPS, Caps
 from data_prep.sources.source_files import SourceFile
+from ner_dist.contract.visible_text import shown, trim
 
 
 class ReadOptions(NamedTuple):
@@ -41,8 +43,8 @@ class ReadOptions(NamedTuple):
     language: str | None = None
     # What becomes of spans whose ends are not at token borders: fail, split, widen or drop.
     on_misaligned: str = "fail"
-    # Of two entities that overlap drop the later or shorter one, instead of reporting them.
-    repair: bool = False
+    # What becomes of each kind of dirt.
+    policies: Policies = Policies()
     # Longer sentences of texts are cut; None: they are left to a later pass.
     max_tokens: int | None = None
     # How much may come of a file.
@@ -50,7 +52,7 @@ class ReadOptions(NamedTuple):
 
     @property
     def cut_options(self) -> CutOptions:
-        return CutOptions(self.on_misaligned, self.repair, self.max_tokens, self.tokenizer != "auto")
+        return CutOptions(self.on_misaligned, self.policies, self.max_tokens, self.tokenizer != "auto")
 
 
 class Sample(NamedTuple):
@@ -95,8 +97,47 @@ class Source(NamedTuple):
         """The content of another file beside this one, on disk or in the same archive; None if there is none."""
         return stored_files.read_sibling(self.file, name)
 
-    def error(self, line: int, what: str) -> None:
-        self.problems.error(f"{self.path}:{line}", what)
+    def error(
+        self,
+        line: int,
+        what: str,
+        kind: str = UNREADABLE,
+        document: str = "",
+        suggestion: Mapping[str, Any] | None = None,
+        record: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.problems.error(f"{self.path}:{line}", what, kind, document, suggestion, record)
+
+    def refuse(self, line: int, error: Exception, document: str = "", kind: str = UNREADABLE) -> None:
+        """Report what an exception says; kind: of one that does not say its own."""
+        for complaint in complaints_of(error, kind):
+            self.complain(line, complaint, document)
+
+    def complain(self, line: int, complaint: Complaint, document: str = "") -> None:
+        if complaint.kind == "empty_record" and self.options.policies.on_empty_record == "drop":
+            what = f"{complaint.what.partition(';')[0]} was left out"
+            self.warn(line, Complaint("empty_records_dropped", what, complaint.suggestion), document)
+            return
+        self.error(line, complaint.what, complaint.kind, document, complaint.suggestion, complaint.record)
+
+    def is_invisible(self, number: int, line: str) -> bool:
+        """Whether a line is nothing but what cannot be seen, other than spaces and tabs; it is reported or counted."""
+        if not line or trim(line) or not line.strip(" \t\r"):
+            return False
+        what, suggestion = (
+            f"the line is nothing but {shown(line[:40])}, which cannot be seen",
+            {"action": "remove_line"},
+        )
+        if self.options.policies.on_invisible_line == "drop":
+            self.warn(number, Complaint("invisible_lines_dropped", what, suggestion))
+        else:
+            self.error(number, f"{what}; {advice('invisible_line')}", "invisible_line", "", suggestion)
+        return True
+
+    def warn(self, line: int, complaint: Complaint, document: str = "") -> None:
+        """Count what was done about dirt."""
+        where, (name, what, suggestion, record) = f"{self.path}:{line}", complaint
+        self.problems.warn(name, where, what, document=document, suggestion=suggestion, record=record)
 
 
 class Format(NamedTuple):

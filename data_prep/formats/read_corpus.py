@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data_prep.cutting.cutter import Cutter
+from data_prep.dirt.dirty_text import DirtyText
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.formats.table import FORMATS
 from data_prep.formats.unrecognised import closest_guess
@@ -83,13 +84,21 @@ def read_as(
     progress: text_source.Progress | None = None,
 ) -> Iterator[SentenceIds]:
     """As `read_corpus`, of a file whose format is known."""
-    blocks = ahead(text_source.text_blocks(file, found.encoding, progress))
-    pieces = ahead(text_source.text_pieces(file, found.encoding, progress))
+    dirty = DirtyText(
+        str(file),
+        found.encoding,
+        options.encoding is not None,
+        options.policies,
+        lambda: text_source.open_bytes(file, may_be_empty=True),
+    )
+    blocks = ahead(text_source.text_blocks(file, found.encoding, progress, dirty))
+    pieces = ahead(text_source.text_pieces(file, found.encoding, progress, dirty))
     num_bytes = stored_files.stored_bytes(file)
     source = Source(str(file), blocks, pieces, options, strings, problems, file, cutter, num_bytes, progress)
-    read = found.format.read(source)
     is_document = file.document and num_bytes <= MAX_DOCUMENT_BYTES
-    return (_as_document(block, file.document) for block in read) if is_document else read
+    for block in found.format.read(source):
+        yield _as_document(block, file.document) if is_document else block
+    dirty.report(problems)
 
 
 def _as_document(block: SentenceIds, name: str) -> SentenceIds:

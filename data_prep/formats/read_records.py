@@ -12,6 +12,7 @@ import numpy as np
 from data_prep.cutting.cut_records import CutOptions
 from data_prep.cutting.packed import PackedBatch, PackedRecord, PackedSentences, cut_batch
 from data_prep.formats.corpus_format import Source
+from data_prep.problems import Complaint
 from data_prep.sentences.block import NOTHING, SentenceIds
 from data_prep.sentences.record import Record
 from data_prep.threads import num_cores
@@ -62,12 +63,13 @@ def _report(source: Source, batch: PackedBatch) -> bool:
         try:
             source.strings.features.require(batch.main.features)
         except ValueError as error:
-            fault = str(error)
+            fault = Complaint("different_features", str(error))
     for record in batch.records:
-        for what in record.errors or ([fault] if fault else ()):
-            source.error(record.number, what)
-        for name, what in record.warnings:
-            source.problems.warn(name, f"{source.path}:{record.number}", what)
+        document = record.document or ""
+        for complaint in record.errors or ([fault] if fault else ()):
+            source.complain(record.number, complaint, document)
+        for warning in record.warnings:
+            source.warn(record.number, warning, document)
     return fault is None
 
 
@@ -75,7 +77,7 @@ def _block(source: Source, batch: PackedBatch, documents: _Documents) -> Sentenc
     assert batch.main is not None
     document_N, names, recut_N, raw_of_R = [], {}, [], []
     num_sentences = 0
-    good = [record for record in batch.records if not record.errors]
+    good = [record for record in batch.records if record.num_sentences]
     for record in good:
         number, begins = documents.of(record)
         if begins and record.document:
@@ -136,13 +138,13 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
 
 
 def _jobs(source: Source, records: Iterator[Record]) -> Iterator[_Job]:
-    choice = None
+    choice, options = None, source.options.cut_options._replace(with_records=source.problems.wants_records)
     for batch in _batches(records):
         texts = [record.text for record in batch if record.text is not None]
         if texts and choice is None:
             choice = source.cutter.fix(texts)
         source.cutter.made_tokens |= any(record.tokens is None for record in batch)
-        yield _Job(batch, choice, source.options.cut_options)
+        yield _Job(batch, choice, options)
 
 
 def _cut_batches(source: Source, records: Iterator[Record]) -> Iterator[PackedBatch]:

@@ -10,7 +10,7 @@ from data_prep.annotation.suggestions import Entity, SentenceView
 from data_prep.passes.origin_file import read_origins
 from data_prep.passes.read_pass import IdCorpus
 from data_prep.passes.tag_pass import TaggedCorpus
-from data_prep.tags.tag_characters import shown
+from ner_dist.contract.visible_text import shown
 
 
 class Places:

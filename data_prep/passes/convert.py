@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data_prep.dirt.policies import FAIL
 from data_prep.formats.read_corpus import recognise
 from data_prep.inspecting.read_sentences import read_ordered, survey_split
 from data_prep.inspecting.show_shards import split_of, verify
@@ -74,7 +75,7 @@ def _open_files(
     # Those of one folder or archive are of one format.
     source_format = recognise(files[0], settings.read_options).format
     # What a text's tokens are does not matter where only the text is written.
-    as_in_source = to.is_text and settings.on_misaligned in ("fail", "split") and settings.on_broken == "fail"
+    as_in_source = to.is_text and settings.on_misaligned in ("fail", "split") and settings.policies.on_overlap == FAIL
     if as_in_source:
         settings = dataclasses.replace(settings, on_misaligned="split")
     found = survey_tags(files, settings, "--from-scheme", problems, progress, ["corpus"] * len(files))

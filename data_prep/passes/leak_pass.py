@@ -11,7 +11,7 @@ from data_prep.passes.chunk_file import read_fields
 from data_prep.passes.origin_file import read_origins
 from data_prep.passes.read_pass import IdCorpus, ReadChunk
 from data_prep.problems import Problems
-from data_prep.tags.tag_characters import shown
+from ner_dist.contract.visible_text import shown
 
 # Hashes to read at once.
 MAX_READ = 1 << 16

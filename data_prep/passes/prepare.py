@@ -62,7 +62,7 @@ def prepare(
     lookup = encoder.words.lookup
     if lookup is not None and not any(lookup.steps):
         what = "no word of the corpus has a vector here; are these vectors of its language?"
-        problems.error(", ".join(settings.vectors), what)
+        problems.error(", ".join(settings.vectors), what, "vectors_unused")
     return PreparedCorpus(corpus, tagged, encoder, edges, vectors)
 
 

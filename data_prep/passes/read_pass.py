@@ -11,6 +11,7 @@ import numpy as np
 
 from data_prep.cutting.cutter import Cutter
 from data_prep.formats.read_corpus import Recognised, read_as, recognise
+from data_prep.passes.blank_tokens import report_blank_tokens
 from data_prep.passes.chunk_file import append_fields
 from data_prep.passes.document_hashes import DocumentHashes
 from data_prep.passes.origin_file import OriginWriter
@@ -22,6 +23,7 @@ from data_prep.settings import Settings
 from data_prep.sources.source_files import SourceFile
 from data_prep.sources.text_source import Progress
 from ner_dist.contract.mixing_hash import GAMMA, mix_bits
+from ner_dist.contract.visible_text import is_blank_text, shown
 
 
 class ReadChunk(NamedTuple):
@@ -72,6 +74,8 @@ class IdCorpus(NamedTuple):
     origin_path: Path
     sources: list[ReadSource]
     token_V: list[str]
+    # Those of them that are empty or cannot be seen.
+    blank: dict[int, str]
     # The distinct values of each token feature.
     features: dict[str, list[str]]
     entity_types: list[str]
@@ -95,10 +99,6 @@ def hash_sentences(token_hash_M: np.ndarray, length_N: np.ndarray) -> np.ndarray
     return mix_bits(np.add.reduceat(mixed_M, np.cumsum(length_N) - length_N) + length_N.astype(np.uint64))
 
 
-def report_blank_token(text: str, where: str, problems: Problems) -> None:
-    problems.error(where, f"token {text!r} is empty or only white space")
-
-
 class _TokenCollector:
     """The distinct tokens: their keyed hashes, and which are blank or too long."""
 
@@ -120,21 +120,21 @@ class _TokenCollector:
             self.hash_V = np.append(self.hash_V, np.zeros_like(self.hash_V))
         self.hash_V[first_id : first_id + len(new)] = np.frombuffer(digests, "<u8")
         for token_id, text in enumerate(new, first_id):
-            if not text.strip():
+            if is_blank_text(text):
                 self.blank[token_id] = text
             elif len(text) > self.settings.max_chars:
                 self.long[token_id] = text
 
     def report(self, block: SentenceIds, path: str, problems: Problems) -> None:
-        for i, text in occurrences(block.token_M, self.blank):
-            report_blank_token(text, f"{path}:{block.line_M[i]}", problems)
+        report_blank_tokens(block, self.blank, path, self.settings.policies, problems)
         for i, text in occurrences(block.token_M, self.long):
-            where, what = f"{path}:{block.line_M[i]}", f"token {text[:30]!r}... has {len(text)} characters"
+            where, what = f"{path}:{block.line_M[i]}", f"token {shown(text[:30])}... has {len(text)} characters"
             if self.settings.on_long_word == "cut":
                 problems.warn("long_words_cut", where, f"{what}; the character model sees only its two ends")
             else:
                 limit = self.settings.max_chars
-                problems.error(where, f"{what}, more than --max-chars {limit}; pass --on-long-word cut or raise it")
+                advice = f"more than --max-chars {limit}; pass --on-long-word cut or raise it"
+                problems.error(where, f"{what}, {advice}", "long_word")
 
 
 class _Reading:
@@ -171,7 +171,7 @@ class _Reading:
             num_sentences += len(block.length_N)
         self.documents.end_source()
         if not num_sentences and not self.problems.num_errors:
-            self.problems.error(str(file), "the file holds no sentences")
+            self.problems.error(str(file), "the file holds no sentences", "no_sentences")
         return ReadSource(split, file, found, num_sentences, first)
 
     def _check_distinct(self, file: SourceFile) -> None:
@@ -230,13 +230,15 @@ def read_sources(
     names, splits = [str(file) for _, file in sources], [split for split, _ in sources]
     found = tags.choose_schemes(names, settings, "--scheme", problems, not problems.num_errors, splits)
     if not tags.entity_types and not problems.num_errors:
-        problems.error(where, "no entities at all: every tag is O; is this the column of the tags?")
+        what = "no entities at all: every tag is O; is this the column of the tags?"
+        problems.error(where, what, "no_entities")
     spill_path, hash_path, origin_path = reading.paths
     return IdCorpus(
         spill_path,
         origin_path,
         read,
         reading.tokens.ids.texts,
+        reading.tokens.blank,
         {name: ids.texts for name, ids in reading.features.items()},
         tags.entity_types,
         found,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
+from data_prep.dirt.policies import FAIL, Policies
+from data_prep.passes.blank_tokens import hand_over, remaining
 from data_prep.passes.tag_collector import SourceTags
 from data_prep.problems import Problems
 from data_prep.sentences.block import SentenceIds, starts_mask
 from data_prep.settings import Settings
-from data_prep.tags.tag_characters import shown
 from data_prep.tags.tag_strings import Dialect, ParsedTag, malformed_reason, read_tag
-from data_prep.tags.tag_table import FINE, MALFORMED
+from data_prep.tags.tag_table import FINE, MALFORMED, TagTable, spell_tag
 from ner_dist.contract import tag_schemes
+from ner_dist.contract.visible_text import shown
 
 
 def _cut_points(tag_L: np.ndarray, max_tokens: int) -> list[int]:
@@ -78,34 +82,144 @@ def _describe_broken(i: int, id_M: np.ndarray, rule_M: np.ndarray, starts_M: np.
     return f"tag {shown(texts[id_M[i]].raw)} {place} breaks {scheme}"
 
 
-def to_bilou(block: SentenceIds, path: str, tags: SourceTags, settings: Settings, problems: Problems) -> np.ndarray:
-    """The BILOU ids of a block's tags.
+class _Tokens(NamedTuple):
+    """M tokens of a block that are not left out, and what their tags mean."""
 
-    Malformed tags and those that break the scheme are reported; or they are read as what is most likely meant (a tag
-    without look-alikes, or O) and as the CoNLL scorer does, and counted.
-    """
-    table, id_M, starts_M = tags.table, block.tag_M, starts_mask(block.length_N)
+    id_M: np.ndarray
+    prefix_M: np.ndarray
+    type_M: np.ndarray
+    # As in TagTable.
+    rule_M: np.ndarray
+    fault_M: np.ndarray
+    line_M: np.ndarray
+    starts_M: np.ndarray
+
+
+def _tokens_of(block: SentenceIds, table: TagTable, policies: Policies, blank_P: np.ndarray) -> _Tokens:
+    id_M, length_N, line_M = block.tag_M, block.length_N, block.line_M
     prefix_M, type_M, rule_M = table.prefix_K[id_M], table.type_K[id_M], table.rule_K[id_M]
-    wrong_M = tag_schemes.broken_tokens(rule_M, type_M, starts_M, tags.scheme.name)
-    if table.fault_K.any():
-        wrong_M |= table.fault_K[id_M] != FINE
-    repair = settings.on_broken == "repair"
-    for i in np.flatnonzero(wrong_M):
-        if not repair and problems.full:
-            problems.more_errors("malformed_tag" if table.fault_K[id_M[i]] == MALFORMED else "broken_tag", 1)
-            continue
-        where, fault = f"{path}:{block.line_M[i]}", table.fault_K[id_M[i]]
-        what = _describe_fault(i, id_M, tags) if fault else _describe_broken(i, id_M, rule_M, starts_M, tags)
-        if fault == MALFORMED and block.line_M[i] == 1 and table.tags[id_M[i]].kind == "type":
-            what += "; if this line is a header, --columns token=NAME tag=NAME says so"
-        meant = _meant(table.tags[id_M[i]], table.dialect) if fault == MALFORMED else "the CoNLL scorer does"
-        if not repair:
-            problems.error(where, f"{what} (--on-broken repair reads it as {meant})")
-        elif fault == MALFORMED:
-            problems.warn("malformed_tags_repaired", where, f"{what}; read as {meant}")
+    fault_M = table.fault_K[id_M] if table.fault_K.any() else np.zeros(len(id_M), np.int8)
+    if policies.on_malformed_tag == "outside":
+        malformed_M = fault_M == MALFORMED
+        prefix_M, rule_M = np.where(malformed_M, tag_schemes.O, [prefix_M, rule_M])
+        type_M = np.where(malformed_M, -1, type_M)
+    if len(blank_P):
+        prefix_M, rule_M = (hand_over(some_M, type_M, length_N, blank_P) for some_M in (prefix_M, rule_M))
+        kept_M, _, length_N = remaining(length_N, blank_P)
+        id_M, prefix_M, type_M, rule_M, fault_M, line_M = (
+            values[kept_M] for values in (id_M, prefix_M, type_M, rule_M, fault_M, line_M)
+        )
+    return _Tokens(id_M, prefix_M, type_M, rule_M, fault_M, line_M, starts_mask(length_N))
+
+
+NONE = np.zeros(0, np.int64)
+
+
+def to_bilou(
+    block: SentenceIds,
+    path: str,
+    tags: SourceTags,
+    settings: Settings,
+    problems: Problems,
+    blank_P: np.ndarray = NONE,
+) -> np.ndarray:
+    """The BILOU ids of a block's tags, without those of the tokens blank_P, which are left out.
+
+    Malformed tags and those that break the scheme are reported; or they are read by the policies for them, and counted.
+    """
+    found = _tokens_of(block, tags.table, settings.policies, blank_P)
+    starts_M = found.starts_M
+    wrong_M = tag_schemes.broken_tokens(found.rule_M, found.type_M, starts_M, tags.scheme.name)
+    wrong_M |= found.fault_M != FINE
+    spans = tag_schemes.entity_spans(found.prefix_M, found.type_M, starts_M)
+    tag_M = tag_schemes.spans_to_bilou(spans, len(starts_M))
+    if wrong_M.any():
+        wrong = _WrongTags(found, tag_M, path, tags, settings.policies, problems)
+        for i in np.flatnonzero(wrong_M).tolist():
+            wrong.report(i)
+    return tag_M
+
+
+class _WrongTags:
+    """Reports or counts the tags of a block that are malformed or break their scheme."""
+
+    def __init__(
+        self,
+        found: _Tokens,
+        tag_M: np.ndarray,
+        path: str,
+        tags: SourceTags,
+        policies: Policies,
+        problems: Problems,
+    ) -> None:
+        self.found, self.tag_M, self.path, self.tags = found, tag_M, path, tags
+        self.policies, self.problems = policies, problems
+
+    def report(self, i: int) -> None:
+        malformed = self.found.fault_M[i] == MALFORMED
+        policy = self.policies.on_malformed_tag if malformed else self.policies.on_broken
+        if policy == FAIL and self.problems.full:
+            self.problems.more_errors("malformed_tag" if malformed else "broken_tag", 1)
+            return
+        where = f"{self.path}:{self.found.line_M[i]}"
+        if malformed:
+            self._report_malformed(i, where, policy)
+            return
+        kind = "foreign_tag" if self.found.fault_M[i] else "broken_tag"
+        id_M, starts_M = self.found.id_M, self.found.starts_M
+        if self.found.fault_M[i]:
+            what = _describe_fault(i, id_M, self.tags)
         else:
-            problems.warn("broken_tags_repaired", where, what)
-    return tag_schemes.spans_to_bilou(tag_schemes.entity_spans(prefix_M, type_M, starts_M), len(prefix_M))
+            what = _describe_broken(i, id_M, self.found.rule_M, starts_M, self.tags)
+        suggestion = self._suggestion(i)
+        if policy == FAIL:
+            what += " (--on-broken repair reads it as the CoNLL scorer does)"
+            self.problems.error(where, what, kind, suggestion=suggestion)
+        else:
+            self.problems.warn("broken_tags_repaired", where, what, suggestion=suggestion)
+
+    def _report_malformed(self, i: int, where: str, policy: str) -> None:
+        id_M, table = self.found.id_M, self.tags.table
+        tag, what = table.tags[id_M[i]], _describe_fault(i, id_M, self.tags)
+        if self.found.line_M[i] == 1 and tag.kind == "type":
+            what += "; if this line is a header, --columns token=NAME tag=NAME says so"
+        meant = _meant(tag, table.dialect)
+        if policy == FAIL:
+            outside = "" if meant == "O" else ", outside as O"
+            what += f" (--on-malformed-tag repair reads it as {meant}{outside})"
+            self.problems.error(where, what, "malformed_tag", suggestion=self._suggestion(i))
+        elif policy == "outside":
+            self.problems.warn("malformed_tags_outside", where, f"{what}; read as O", suggestion=self._suggestion(i))
+        else:
+            what += f"; read as {meant}"
+            self.problems.warn("malformed_tags_repaired", where, what, suggestion=self._suggestion(i))
+
+    def _suggestion(self, i: int) -> dict[str, Any] | None:
+        """The tags of the entity that the token is in, as the file would have them; of a record, from which token on,
+        counted from 0."""
+        if not self.problems.wants_records:
+            return None
+        starts_M, line_M = self.found.starts_M, self.found.line_M
+        begin = i - int(np.argmax(starts_M[i::-1]))
+        more = starts_M[i + 1 :]
+        end = i + 1 + int(np.argmax(more)) if more.any() else len(starts_M)
+        first, last = i, i + 1
+        prefix_M, type_M = tag_schemes.split_ids(self.tag_M)
+        if self.tag_M[i]:
+            while first > begin and prefix_M[first] not in (tag_schemes.B, tag_schemes.U):
+                first -= 1
+            while last < end and prefix_M[last] in (tag_schemes.I, tag_schemes.L):
+                last += 1
+        texts = [
+            spell_tag(
+                self.tags.table, int(prefix_M[k]), int(type_M[k]), follows=k > begin and type_M[k - 1] == type_M[k]
+            )
+            for k in range(first, last)
+        ]
+        place: dict[str, Any] = {"first_line": int(line_M[first])}
+        if end - begin > 1 and line_M[begin] == line_M[end - 1]:
+            place["first_token"] = first - begin
+        return {"action": "set_tags", **place, "tags": texts}
 
 
 def cut_sentences(
@@ -119,7 +233,7 @@ def cut_sentences(
             problems.warn("long_sentences_split", where, f"{what} was split")
         else:
             advice = "pass --on-long-sentence split or raise it"
-            problems.error(where, f"{what}, more than --max-tokens {limit}; {advice}")
+            problems.error(where, f"{what}, more than --max-tokens {limit}; {advice}", "long_sentence")
     tag_M, length_N, pieces_N, num_cut = cut_long(block.tag_M, block.length_N, limit)
     if num_cut:
         what = f"{num_cut} entities had to be cut together with their sentences"

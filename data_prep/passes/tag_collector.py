@@ -18,11 +18,11 @@ from data_prep.sentences.string_ids import StringIds
 from data_prep.settings import Settings
 from data_prep.tags.choose_dialects import Choice, choose_dialects
 from data_prep.tags.near_types import TypeUse, report_near_types
-from data_prep.tags.tag_characters import shown
 from data_prep.tags.tag_counts import FORMS, TagCounts, count_pairs
 from data_prep.tags.tag_strings import Dialect, ParsedTag, parse_tag, read_tag
 from data_prep.tags.tag_table import TagTable, make_table
 from ner_dist.contract.tag_schemes import PREFIX_CODES
+from ner_dist.contract.visible_text import shown
 
 MAX_TYPES = 1000
 # Sources named in the text of a corpus of several schemes.
@@ -122,7 +122,7 @@ class TagCollector:
         splits = splits if splits is not None else [str(i) for i in range(len(names))]
         given = None if settings.scheme == "auto" else settings.scheme
         choices = choose_dialects([source.counts for source in sources], splits, self.tags, given)
-        uses = self._type_uses(names, sources, choices, lenient=settings.on_broken == "repair")
+        uses = self._type_uses(names, sources, choices, lenient=settings.policies.on_malformed_tag == "repair")
         self.entity_types = sorted(uses.keys() | self._span_types)
         for name, source, choice in zip(names, sources, choices):
             self._report_source(name, source, choice, problems, option if report and not given else None)
@@ -130,7 +130,7 @@ class TagCollector:
             report_near_types(uses, problems)
         else:
             found = f"{len(uses):,} entity types, for example {shown(self.entity_types[0])}"
-            problems.error(names[0], f"{found}; is this the column of the tags?")
+            problems.error(names[0], f"{found}; is this the column of the tags?", "too_many_types")
         # One table for all sources of a dialect.
         tables = {
             dialect: make_table(dialect, self.tags, self.entity_types) for dialect in {c.dialect for c in choices}
@@ -169,9 +169,10 @@ class TagCollector:
             problems.error(
                 f"{name}:{source.first_line[first]}",
                 f"{what}; integers need names: --tag-names FILE|A,B,C (they are never guessed)",
+                "tags_are_numbers",
             )
         elif option and not choice.clear:
-            problems.error(name, f"the tag scheme is not clear ({choice.evidence}); pass {option}")
+            problems.error(name, f"the tag scheme is not clear ({choice.evidence}); pass {option}", "scheme_not_clear")
         for tag_id, line in source.first_line.items():
             tag, count = self.tags[tag_id], source.counts.count[tag_id]
             plain = _trimmed(tag, choice.dialect)

@@ -8,6 +8,8 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from data_prep.dirt.policies import FAIL
+from data_prep.passes.blank_tokens import blank_places, remaining
 from data_prep.passes.chunk_file import append_fields, read_fields
 from data_prep.passes.origin_file import read_origins
 from data_prep.passes.read_pass import IdCorpus, ReadChunk
@@ -16,6 +18,7 @@ from data_prep.passes.splits import SplitChooser, count_duplicates
 from data_prep.problems import Problems
 from data_prep.sentences.block import NOTHING, SentenceIds
 from data_prep.settings import Settings
+from ner_dist.contract.visible_text import shown
 
 
 class TaggedChunk(NamedTuple):
@@ -127,19 +130,24 @@ def resolve_tags(
             name = str(corpus.sources[source_id].file)
             # Raw sentences follow those of their records.
             split_N = split_N[chunk.of_N] if is_raw else chooser.next_ids(len(chunk.length_N))
-            tag_M = to_bilou(_block(chunk), name, corpus.tags[source_id], settings, problems)
-            chunk = chunk._replace(tag_M=tag_M)
+            blank_P = _to_drop(chunk, corpus, settings) if not is_raw else NOTHING
+            tag_M = to_bilou(_block(chunk), name, corpus.tags[source_id], settings, problems, blank_P)
+            chunk, whole_N = chunk._replace(tag_M=tag_M), split_N
+            if len(blank_P):
+                chunk, sentence_N = _without_tokens(chunk, blank_P)
+                whole_N = split_N[sentence_N]
+                if not len(sentence_N):
+                    continue
             if is_raw:
                 _count_raw(tagged, corpus, chunk, split_N)
                 _append(spill, chunk, split_N + len(splits))
                 continue
-            last_document = _count_documents(tagged, chunk, split_N, last_document)
+            last_document = _count_documents(tagged, chunk, whole_N, last_document)
             if has_text:
-                tagged.has_text_S[np.unique(split_N)] = True
-            whole_N = split_N
+                tagged.has_text_S[np.unique(whole_N)] = True
             if chunk.length_N.max() > settings.max_tokens:
                 chunk, pieces_N = _cut_long(chunk, name, settings, problems)
-                whole_N = np.repeat(split_N, pieces_N)
+                whole_N = np.repeat(whole_N, pieces_N)
             tagged.add(_block(chunk), whole_N, name)
             _append(spill, chunk, whole_N)
     _check_types(tagged, settings, problems)
@@ -153,12 +161,40 @@ def _block(chunk: ReadChunk) -> SentenceIds:
     return SentenceIds(chunk.token_M, chunk.tag_M, chunk.feature_FM, chunk.line_M, chunk.length_N)
 
 
+def _to_drop(chunk: ReadChunk, corpus: IdCorpus, settings: Settings) -> np.ndarray:
+    """The positions of the blank tokens that are to be left out."""
+    if settings.policies.on_blank_token == FAIL or not np.isin(chunk.token_M, list(corpus.blank)).any():
+        return NOTHING
+    has_text = bool(chunk.kind[2])
+    origins = read_origins(corpus.origin_path, chunk.origin_place_N, chunk.origin_size_N) if has_text else None
+    return blank_places(_block(chunk), corpus.blank, origins)
+
+
+# The fields of a chunk that have a value for each sentence.
+BY_SENTENCE = ("document_N", "recut_N", "origin_place_N", "origin_size_N")
+
+
+def _without_tokens(chunk: ReadChunk, place_P: np.ndarray) -> tuple[ReadChunk, np.ndarray]:
+    """The chunk, whose tags are without these tokens, without them; and the numbers of the sentences that are left."""
+    kept_M, sentence_N, length_N = remaining(chunk.length_N, place_P)
+    by_sentence = {
+        field: values[sentence_N] if len(values := getattr(chunk, field)) else values for field in BY_SENTENCE
+    }
+    chunk = chunk._replace(
+        token_M=chunk.token_M[kept_M],
+        line_M=chunk.line_M[kept_M],
+        feature_FM=[feature_M[kept_M] for feature_M in chunk.feature_FM],
+        length_N=length_N,
+        **by_sentence,
+    )
+    return chunk, sentence_N
+
+
 def _cut_long(chunk: ReadChunk, name: str, settings: Settings, problems: Problems) -> tuple[ReadChunk, np.ndarray]:
     """The chunk with its long sentences cut, and the number of pieces of each."""
     block, pieces_N = cut_sentences(_block(chunk), name, settings, problems)
-    by_sentence = ("document_N", "recut_N", "origin_place_N", "origin_size_N")
     repeated = {
-        field: np.repeat(values, pieces_N) if len(values := getattr(chunk, field)) else values for field in by_sentence
+        field: np.repeat(values, pieces_N) if len(values := getattr(chunk, field)) else values for field in BY_SENTENCE
     }
     return chunk._replace(tag_M=block.tag_M, length_N=block.length_N, **repeated), pieces_N  # type: ignore[arg-type]
 
@@ -212,11 +248,11 @@ def _check_types(tagged: TaggedCorpus, settings: Settings, problems: Problems) -
     for (split_id, type_id), where in sorted(tagged.first_seen.items()):
         if split_id == 0 or (0, type_id) in tagged.first_seen:
             continue
-        what = f"entity type {tagged.entity_types[type_id]!r} occurs in {tagged.splits[split_id]} but not in train"
+        what = f"entity type {shown(tagged.entity_types[type_id])} occurs in {tagged.splits[split_id]} but not in train"
         if settings.on_unseen_type == "keep":
             problems.warn("types_not_in_train", where, what)
         else:
-            problems.error(where, f"{what}; pass --on-unseen-type keep to go on (first seen here)")
+            problems.error(where, f"{what}; pass --on-unseen-type keep to go on (first seen here)", "unseen_type")
 
 
 def _check_splits(tagged: TaggedCorpus, where: str, settings: Settings, problems: Problems) -> None:
@@ -224,9 +260,9 @@ def _check_splits(tagged: TaggedCorpus, where: str, settings: Settings, problems
     for split, num_sentences in zip(tagged.splits, num_sentences_S):
         if not num_sentences:
             what = f"none of the {int(num_sentences_S.sum())} sentences falls to {split}"
-            problems.error(where, f"{what}; use a larger corpus or other --split fractions")
+            problems.error(where, f"{what}; use a larger corpus or other --split fractions", "empty_split")
     if num_sentences_S[0] and not tagged.tag_SK[0, 1:].any():
-        problems.error(where, "train holds no entities")
+        problems.error(where, "train holds no entities", "no_entities")
     if 0 < num_sentences_S[0] < settings.num_shards:
         what = f"--num-shards {settings.num_shards} is more than the {num_sentences_S[0]} sentences of train"
-        problems.error(where, what)
+        problems.error(where, what, "too_few_sentences")

@@ -9,18 +9,22 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
+
 from data_prep.cutting.cutter import Cutter
+from data_prep.dirt.policies import FAIL
 from data_prep.formats.read_corpus import read_corpus
-from data_prep.passes.read_pass import report_blank_token
-from data_prep.passes.repair_tags import to_bilou
+from data_prep.passes.blank_tokens import blank_places, remaining, report_blank_tokens
+from data_prep.passes.repair_tags import NONE, to_bilou
 from data_prep.passes.tag_collector import Scheme, SourceTags, TagCollector, describe_schemes
 from data_prep.problems import Problems
-from data_prep.sentences.block import TaggedSentences
+from data_prep.sentences.block import SentenceIds, TaggedSentences
 from data_prep.sentences.record import Origin
 from data_prep.sentences.string_ids import CorpusStrings, FeatureStrings, StringIds
 from data_prep.settings import Settings
 from data_prep.sources.source_files import SourceFile
 from data_prep.sources.text_source import Progress
+from ner_dist.contract.visible_text import is_blank_text
 
 # Sentences of which nothing is known follow one another.
 _origin = lru_cache(maxsize=1)(Origin.from_bytes)
@@ -99,14 +103,40 @@ def read_tagged(
     Raises CorpusError if the whole file is unreadable.
     """
     tokens, features, where = StringIds(), FeatureStrings(), f"{file}:"
+    blank: dict[int, str] = {}
     strings = CorpusStrings(tokens, found.tags.ids, features)
     for block in read_corpus(file, settings.read_options, problems, strings, found.cutter, progress):
+        if not len(block.length_N):
+            continue
+        first_id, new = tokens.take_new()
+        blank.update((token_id, text) for token_id, text in enumerate(new, first_id) if is_blank_text(text))
+        report_blank_tokens(block, blank, str(file), settings.policies, problems)
+        block, tag_M = _tagged(block, blank, str(file), found.by_file[file], settings, problems)
         texts = tokens.strings(block.token_M)
-        for i in (i for i, text in enumerate(texts) if not text or text.isspace()):
-            report_blank_token(texts[i], f"{where}{block.line_M[i]}", problems)
-        tag_M = to_bilou(block, str(file), found.by_file[file], settings, problems)
         values = {name: ids.strings(feature_M) for (name, ids), feature_M in zip(features.items(), block.feature_FM)}
         origins = None if block.origins is None else list(map(_origin, block.origins))
         yield TaggedSentences(texts, tag_M, values, block.length_N, where, block.line_M, block.document_N, origins)
         for ids in (tokens, *features.values()):
             ids.evict()
+
+
+def _tagged(
+    block: SentenceIds, blank: dict[int, str], path: str, tags: SourceTags, settings: Settings, problems: Problems
+) -> tuple[SentenceIds, np.ndarray]:
+    """The block without blank tokens, if they are to be dropped, and its BILOU ids."""
+    place_P = NONE
+    if settings.policies.on_blank_token != FAIL and np.isin(block.token_M, list(blank)).any():
+        origins = None if block.origins is None else list(map(_origin, block.origins))
+        place_P = blank_places(block, blank, origins)
+    tag_M = to_bilou(block, path, tags, settings, problems, place_P)
+    if not len(place_P):
+        return block, tag_M
+    kept_M, sentence_N, length_N = remaining(block.length_N, place_P)
+    return block._replace(
+        token_M=block.token_M[kept_M],
+        line_M=block.line_M[kept_M],
+        feature_FM=[feature_M[kept_M] for feature_M in block.feature_FM],
+        length_N=length_N,
+        document_N=block.document_N[sentence_N] if len(block.document_N) else block.document_N,
+        origins=None if block.origins is None else [block.origins[i] for i in sentence_N.tolist()],
+    ), tag_M

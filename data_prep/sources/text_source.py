@@ -12,6 +12,7 @@ from typing import IO
 
 import numpy as np
 
+from data_prep.dirt.dirty_text import MARK_ERRORS, DirtyText
 from data_prep.problems import CorpusError
 from data_prep.sources.archives import Archive, archive_at
 from data_prep.sources.caps import CAPS, Caps
@@ -140,13 +141,24 @@ class _NewlineDecoder:
     r"""Decodes blocks of bytes to text in which a \r is followed by \n, or lines end with \n alone."""
 
     def __init__(self, encoding: str) -> None:
-        self._decoder = codecs.getincrementaldecoder(encoding)("strict")
+        make = codecs.getincrementaldecoder(encoding)
+        self._decoder, self._marking = make("strict"), make(MARK_ERRORS)
         # A \r at the end of a block, which may be half of a \r\n.
         self.held = ""
+        # Whether the last block had undecodable bytes, which are marked: see dirty_text.
+        self.has_marks = False
 
     def decode(self, block: bytes) -> str:
-        """An empty block is the last one. Raises UnicodeDecodeError."""
-        decoded = self._decoder.decode(block, final=not block)
+        """An empty block is the last one."""
+        state = self._decoder.getstate()
+        try:
+            decoded = self._decoder.decode(block, final=not block)
+            self.has_marks = False
+        except UnicodeDecodeError:
+            self._marking.setstate(state)
+            decoded = self._marking.decode(block, final=not block)
+            self._decoder.setstate(self._marking.getstate())
+            self.has_marks = True
         if not self.held and not _has_lone_returns(block):
             return decoded
         text, self.held = self.held + decoded, ""
@@ -164,26 +176,31 @@ def _has_lone_returns(block: bytes) -> bool:
     return bool(is_return_P[-1] or (is_return_P[:-1] & (byte_P[1:] != ord("\n"))).any())
 
 
-def text_pieces(file: SourceFile | Path, encoding: str, progress: Progress | None = None) -> Iterator[tuple[int, str]]:
+def text_pieces(
+    file: SourceFile | Path, encoding: str, progress: Progress | None = None, dirty: DirtyText | None = None
+) -> Iterator[tuple[int, str]]:
     r"""(number of the line in which it begins, text) of one piece after another; lines end with \n or \r\n.
 
-    Raises CorpusError with file and line for bytes that are not text in `encoding`.
+    dirty: notes and mends what is not as it should be. Without, raises CorpusError for bytes that are not text in
+    `encoding`.
     """
+    pieces = _decoded(file, encoding, progress, dirty)
+    return pieces if dirty is None else dirty.mend_lines(pieces)
+
+
+def _decoded(
+    file: SourceFile | Path, encoding: str, progress: Progress | None, dirty: DirtyText | None
+) -> Iterator[tuple[int, str]]:
     decoder = _NewlineDecoder(encoding)
     number = 1
     with open_bytes(file, progress, may_be_empty=True) as blocks:
         # The empty block ends the file.
         for block in itertools.chain(blocks, [b""]):
-            try:
-                text = decoder.decode(block)
-            except UnicodeDecodeError as error:
-                before = decoder.held + error.object[: error.start].decode(encoding, "ignore")
-                line = number + len(split_lines(before + "x")) - 1
-                other = "cp1252" if encoding.startswith("utf") else "utf-8"
-                raise CorpusError(
-                    f"{file}:{line}: error: byte 0x{error.object[error.start]:02x} is not {encoding} text; "
-                    f"pass the file's encoding, for example --encoding {other}"
-                ) from error
+            text = decoder.decode(block)
+            if decoder.has_marks:
+                if dirty is None:
+                    raise CorpusError(f"{file}: not {encoding} text")
+                text = dirty.mend_bytes(text, number)
             if text:
                 yield number, text
                 number += text.count("\n")
@@ -207,7 +224,9 @@ def whole_lines(pieces: Iterable[tuple[int, str]], path: object, caps: Caps) -> 
         yield number + piece.count("\n"), rest
 
 
-def text_blocks(file: SourceFile | Path, encoding: str, progress: Progress | None = None) -> Iterator[tuple[int, str]]:
+def text_blocks(
+    file: SourceFile | Path, encoding: str, progress: Progress | None = None, dirty: DirtyText | None = None
+) -> Iterator[tuple[int, str]]:
     """The `whole_lines` of a file. Raises CorpusError as `text_pieces` does."""
     caps = CAPS if isinstance(file, Path) else file.caps
-    return whole_lines(text_pieces(file, encoding, progress), file, caps)
+    return whole_lines(text_pieces(file, encoding, progress, dirty), file, caps)

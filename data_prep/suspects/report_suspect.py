@@ -9,8 +9,8 @@ from data_prep.annotation.suggestions import SentenceView, record, suggestion
 from data_prep.problems import Problems
 from data_prep.suspects.disagreements import Disagreement, Suspect
 from data_prep.suspects.pool import Pool, PooledSentence
-from data_prep.tags.tag_characters import shown
 from data_prep.writers.whole_records import TokenSpan
+from ner_dist.contract.visible_text import shown
 
 
 def report_suspect(suspect: Suspect, pool: Pool, problems: Problems) -> None:

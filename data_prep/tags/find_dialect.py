@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.tags.tag_characters import shown
 from data_prep.tags.tag_counts import FULL, TagCounts, count_broken, rules_of
 from data_prep.tags.tag_strings import DEFAULT_STYLE, SPELLINGS, Dialect, ParsedTag, Style, read_tag
 from ner_dist.contract.tag_schemes import B, I
+from ner_dist.contract.visible_text import shown
 
 # One scheme must break this many times less often than the next best one to be clear.
 CLEAR_RATIO = 2

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from data_prep.problems import Problems
-from data_prep.tags.tag_characters import is_invisible, plain_characters, shown
+from data_prep.tags.tag_characters import plain_characters
+from ner_dist.contract.visible_text import is_invisible, shown
 
 
 class TypeUse(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any
 
 from data_prep.problems import CorpusError
 from data_prep.sentences.numbers import number_of
-from data_prep.tags.tag_characters import shown, trim
+from ner_dist.contract.visible_text import shown, trim
 
 OPTION = "--tag-names"
 _NUMBER = re.compile(r"-?[0-9]+")

@@ -9,8 +9,9 @@ import numpy as np
 
 from data_prep.problems import Problems
 from data_prep.sentences.block import TaggedSentences, starts_mask
-from data_prep.tags.tag_characters import character_name, plain_characters, shown, trim
+from data_prep.tags.tag_characters import character_name, plain_characters
 from ner_dist.contract import tag_schemes
+from ner_dist.contract.visible_text import shown, trim
 
 LETTERS = "BIELSUMW"
 # The type of tags that are a letter alone.
@@ -220,9 +221,9 @@ def report_inexpressible(block: TaggedSentences, entity_types: list[str], scheme
     prefix_M, type_M = tag_schemes.split_ids(block.tag_M)
     for i in np.flatnonzero(_follows_same_type(block, prefix_M, type_M)):
         what = f"an entity of type {shown(entity_types[type_M[i]])} directly follows another, which io cannot express"
-        problems.error(block.where(int(i)), f"{what}; write another scheme, such as bio")
+        problems.error(block.where(int(i)), f"{what}; write another scheme, such as bio", "inexpressible")
     for type_id, name in enumerate(entity_types):
         if parse_tag(name).kind != "type":
             for i in np.flatnonzero(type_M == type_id)[:1]:
                 what = f"entity type {shown(name)} would not be read as a type in io"
-                problems.error(block.where(int(i)), f"{what}; write another scheme, such as bio")
+                problems.error(block.where(int(i)), f"{what}; write another scheme, such as bio", "inexpressible")

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.tags.tag_strings import Dialect, ParsedTag, read_tag
-from ner_dist.contract.tag_schemes import PREFIX_CODES, O
+from data_prep.tags.tag_strings import SPELLINGS, SPELLINGS_AFTER_SAME_TYPE, Dialect, ParsedTag, read_tag
+from ner_dist.contract.tag_schemes import PREFIX_CODES, B, I, L, O, U
 
 FINE, FOREIGN, MALFORMED = range(3)
 # In schemes without letters for the last and the single token, what those of another scheme stand for.
@@ -47,3 +47,14 @@ def make_table(dialect: Dialect, tags: Sequence[ParsedTag], entity_types: list[s
             plain = AS_BIO.get(letter, letter) if dialect.scheme in ("bio", "iob1") else letter
             rule_K[tag_id] = PREFIX_CODES[plain]
     return TagTable(dialect, entity_types, tags, prefix_K, type_K, rule_K, fault_K)
+
+
+def spell_tag(table: TagTable, prefix: int, type_id: int, follows: bool) -> str:
+    """A BILOU prefix and a type as a tag of the dialect; follows: whether an entity of the type ends just before."""
+    dialect = table.dialect
+    if prefix == O:
+        return dialect.outside
+    if dialect.style is None:
+        return table.entity_types[type_id]
+    spellings = (SPELLINGS_AFTER_SAME_TYPE if follows else SPELLINGS)[dialect.scheme]
+    return dialect.style.spell(spellings[(B, I, L, U).index(prefix)], table.entity_types[type_id])

@@ -56,7 +56,9 @@ def _check_document_marks(block: TaggedSentences, problems: Problems) -> None:
         if length == 1 and not block.tag_M[i]:
             problems.warn("document_marks", block.where(i), f"{what}: readers take its line for a document's beginning")
         else:
-            problems.error(block.where(i), f"{what}, so readers would skip its line; write jsonl instead")
+            problems.error(
+                block.where(i), f"{what}, so readers would skip its line; write jsonl instead", "inexpressible"
+            )
 
 
 CONLL = OutputFormat(

@@ -12,8 +12,8 @@ import numpy as np
 
 from data_prep.problems import Problems
 from data_prep.sentences.block import TaggedSentences
-from data_prep.tags.tag_characters import shown
 from ner_dist.contract import tag_schemes
+from ner_dist.contract.visible_text import shown
 
 
 class WriteOptions(NamedTuple):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from data_prep.tags.tag_characters import character_name, plain_characters, shown, trim
+from data_prep.tags.tag_characters import character_name, plain_characters
+from ner_dist.contract.visible_text import shown, trim
 
 INVISIBLE = [
     " ",

@@ -11,13 +11,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import NamedTuple
 
+from data_prep.dirt.dirty_text import MARK_ERRORS, DirtyText
+from data_prep.dirt.policies import FAIL, advice
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.formats.read_records import reader
 from data_prep.sentences.numbers import number_of
 from data_prep.sentences.record import Record, Span
 from data_prep.sources.text_source import choose_encoding, split_lines
+from ner_dist.contract.visible_text import shown
 
 ENDING = ".ann"
 # No entities: relations, events, attributes, normalisations, notes, equivalences.
@@ -74,8 +78,9 @@ def _entities(source: Source) -> list[_Entity]:
                 entities.append(_Entity(number, name, entity_type, parts, quoted))  # type: ignore[arg-type]
             elif line[:1] in OTHERS and "\t" in line:
                 others[OTHERS[line[0]]] += 1
-            elif line.strip():
-                source.error(number, f"{line[:60]!r} is not an annotation such as 'T1<tab>PER 0 3<tab>Ann'")
+            elif line.strip() and not source.is_invisible(number, line):
+                what = f"{shown(line[:60])} is not an annotation such as 'T1<tab>PER 0 3<tab>Ann'"
+                source.error(number, what, "malformed_line", source.file.stem)
     if others:
         what = "ignored, because they are no entities: " + ", ".join(
             f"{count} {name}" for name, count in others.items()
@@ -88,15 +93,15 @@ def _text(source: Source) -> str | None:
     name = f"{source.file.stem}.txt"
     data = source.read_sibling(name)
     if data is None:
-        source.error(1, f"the text of these annotations, {name}, is not beside the file")
+        source.error(1, f"the text of these annotations, {name}, is not beside the file", "missing_text")
         return None
     encoding = choose_encoding(data, source.options.encoding, "utf-8")
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        what = f"byte 0x{data[error.start]:02x} of its text, {name}, is not {encoding} text"
-        source.error(1, f"{what}; pass the file's encoding, for example --encoding cp1252")
-        return None
+    options, path = source.options, source.path.removesuffix(ENDING) + ".txt"
+    dirty = DirtyText(path, encoding, options.encoding is not None, options.policies, lambda: nullcontext(iter([data])))
+    text = data.decode(encoding, MARK_ERRORS)
+    text = text if text.isascii() else dirty.mend_bytes(text, 1)
+    dirty.report(source.problems)
+    return text
 
 
 def _as_counted(text: str, entities: list[_Entity]) -> str:
@@ -129,16 +134,20 @@ def _span(source: Source, entity: _Entity, text: str) -> Span | None:
     """The entity's characters; None if it is reported or left out."""
     start, end = entity.parts[0][0], entity.parts[-1][1]
     if any(not first < last <= len(text) for first, last in entity.parts):
+        if len(entity.parts) == 1 and source.options.policies.on_span_outside != FAIL:
+            return Span(start, end, entity.type)
         what = f"{entity.name} covers {start} to {end}, and the text has {len(text)} characters"
-        source.error(entity.line, f"{what}; is {source.file.stem}.txt the text that was annotated?")
+        what += f"; is {source.file.stem}.txt the text that was annotated? If it is, {advice('span_outside_text')}"
+        _error(source, entity, what, "span_outside_text")
         return None
     covered = _covered(text, entity)
     if entity.quoted is not None and not _same(covered, entity.quoted):
-        what = f"{entity.name} covers {covered[:40]!r} in the text, but quotes {entity.quoted[:40]!r}"
+        what = f"{entity.name} covers {shown(covered[:40])} in the text, but quotes {shown(entity.quoted[:40])}"
         if not _same_words(covered, entity.quoted):
             place = text.find(entity.quoted)
             hint = f"which begins at {place}" if place >= 0 else f"which is not in {source.file.stem}.txt"
-            source.error(entity.line, f"{what}, {hint}; offsets count characters from 0")
+            by = Span(place, place + len(entity.quoted), entity.type) if place >= 0 else None
+            _error(source, entity, f"{what}, {hint}; offsets count characters from 0", "quote_differs", by)
             return None
         source.problems.warn("quotes_differ", f"{source.path}:{entity.line}", f"{what}; the text is right")
     gaps = (text[last:first] for (_, last), (first, _) in zip(entity.parts, entity.parts[1:]))
@@ -149,7 +158,7 @@ def _span(source: Source, entity: _Entity, text: str) -> Span | None:
 
 def _whole(source: Source, entity: _Entity, covered: str) -> Span | None:
     """What --on-misaligned makes of a discontinuous entity."""
-    what = f"{entity.name} is discontinuous: {covered[:60]!r} is in {len(entity.parts)} parts"
+    what = f"{entity.name} is discontinuous: {shown(covered[:60])} is in {len(entity.parts)} parts"
     where, rule = f"{source.path}:{entity.line}", source.options.on_misaligned
     if rule == "drop":
         source.problems.warn("discontinuous_entities_dropped", where, f"{what}; it was dropped")
@@ -158,9 +167,16 @@ def _whole(source: Source, entity: _Entity, covered: str) -> Span | None:
         source.problems.warn("discontinuous_entities_widened", where, f"{what}; what is between them was added")
         starts, ends = zip(*entity.parts)
         return Span(min(starts), max(ends), entity.type)
-    advice = "--on-misaligned drop leaves such entities out, widen adds what is between the parts"
-    source.error(entity.line, f"{what}, which a tag for each token cannot say; {advice}")
+    other = "--on-misaligned drop leaves such entities out, widen adds what is between the parts"
+    _error(source, entity, f"{what}, which a tag for each token cannot say; {other}", "discontinuous_entity")
     return None
+
+
+def _error(source: Source, entity: _Entity, what: str, kind: str, by: Span | None = None) -> None:
+    """by: what is to stand for the entity; None: nobody can know, so that it is to be removed."""
+    stated = [entity.parts[0][0], entity.parts[-1][1], entity.type]
+    suggestion = {"action": "replace" if by else "remove", "entity": stated, **({"by": list(by)} if by else {})}
+    source.error(entity.line, what, kind, source.file.stem, suggestion)
 
 
 BRAT = Format(

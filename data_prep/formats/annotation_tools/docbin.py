@@ -66,7 +66,7 @@ def records(source: Source) -> Iterator[Record]:
         except CorpusError:
             raise
         except ValueError as error:
-            source.error(number, str(error))
+            source.refuse(number, error, kind="malformed_record")
         else:
             yield record
         if source.progress is not None:

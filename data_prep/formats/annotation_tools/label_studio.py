@@ -60,7 +60,7 @@ def records(source: Source) -> Iterator[Record]:
             spans = _spans(result, text, chosen.get("entities") or chosen.get("spans"))
             name, document = (name_of(value, field) for field in names)
         except ValueError as error:
-            source.error(number, str(error))
+            source.refuse(number, error, kind="malformed_record")
         else:
             yield Record(number, text=text, spans=spans, id=name or "", document=document)
 

@@ -12,6 +12,7 @@ from data_prep.formats.read_records import reader
 from data_prep.sentences.numbers import number_of
 from data_prep.sentences.record import Record, Span
 from data_prep.sources.text_source import split_lines
+from ner_dist.contract.visible_text import shown
 
 PASSAGE = re.compile(r"([^|\t]+)\|([ta])\|(.*)\Z", re.DOTALL)
 _NUMBER = re.compile(r"[0-9]+\Z")
@@ -42,10 +43,12 @@ def records(source: Source) -> Iterator[Record]:
     mentions: list[_Mention] = []
     for first_line, text in source.blocks:
         for number, line in enumerate(split_lines(text), first_line):
+            if source.is_invisible(number, line):
+                continue
             try:
                 found = _parse(number, line)
             except ValueError as error:
-                source.error(number, str(error))
+                source.refuse(number, error, kind="malformed_line")
                 continue
             # A blank line ends a document, and so does another title.
             if found is None if not line.strip() else isinstance(found, _Passage) and found.kind == "t":
@@ -69,13 +72,15 @@ def _parse(number: int, line: str) -> _Passage | _Mention | None:
         return _Mention(number, name.strip(), Span(number_of(parts[0]), number_of(parts[1]), parts[3]), parts[2])
     if len(parts) >= 2 and not _NUMBER.match(parts[0]):
         return None
-    raise ValueError(f"expected id, start, end, mention and type between tabs, found {line[:60]!r}")
+    raise ValueError(f"expected id, start, end, mention and type between tabs, found {shown(line[:60])}")
 
 
 def _record(passages: list[_Passage], mentions: list[_Mention], source: Source) -> Iterator[Record]:
     if not passages:
         for mention in mentions[:1]:
-            source.error(mention.number, "a mention without a title and an abstract before it")
+            source.error(
+                mention.number, "a mention without a title and an abstract before it", "missing_text", mention.name
+            )
         return
     number, name, *_ = passages[0]
     # One character stands between title and abstract, whatever it is.
@@ -83,13 +88,14 @@ def _record(passages: list[_Passage], mentions: list[_Mention], source: Source) 
     is_good = True
     for other_number, other_name, *_ in [*passages, *mentions]:
         if other_name != name:
-            source.error(other_number, f"a line of {other_name!r} among those of {name!r}; is a blank line missing?")
+            what = f"a line of {shown(other_name)} among those of {shown(name)}; is a blank line missing?"
+            source.error(other_number, what, "missing_blank_line", other_name)
             is_good = False
     for mention in mentions:
         try:
             spans.append(quoted_span(mention.span, mention.quoted, text))
         except ValueError as error:
-            source.error(mention.number, str(error))
+            source.refuse(mention.number, error, name)
             is_good = False
     if is_good:
         yield Record(number, text=text, spans=spans, id=name, document=name)

@@ -44,7 +44,7 @@ def records(source: Source) -> Iterator[Record]:
             else:
                 raise ValueError('expected [text, {"entities": ...}] or a document with paragraphs')
         except ValueError as error:
-            source.error(number, str(error))
+            source.refuse(number, error, kind="malformed_record")
         else:
             yield from found
 

@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import NamedTuple
 
+from data_prep.cutting.gold import empty_record
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.formats.json.records import search
 from data_prep.formats.json.spans import utf16_places
 from data_prep.formats.read_records import reader
-from data_prep.problems import CorpusError
+from data_prep.problems import Complaint, ComplaintError, CorpusError
 from data_prep.sentences.numbers import number_of
 from data_prep.sentences.record import Record, Span
 from data_prep.sources.text_source import split_lines
+from ner_dist.contract.visible_text import shown
 
 MARK = "#FORMAT=WebAnno TSV 3"
 # Sentence and token, a part of a token, places; then the token, and a column for each feature.
@@ -130,7 +132,7 @@ def records(source: Source) -> Iterator[Record]:
                 if not sentence.lines:
                     sentence, name = _Sentence(number, name, [], []), ""
                 sentence.lines.append(_unescape(line.partition("=")[2]))
-            elif line.strip() and not line.lstrip("\ufeff").startswith("#"):
+            elif line.strip() and not line.lstrip("\ufeff").startswith("#") and not source.is_invisible(number, line):
                 try:
                     if column is None:
                         column = _choose(header, source.options, source.path)
@@ -138,7 +140,7 @@ def records(source: Source) -> Iterator[Record]:
                 except CorpusError:
                     raise
                 except ValueError as error:
-                    source.error(number, str(error))
+                    source.refuse(number, error, kind="malformed_record")
     yield from _flush(waiting, sentence, source)
     yield from _flush(waiting, None, source)
 
@@ -147,7 +149,7 @@ def _row(number: int, line: str, column: _Column, source: Source) -> _Row:
     """Raises ValueError."""
     match = ROW.match(line)
     if match is None:
-        raise ValueError(f"expected sentence-token, begin-end and a token between tabs, found {line[:60]!r}")
+        raise ValueError(f"expected sentence-token, begin-end and a token between tabs, found {shown(line[:60])}")
     cells = match[7].split("\t") if match[7] is not None else []
     place = column.place - FIRST_COLUMN
     if place >= len(cells):
@@ -164,11 +166,12 @@ def _row(number: int, line: str, column: _Column, source: Source) -> _Row:
             entity_type = "" if column.feature else column.name
         if entity_type:
             entities.append((entity_type, entity))
-        elif source.options.repair:
+        elif source.options.policies.on_broken == "repair":
             where = f"{source.path}:{number}"
             source.problems.warn("entities_without_type_dropped", where, "an entity without a type was dropped")
         else:
-            raise ValueError("an entity without a type (*); choose one, or drop it with --on-broken repair")
+            what = "an entity without a type (*); choose one, or drop it with --on-broken repair"
+            raise ComplaintError(Complaint("entity_without_type", what))
     return _Row(number, bool(match[3]), number_of(match[4]), number_of(match[5]), match[6], entities)
 
 
@@ -183,7 +186,7 @@ def _flush(waiting: list[_Sentence], sentence: _Sentence | None, source: Source)
         try:
             yield _record(waiting, PurePath(source.path).stem)
         except ValueError as error:
-            source.error(waiting[0].number or waiting[0].rows[0].number, str(error))
+            source.refuse(waiting[0].number or waiting[0].rows[0].number, error)
         waiting.clear()
     if sentence is not None:
         waiting.append(sentence)
@@ -194,7 +197,7 @@ def _record(sentences: list[_Sentence], document: str) -> Record:
     rows = [row for sentence in sentences for row in sentence.rows]
     tokens = [row for row in rows if not row.is_part]
     if not tokens:
-        raise ValueError("a sentence without tokens")
+        raise empty_record("a sentence without tokens")
     words = [_unescape(row.token) for row in tokens]
     # Several lines #Text= are lines of the text.
     text = "\n".join(line for sentence in sentences for line in sentence.lines) or " ".join(words)

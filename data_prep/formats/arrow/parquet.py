@@ -35,7 +35,7 @@ def _records(source: Source, table: Table) -> Iterator[Record]:
             try:
                 yield record_of_row(number, row, table)
             except ValueError as error:
-                source.error(number, str(error))
+                source.refuse(number, error, kind="malformed_record")
 
 
 PARQUET = Format(

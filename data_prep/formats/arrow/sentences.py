@@ -5,7 +5,7 @@ Axes: R rows of a batch, one sentence each; M tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from data_prep.cutting.cut_records import cut_record
 from data_prep.formats.arrow.fields import Table, batches, is_list, record_of_row
 from data_prep.formats.corpus_format import Source
 from data_prep.formats.json.records import name_of
-from data_prep.problems import CorpusError
+from data_prep.problems import Complaint, CorpusError, complaints_of
 from data_prep.sentences.block import NOTHING, SentenceIds
 from data_prep.sentences.record import Origin
 
@@ -29,7 +29,7 @@ def sentences_of_rows(source: Source, table: Table) -> Iterator[SentenceIds]:
     try:
         source.strings.features.require(features)
     except ValueError as error:
-        source.error(1, str(error))
+        source.refuse(1, error, kind="different_features")
         return
     # As SentenceIds has them: token, tag, features in the order of the corpus.
     tokens, tags = str(table.fields.tokens), str(table.fields.tags)
@@ -42,7 +42,8 @@ def sentences_of_rows(source: Source, table: Table) -> Iterator[SentenceIds]:
     for first, batch in batches(source, table):
         good_R = _good_rows(batch, columns, names_of)
         for i in np.flatnonzero(~good_R).tolist():
-            source.error(first + i, _fault(first + i, batch.slice(i, 1).to_pylist()[0], table))
+            for complaint in _faults(first + i, batch.slice(i, 1).to_pylist()[0], table):
+                source.complain(first + i, complaint)
         number_R = first + np.flatnonzero(good_R)
         batch = batch if good_R.all() else batch.filter(pa.array(good_R))
         length_R = pc.list_value_length(batch.column(tokens)).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -90,13 +91,13 @@ def _good_rows(batch: pa.RecordBatch, columns: list[str], names_of: dict[str, An
     return good_R
 
 
-def _fault(number: int, row: dict[str, Any], table: Table) -> str:
+def _faults(number: int, row: dict[str, Any], table: Table) -> Sequence[Complaint]:
     """What is wrong with a row, in the words of all formats."""
     try:
         errors = cut_record(record_of_row(number, row, table), lambda text: [], table.options.cut_options).errors
     except ValueError as error:
-        errors = [str(error)]
-    return errors[0] if errors else "the lists of this row do not belong together"
+        errors = complaints_of(error, "malformed_record")
+    return errors or [Complaint("malformed_record", "the lists of this row do not belong together")]
 
 
 def _coded(values: pa.Array, names: tuple[str, ...] | None) -> tuple[np.ndarray, list[str]]:

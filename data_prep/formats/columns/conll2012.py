@@ -10,8 +10,10 @@ from data_prep.formats.columns.origins import ColumnOrigins
 from data_prep.formats.columns.plan import WholeFileError, fix_features, split_columns
 from data_prep.formats.columns.sentence_blocks import ParsedSentence, sentence_blocks
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
+from data_prep.problems import Complaint, ComplaintError
 from data_prep.sentences.block import SentenceIds
 from data_prep.sources.text_source import split_lines
+from ner_dist.contract.visible_text import shown
 
 TOKEN, POS, ENTITY = 3, 4, 10
 # The columns after the entities, of predicates, vary in number.
@@ -42,13 +44,13 @@ class _Entities:
         """Raises ValueError if the brackets do not match."""
         match = _BRACKETS.fullmatch(field)
         if not match or not _is_brackets(field):
-            raise ValueError(f"{field!r} is not an entity bracket, expected *, (TYPE*, *) or (TYPE)")
+            raise ValueError(f"{shown(field)} is not an entity bracket, expected *, (TYPE*, *) or (TYPE)")
         opened, closes = match[1], match[2]
         if opened and self.open_type:
-            raise ValueError(f"{field!r} opens an entity inside another, of type {self.open_type!r}")
+            raise ValueError(f"{shown(field)} opens an entity inside another, of type {shown(self.open_type)}")
         entity_type = opened or self.open_type
         if closes and not entity_type:
-            raise ValueError(f"{field!r} closes an entity that is not open")
+            raise ValueError(f"{shown(field)} closes an entity that is not open")
         self.open_type = None if closes else entity_type
         return "O" if not entity_type else f"{'B' if opened else 'I'}-{entity_type}"
 
@@ -70,7 +72,7 @@ def _sentences(source: Source, origins: ColumnOrigins) -> Iterator[ParsedSentenc
     try:
         features = list(_columns(source).values())
     except WholeFileError as error:
-        source.problems.error(source.path, str(error))
+        source.problems.error(source.path, str(error), "columns_not_clear")
         return
     token = TOKEN if source.options.token_column is None else source.options.token_column
     tag = ENTITY if source.options.tag_column is None else source.options.tag_column
@@ -81,7 +83,8 @@ def _sentences(source: Source, origins: ColumnOrigins) -> Iterator[ParsedSentenc
         for number, line in enumerate(split_lines(text), first_line):
             if line.startswith("#") or is_blank(line):
                 if entities.open_type and is_good:
-                    source.error(number - 1, f"the entity of type {entities.open_type!r} is not closed in its sentence")
+                    what = f"the entity of type {shown(entities.open_type)} is not closed in its sentence"
+                    source.error(number - 1, what, "malformed_brackets")
                 elif sentence.tokens and is_good:
                     yield sentence._replace(document=document)
                 sentence = ParsedSentence([], [], [[] for _ in features], [])
@@ -90,9 +93,12 @@ def _sentences(source: Source, origins: ColumnOrigins) -> Iterator[ParsedSentenc
                 document = origins.begin(mark.name) if mark.kind == "document" else document
                 continue
             row = split_columns(line)
+            if source.is_invisible(number, line):
+                continue
             try:
                 if len(row) < MIN_COLUMNS:
-                    raise ValueError(f"the line has {len(row)} columns, expected {MIN_COLUMNS} or more")
+                    what = f"the line has {len(row)} columns, expected {MIN_COLUMNS} or more"
+                    raise ComplaintError(Complaint("wrong_number_of_columns", what))
                 sentence.tags.append(entities.tag(row[tag]))
                 for values, column in zip(sentence.features, features):
                     values.append(row[column])
@@ -100,7 +106,7 @@ def _sentences(source: Source, origins: ColumnOrigins) -> Iterator[ParsedSentenc
                 sentence.lines.append(number)
             except (ValueError, IndexError) as error:
                 if is_good:
-                    source.error(number, str(error))
+                    source.refuse(number, error, kind="malformed_brackets")
                 is_good = False
     if sentence.tokens and is_good:
         yield sentence._replace(document=document)

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 from data_prep.formats.columns.csv_header import DELIMITERS, chosen_columns, column_of, header_names
 from data_prep.formats.columns.names import POS_NAMES, TAG_NAMES, TOKEN_NAMES, first_of
 from data_prep.formats.columns.plan import named_tags
+from data_prep.formats.columns.rows import drop_separators
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.formats.read_records import reader
 from data_prep.problems import CorpusError
 from data_prep.sentences.record import Record
 from data_prep.tags.tag_strings import is_well_formed
+from ner_dist.contract.visible_text import shown
 
 # Also the names of texts whose tokens are separated by spaces.
 TEXT_NAMES = TOKEN_NAMES | {"text", "sentence", "sentences"}
@@ -34,11 +36,11 @@ def parse_list(field: str) -> list[str]:
     items, end, inside = [], 0, field[1:-1]
     for match in _ITEM.finditer(inside):
         if not _BETWEEN.fullmatch(inside, end, match.start()):
-            raise ValueError(f"a malformed list: {field[:60]!r}")
+            raise ValueError(f"a malformed list: {shown(field[:60])}")
         items.append(_string(match[0]) if match[0][0] in "'\"" else match[0])
         end = match.end()
     if not _BETWEEN.fullmatch(inside, end):
-        raise ValueError(f"a malformed list: {field[:60]!r}")
+        raise ValueError(f"a malformed list: {shown(field[:60])}")
     return items
 
 
@@ -47,7 +49,7 @@ def _string(quoted: str) -> str:
     try:
         return str(literal_eval(quoted))
     except (SyntaxError, ValueError) as error:
-        raise ValueError(f"a malformed list: {quoted[:60]!r}") from error
+        raise ValueError(f"a malformed list: {shown(quoted[:60])}") from error
 
 
 def _columns(names: Sequence[str], options: ReadOptions) -> dict[str, int] | None:
@@ -133,12 +135,18 @@ def records(source: Source) -> Iterator[Record]:
             row = next(rows, None)
             if row is None:
                 return
+            if row and len(row) != len(names):
+                line, what = delimiter.join(row), f"the row has {len(row)} fields, the header {len(names)}"
+                if source.is_invisible(number, line):
+                    continue
+                if not drop_separators(source, number, row, len(names), what, "a separator"):
+                    continue
             if row:
                 yield _record(number, row, names, columns, features, source.options)
         except csv.Error as error:
-            source.error(number, f"not a row of CSV: {error}")
+            source.error(number, f"not a row of CSV: {error}", "malformed_line")
         except ValueError as error:
-            source.error(number, str(error))
+            source.refuse(number, error, kind="malformed_record")
 
 
 def _record(
@@ -150,8 +158,6 @@ def _record(
     options: ReadOptions,
 ) -> Record:
     """Raises ValueError that says what is wrong with the row."""
-    if len(row) != len(names):
-        raise ValueError(f"the row has {len(row)} fields, the header {len(names)}")
     tokens, tags = (parse_list(row[columns[role]]) for role in ("token", "tag"))
     if options.tag_names:
         tags = list(map(named_tags(options.tag_names), tags))

@@ -28,7 +28,7 @@ from data_prep.formats.columns.parse_columns import (
     parse_columns,
 )
 from data_prep.formats.columns.plan import WholeFileError, fix_features, named_tags
-from data_prep.formats.columns.rows import Rows, blank_tokens, rows_with, with_tags, without
+from data_prep.formats.columns.rows import Rows, drop_separators, rows_with, with_tags, without
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.problems import CorpusError
 from data_prep.sentences.block import SentenceAssembler, SentenceIds
@@ -96,11 +96,16 @@ def _parse_one_by_one(table: Table, block: ColumnBlock, source: Source) -> Parse
             row = split_row(line, table.delimiter, table.quoted) if line else []
         except csv.Error as error:
             what = "a quoted field opened here does not end on this line" if "end of data" in str(error) else str(error)
-            source.error(block.first_line + place, f"not a row of CSV: {what}")
+            source.error(block.first_line + place, f"not a row of CSV: {what}", "malformed_line")
             continue
         if row and len(row) != num_columns:
-            source.error(block.first_line + place, f"the row has {len(row)} fields, the header {num_columns}")
-        elif row:
+            number = block.first_line + place
+            what = f"the row has {len(row)} fields, the header {num_columns}"
+            if source.is_invisible(number, line):
+                continue
+            if not drop_separators(source, number, row, num_columns, what, "a separator"):
+                continue
+        if row:
             rows.append(row)
             places.append(place)
     return ParsedColumns(code_rows(rows, wanted), np.array(places, np.int64))
@@ -170,8 +175,6 @@ class _Rows:
             opens_M |= document_M != np.append(self._document, document_M)[:-1]
             self._document = int(document_M[-1]) if len(document_M) else self._document
         rows = Rows(with_tags(self._tag_of, columns[:num_columns]), line_M, opens_M, ended=False)
-        if self.source.options.repair:
-            blank_M |= blank_tokens(self.source, columns[0], line_M, blank_M)
         return without(rows, blank_M), document_M if document_M is None else document_M[~blank_M]
 
     def _count_labels(self, labels: pa.DictionaryArray, opens_M: np.ndarray) -> None:
@@ -196,14 +199,15 @@ def _read(source: Source, found: _Rows) -> Iterator[SentenceIds]:
         rows, document_M = found.of(table, block)
         if table.sentence is not None and sentences.is_empty and len(rows.opens_M) and not rows.opens_M[0]:
             what = f"a token before the first sentence: {table.names[table.sentence]!r} is empty"
-            source.error(int(rows.line_M[0]), what)
+            source.error(int(rows.line_M[0]), what, "token_before_sentences")
         sentences.add(*source.strings.ids(rows.columns), rows.line_M, rows.opens_M, document_M)
         if rows.ended:
             sentences.end_sentence()
         yield found.origins.complete(sentences.take())
         name = table.names[table.sentence or 0]
     if found.are_scattered:
-        source.error(2, f"the rows of a sentence do not stand together: values of {name!r} come again; sort by it")
+        what = f"the rows of a sentence do not stand together: values of {name!r} come again; sort by it"
+        source.error(2, what, "scattered_sentences")
     sentences.end_sentence()
     yield found.origins.complete(sentences.take())
 

@@ -46,4 +46,4 @@ def unless_endless(
         return
     what = f"the whole file would be one sentence of {len(held.token_M):,} tokens"
     what += f", with {num_stops} full stops in it" if num_stops else ""
-    source.error(int(held.line_M[0]), f"{found}: {what}; {advice}")
+    source.error(int(held.line_M[0]), f"{found}: {what}; {advice}", "no_sentence_ends")

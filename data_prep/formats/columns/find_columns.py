@@ -20,7 +20,7 @@ from data_prep.formats.columns.judge_column import (
     types_of,
 )
 from data_prep.formats.columns.names import Choice
-from data_prep.tags.tag_characters import shown
+from ner_dist.contract.visible_text import shown
 
 # Of this many rows of a file the columns are found out.
 SAMPLE_ROWS = 5000

@@ -43,7 +43,7 @@ def _read(source: Source, make_plan: MakePlan) -> Iterator[SentenceIds]:
             rows = rows_at_once(table, first_line, text)
         else:
             rows = rows_one_by_one(plan, source, first_line, text, sentences.ended)
-        rows = token_rows(plan, source, rows)
+        rows = token_rows(plan, rows)
         document_M = origins.of_marks(marks, rows.line_M)
         sentences.add(*source.strings.ids(rows.columns), rows.line_M, rows.opens_M, document_M)
         if rows.ended:
@@ -68,10 +68,10 @@ def _parse(source: Source, make_plan: MakePlan) -> Iterator[tuple[ColumnPlan, _B
     try:
         plan = make_plan(sample, source)
     except WholeFileError as error:
-        source.problems.error(source.path, str(error))
+        source.problems.error(source.path, str(error), "columns_not_clear")
         return
     except ValueError as error:
-        source.error(sample.first_line, str(error))
+        source.refuse(sample.first_line, error, kind="columns_not_clear")
         return
     layout, marks = plan.layout, MarkFinder(plan.is_comment, plan.read_mark)
     for first_line, text in itertools.chain(held, source.blocks):

@@ -8,12 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from data_prep.dirt.policies import FAIL, advice
 from data_prep.formats.columns.marks import is_blank
 from data_prep.formats.columns.parse_columns import ColumnLayout, ParsedColumns, code_rows, parse_columns
 from data_prep.formats.columns.plan import ColumnPlan, split_columns
 from data_prep.formats.corpus_format import Source
+from data_prep.problems import Complaint
 from data_prep.sources.text_source import split_lines
-from data_prep.tags.tag_characters import shown, trim
+from ner_dist.contract.visible_text import shown
 
 # More whitespace than one separator between two columns.
 UNUSUAL = ("\n ", "\n\t")
@@ -67,50 +69,43 @@ def rows_one_by_one(plan: ColumnPlan, source: Source, first_line: int, text: str
 
 
 def _mend_row(plan: ColumnPlan, source: Source, number: int, line: str, row: list[str]) -> bool:
-    """Drop separators too many at the end of a row if broken lines are to be repaired; whether it is right then."""
+    """Drop separators too many at the end of a row if the policy allows; whether it is right then."""
+    if source.is_invisible(number, line):
+        return False
     num_found = len(row)
-    found = (
+    what = (
         f"the line has {num_found} column{'s' if num_found != 1 else ''}, expected {plan.num_columns} as in most lines"
     )
-    where = f"{source.path}:{number}"
-    if not trim(line):
-        what = f"the line is nothing but {shown(line)}, which cannot be seen"
-        if source.options.repair:
-            source.problems.warn("invisible_lines_skipped", where, what)
-        else:
-            source.error(number, f"{what}; delete it, or skip it by --on-broken repair")
+    return drop_separators(source, number, row, plan.num_columns, f"{what}: {shown(line[:80])}", "a tab")
+
+
+def drop_separators(source: Source, number: int, row: list[str], num_columns: int, what: str, separator: str) -> bool:
+    """Report a row with the wrong number of fields; or drop the empty ones at its end, if only they are too many and
+    the policy allows it; whether it is right then."""
+    if len(row) <= num_columns or any(row[num_columns:]):
+        source.error(number, what, "wrong_number_of_columns")
         return False
-    ends_in_separators = num_found > plan.num_columns and not any(row[plan.num_columns :])
-    text = shown(line[:80]).replace("\\u0009", "\\t")
-    if not ends_in_separators:
-        source.error(number, f"{found}: {text}")
+    what = f"{what}: it ends in {separator} too many"
+    if source.options.policies.on_extra_separator == FAIL:
+        source.error(
+            number, f"{what}; {advice('extra_separator')}", "extra_separator", "", _without_end(row, num_columns)
+        )
         return False
-    what = f"{found}: {text} ends in a tab too many"
-    if not source.options.repair:
-        source.error(number, f"{what}; --on-broken repair drops it")
-        return False
-    source.problems.warn("trailing_tabs_dropped", where, what)
-    del row[plan.num_columns :]
+    source.warn(number, Complaint("extra_separators_dropped", what, _without_end(row, num_columns)))
+    del row[num_columns:]
     return True
 
 
-def token_rows(plan: ColumnPlan, source: Source, rows: Rows) -> Rows:
-    """The rows with tags, without those that are no tokens and, if broken rows are to be repaired, of blank tokens."""
-    dropped_M = np.zeros(len(rows.line_M), bool)
-    if plan.skip is not None:
-        dropped_M = rows_with(rows.columns[-1], plan.skip[1])
-    if source.options.repair:
-        dropped_M |= blank_tokens(source, rows.columns[0], rows.line_M, dropped_M)
+def _without_end(row: list[str], num_columns: int) -> dict[str, str]:
+    return {"action": "set_line", "line": "\t".join(row[:num_columns])}
+
+
+def token_rows(plan: ColumnPlan, rows: Rows) -> Rows:
+    """The rows with tags, without those that are no tokens."""
     columns = with_tags(plan.tag_of, rows.columns[: 2 + len(plan.features)])
-    return without(rows._replace(columns=columns), dropped_M)
-
-
-def blank_tokens(source: Source, token: pa.DictionaryArray, line_M: np.ndarray, dropped_M: np.ndarray) -> np.ndarray:
-    """The rows of blank tokens, which are left out and counted, among those that are not dropped anyway: bool (M,)."""
-    blank_M = rows_with(token, lambda text: not trim(text)) & ~dropped_M
-    for line in line_M[blank_M].tolist():
-        source.problems.warn("blank_tokens_dropped", f"{source.path}:{line}", "a token that is blank was left out")
-    return blank_M
+    if plan.skip is None:
+        return rows._replace(columns=columns)
+    return without(rows._replace(columns=columns), rows_with(rows.columns[-1], plan.skip[1]))
 
 
 def without(rows: Rows, dropped_M: np.ndarray) -> Rows:

@@ -12,6 +12,7 @@ from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.sentences.block import SentenceIds
 from data_prep.sources.text_source import split_lines
 from data_prep.tags.tag_strings import is_well_formed
+from ner_dist.contract.visible_text import shown
 
 SEPARATOR = "|"
 # Of the lines looked at; a line may be cut off.
@@ -66,20 +67,21 @@ def _sentences(source: Source) -> Iterator[ParsedSentence]:
     num_parts, with_pos = 0, False
     for first_line, text in source.blocks:
         for number, line in enumerate(split_lines(text), first_line):
-            if not line.strip():
+            if not line.strip() or source.is_invisible(number, line):
                 continue
             if not num_parts:
                 num_parts = _usual_parts(text)
                 try:
                     with_pos = bool(_features(source, num_parts))
                 except WholeFileError as error:
-                    source.problems.error(source.path, str(error))
+                    source.problems.error(source.path, str(error), "columns_not_clear")
                     return
             tokens = _split(line, num_parts)
             short = next((parts for parts in tokens if len(parts) != num_parts), None)
             if short is not None:
                 form = "token|pos|tag" if num_parts == 3 else "token|tag"
-                source.error(number, f"{SEPARATOR.join(short)[:40]!r} is not {form}, as most tokens")
+                what = f"{shown(SEPARATOR.join(short)[:40])} is not {form}, as most tokens"
+                source.error(number, what, "malformed_token")
                 continue
             words, *others = zip(*tokens)
             features = [list(others[0])] if with_pos else []

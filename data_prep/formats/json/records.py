@@ -10,8 +10,10 @@ from data_prep.formats.corpus_format import ReadOptions, Sample, Source
 from data_prep.formats.json.fields import Candidates, Fields, find_candidates, is_place, look_up, settle
 from data_prep.formats.json.spans import spans_of
 from data_prep.formats.json.values import NUM_SAMPLE_VALUES, Layout, json_values, sample_values
+from data_prep.problems import Complaint, ComplaintError
 from data_prep.sentences.record import NO_FEATURES, Record
 from data_prep.tags.tag_names import name_tags
+from ner_dist.contract.visible_text import shown
 
 
 class Found(NamedTuple):
@@ -70,7 +72,7 @@ def records_of_objects(
                 continue
             record = record_of(number, value, fields, source.options)
         except ValueError as error:
-            source.error(number, str(error))
+            source.refuse(number, error, kind="malformed_record")
         else:
             yield record
 
@@ -141,7 +143,8 @@ def search(tokens: Sequence[str], text: str) -> list[int]:
     for token in tokens:
         start = text.find(token, end)
         if start < 0:
-            raise ValueError(f"token {token!r} does not occur in the text after character {end}")
+            what = f"token {shown(token)} does not occur in the text after character {end}"
+            raise ComplaintError(Complaint("token_not_in_text", what))
         starts.append(start)
         end = start + len(token)
     return starts

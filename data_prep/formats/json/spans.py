@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from data_prep.problems import Complaint, ComplaintError
 from data_prep.sentences.record import Span
+from ner_dist.contract.visible_text import shown
 
 STARTS, ENDS = ("start", "start_offset", "begin", "startOffset"), ("end", "end_offset", "endOffset")
 TYPES = ("label", "type", "entity_type", "labels", "tag", "class", "entity_group")
@@ -40,28 +42,28 @@ def looks_like_span(value: Any) -> bool:
 def spans_of(values: Any, field: str, text: str) -> list[Span]:
     """Raises ValueError for what is not a list of spans, and for one whose own text is another one."""
     if not isinstance(values, list):
-        raise ValueError(f'"{field}" is not a list of entities')
+        raise _malformed(f'"{field}" is not a list of entities')
     return [_of_list(value) if type(value) is list else _of_object(value, field, text) for value in values]
 
 
 def _of_list(value: list[Any]) -> Span:
     if len(value) != 3:
-        raise ValueError(f"entity {json.dumps(value)} is not [start, end, type]")
+        raise _malformed(f"entity {json.dumps(value)[:100]} is not [start, end, type]")
     return Span(*value)
 
 
 def _of_object(value: Any, field: str, text: str) -> Span:
     keys = keys_of(value) if isinstance(value, dict) else None
     if keys is None:
-        raise ValueError(f'"{field}" is not a list of [start, end, type], or of objects with start, end and label')
+        raise _malformed(f'"{field}" is not a list of [start, end, type], or of objects with start, end and label')
     entity_type = value[keys.type]
     if isinstance(entity_type, list):
         if len(entity_type) != 1:
-            raise ValueError(f"entity {json.dumps(value)} has {len(entity_type)} types, expected one")
+            raise _malformed(f"entity {json.dumps(value)[:100]} has {len(entity_type)} types, expected one")
         entity_type = entity_type[0]
     span = Span(value[keys.start], value[keys.end], entity_type)
     if type(entity_type) is int:
-        raise ValueError(f"entity {json.dumps(value)} has a number for its type; export the names of the types")
+        raise _malformed(f"entity {json.dumps(value)[:100]} has a number for its type; export the names of the types")
     quoted = value.get("text")
     return quoted_span(span, quoted, text) if isinstance(quoted, str) else span
 
@@ -80,10 +82,19 @@ def quoted_span(span: Span, quoted: str, text: str) -> Span:
     found = Span(to_chars(start), to_chars(end), entity_type)
     if _is_quoted(text[found.start : found.end], quoted):
         return found
-    raise ValueError(
-        f"entity {json.dumps(list(span), ensure_ascii=False)} is {text[max(0, start) : end][:40]!r} in the text, but "
-        f"{quoted[:40]!r} in its own field; places count characters from 0, and the end is the one after the last"
+    what = (
+        f"entity {json.dumps(list(span))} is {shown(text[max(0, start) : end][:40])} in the text, but "
+        f"{shown(quoted[:40])} in its own field; places count characters from 0, and the end is the one after the last"
     )
+    suggestion = None
+    if quoted and text.count(quoted) == 1:
+        place = text.index(quoted)
+        suggestion = {"action": "replace", "entity": list(span), "by": [place, place + len(quoted), entity_type]}
+    raise ComplaintError(Complaint("quote_differs", what, suggestion))
+
+
+def _malformed(what: str) -> ComplaintError:
+    return ComplaintError(Complaint("malformed_span", what))
 
 
 def _is_quoted(found: str, quoted: str) -> bool:

@@ -168,10 +168,12 @@ def json_values(source: Source) -> Iterator[tuple[int, Any]]:
         for first_line, text in whole_lines(pieces, source.path, source.options.caps):
             for number, line in enumerate(split_lines(text), first_line):
                 if line and (stripped := line.strip()):
+                    if stripped[0] not in "{[" and source.is_invisible(number, stripped):
+                        continue
                     try:
                         value = parse_line(stripped)
                     except ValueError as error:
-                        source.error(number, str(error))
+                        source.refuse(number, error, kind="not_json")
                     else:
                         yield number, value
         return
@@ -187,7 +189,7 @@ def json_values(source: Source) -> Iterator[tuple[int, Any]]:
         raise
     except ValueError as error:
         # There is no telling where the next value begins.
-        source.error(cursor.line, f"{error}; nothing after it was read")
+        source.error(cursor.line, f"{error}; nothing after it was read", "not_json")
 
 
 def sample_values(sample: Sample) -> JsonSample | None:
