@@ -30,21 +30,13 @@ MEANT = 3
 MAX_ABBREVIATION = 5
 # Both ways, because which half is which does not matter.
 _PAIRS = (
-    "()",
-    "[]",
-    "{}",
-    "<>",
-    "\u201c\u201d",
-    "\u201e\u201c",
-    "\u2018\u2019",
-    "\u00ab\u00bb",
-    '""',
-    "''",
-    ("``", "''"),
+    *(("(", ")"), ("[", "]"), ("{", "}"), ("<", ">"), ('"', '"'), ("'", "'"), ("``", "''"), ("\u00ab", "\u00bb")),
+    *(("\u201c", "\u201d"), ("\u201e", "\u201c"), ("\u2018", "\u2019")),
 )
-_PARTNERS = {
-    one: {b for a, b in _PAIRS if a == one} | {a for a, b in _PAIRS if b == one} for one in set().union(*_PAIRS)
-}
+_PARTNERS: dict[str, set[str]] = {}
+for _one, _other in _PAIRS:
+    _PARTNERS.setdefault(_one, set()).add(_other)
+    _PARTNERS.setdefault(_other, set()).add(_one)
 
 
 class Slip(NamedTuple):
@@ -54,8 +46,7 @@ class Slip(NamedTuple):
     surprise: float
     start: int
     end: int
-    # None: no entity.
-    type_id: int | None
+    type_id: int
     # The entities that are there now, by their numbers in the block.
     old: tuple[int, ...]
     # How often the phrase is annotated as suggested, and as here; this place included.
@@ -142,7 +133,7 @@ class SlipFinder:
         """Entities that nearly always have another type."""
         start_E, end_E, type_E = block.spans
         top_type_E, usual_E = self.phrases.top_type_P[phrase_E], self.phrases.top_count_P[phrase_E]
-        at = np.flatnonzero((phrase_E >= 0) & (top_type_E != type_E) & (usual_E >= MIN_COUNT))
+        at = np.flatnonzero((top_type_E != type_E) & (usual_E >= MIN_COUNT))
         wanted_K, given_K = top_type_E[at], type_E[at].astype(np.int64)
         here_K = self.phrases.count_with_type(phrase_E[at], given_K)
         counts_K = _surprise(usual_E[at], here_K)
@@ -155,7 +146,7 @@ class SlipFinder:
     def _edge_tokens(self, block: AnnotatedBlock, phrase_E: np.ndarray) -> Iterator[Slip]:
         """Entities that begin or end with a token that nearly always stands outside."""
         start_E, end_E, type_E = block.spans
-        count_E = np.where(phrase_E >= 0, self.phrases.count_P[phrase_E], 1)
+        count_E = np.maximum(self.phrases.count_P[phrase_E], 1)
         for side in (LEFT, RIGHT):
             surprise_E, outside_E = self._edges.surprise(block, side)
             odd = (surprise_E >= MIN_SURPRISE) & (outside_E >= MIN_OUTSIDE) & (count_E < MEANT)
@@ -171,8 +162,7 @@ class SlipFinder:
         outer_token = int(block.token_M[start if side == LEFT else end - 1])
         outer = self._token_V[outer_token]
         inner = (start + 1, end) if side == LEFT else (start, end - 1)
-        phrase = self.phrases.of_tokens(block, *inner)
-        num_inner = int(self.phrases.count_P[phrase]) if phrase >= 0 else 0
+        num_inner = int(self.phrases.count_P[self.phrases.of_tokens(block, *inner)])
         if any(map(str.isalnum, outer)):
             # Numbers belong to names such as Europe 1.
             is_odd = outer.isalpha() and num_inner >= MEANT and self._edges.is_outside_word(outer_token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from data_prep.passes.chunk_file import read_fields
 from data_prep.passes.read_pass import IdCorpus, ReadChunk, hash_sentences
 from data_prep.passes.tag_pass import TaggedChunk, TaggedCorpus
 from data_prep.problems import Problems
-from data_prep.tags.tag_characters import shown
+from ner_dist.contract.visible_text import shown
 
 
 def blocks_of(corpus: IdCorpus, tagged: TaggedCorpus) -> Iterator[AnnotatedBlock]:
@@ -111,7 +112,7 @@ class _Check:
             return
         wrong = [type_id for type_id, name in enumerate(self.places.types) if name in self.renamed]
         for e in np.flatnonzero(np.isin(block.spans.type_E, wrong)).tolist():
-            self.found.add("near_types", 0.0, lambda e=e: self._misspelt(block, e))  # type: ignore[misc]
+            self.found.add("near_types", 0.0, partial(self._misspelt, block, e))
 
     def _misspelt(self, block: AnnotatedBlock, e: int) -> Found:
         start, end = int(block.spans.start_E[e]), int(block.spans.end_E[e])
@@ -138,13 +139,16 @@ class _Check:
     def _add_versions(self) -> None:
         for (sentence_hash, _), version, view, where in self.unusual:
             usual = self.usual[sentence_hash, version.usual_tag_hash]
-            old = [entity for entity in view.entities if entity not in usual]
-            new = [entity for entity in usual if entity not in view.entities]
-            place = f"{self.places.names[version.source_id]}:{version.line}"
-            what = f"the same sentence has other entities {_times(version.num_usual)}, first {place}"
-            after = record(view, old, new) if self.wants_records else None
-            found = Found(where, what, view.origin.document, suggestion(view, old, new), after)
-            self.found.add("same_sentence_different_tags", version.num_usual / version.num_here, lambda f=found: f)
+            make = partial(self._contradiction, version, view, where, usual)
+            self.found.add("same_sentence_different_tags", version.num_usual / version.num_here, make)
+
+    def _contradiction(self, version: Version, view: SentenceView, where: str, usual: list[Entity]) -> Found:
+        old = [entity for entity in view.entities if entity not in usual]
+        new = [entity for entity in usual if entity not in view.entities]
+        place = f"{self.places.names[version.source_id]}:{version.line}"
+        what = f"the same sentence has other entities {_times(version.num_usual)}, first {place}"
+        after = record(view, old, new) if self.wants_records else None
+        return Found(where, what, view.origin.document, suggestion(view, old, new), after)
 
 
 def _times(number: int) -> str:
