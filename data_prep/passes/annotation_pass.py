@@ -16,20 +16,21 @@ from data_prep.annotation.slips import Slip, SlipFinder
 from data_prep.annotation.suggestions import Entity, SentenceView, record, suggestion
 from data_prep.passes.annotation_places import Places, describe
 from data_prep.passes.chunk_file import read_fields
-from data_prep.passes.read_pass import IdCorpus, ReadChunk, hash_sentences
+from data_prep.passes.read_pass import IdCorpus, hash_sentences
 from data_prep.passes.tag_pass import TaggedChunk, TaggedCorpus
 from data_prep.problems import Problems
 from ner_dist.contract.visible_text import shown
 
 
-def blocks_of(corpus: IdCorpus, tagged: TaggedCorpus) -> Iterator[AnnotatedBlock]:
+def blocks_of(tagged: TaggedCorpus) -> Iterator[AnnotatedBlock]:
     """All sentences but the raw ones, as they are trained on."""
-    for read, chunk in zip(read_fields(corpus.path, ReadChunk), read_fields(tagged.path, TaggedChunk)):
-        if not read.kind[1]:
+    for chunk in read_fields(tagged.path, TaggedChunk):
+        # Raw ones are in chunks of their own.
+        if chunk.split_N[0] < len(tagged.splits):
             yield annotated_block(
                 chunk.token_M,
                 chunk.tag_M,
-                read.line_M,
+                chunk.line_M,
                 chunk.length_N,
                 chunk.split_N,
                 hash_sentences,
@@ -80,7 +81,7 @@ class _Check:
         self._add_versions()
 
     def _blocks(self) -> Iterator[AnnotatedBlock]:
-        return blocks_of(self.corpus, self.tagged)
+        return blocks_of(self.tagged)
 
     def _is_misspelt(self, block: AnnotatedBlock, slip: Slip) -> bool:
         return any(self.places.types[block.spans.type_E[e]] in self.renamed for e in slip.old)

@@ -32,14 +32,18 @@ class TaggedChunk(NamedTuple):
     length_N: np.ndarray
     # The split's id; that of its raw sentences follows after all splits'.
     split_N: np.ndarray
-    # Line of the first token.
-    line_N: np.ndarray
+    line_M: np.ndarray
     # As in ReadChunk.
     document_N: np.ndarray
     recut_N: np.ndarray
     origin_place_N: np.ndarray
     origin_size_N: np.ndarray
     feature_FM: list[np.ndarray]
+
+    @property
+    def line_N(self) -> np.ndarray:
+        """Line of the first token of each sentence."""
+        return self.line_M[np.cumsum(self.length_N) - self.length_N]
 
 
 class TaggedCorpus:
@@ -200,14 +204,13 @@ def _cut_long(chunk: ReadChunk, name: str, settings: Settings, problems: Problem
 
 
 def _append(spill: BinaryIO, chunk: ReadChunk, split_N: np.ndarray) -> None:
-    line_N = chunk.line_M[np.cumsum(chunk.length_N) - chunk.length_N]
     tagged = TaggedChunk(
         chunk.kind[:1],
         chunk.token_M,
         chunk.tag_M,
         chunk.length_N,
         split_N,
-        line_N,
+        chunk.line_M,
         chunk.document_N,
         chunk.recut_N,
         chunk.origin_place_N,
