@@ -106,9 +106,15 @@ def fit_values(
 
 
 def fit_words(
-    token_V: list[str], count_V: np.ndarray, settings: Settings, rows: Mapping[str, int] | None = None
+    token_V: list[str],
+    count_V: np.ndarray,
+    settings: Settings,
+    rows: Mapping[str, int] | None = None,
+    unknown_row: int = -1,
 ) -> WordEncoding:
     """Word ids of the distinct tokens; rows: the words of the pretrained vectors and their rows, in file order.
+
+    unknown_row: that of UNK, -1 if it has none.
 
     With vectors, every word of train that has one is kept, and words that train lacks follow: all of the file, or with
     --vector-words corpus those under which tokens of dev or test are looked up.
@@ -126,7 +132,7 @@ def fit_words(
     vocab.values.extend(word for word in rows if word not in seen and word in wanted)
     vocab.counts.extend([0] * (len(vocab.values) - first_unseen))
     ids = {value: word_id for word_id, value in enumerate(vocab.values) if word_id > UNK_ID}
-    row_I = np.array([-1, -1, *(rows.get(value, -1) for value in ids)], np.int64)
+    row_I = np.array([-1, unknown_row, *(rows.get(value, -1) for value in ids)], np.int64)
     return WordEncoding(
         vocab._replace(without_vector=np.flatnonzero(row_I < 0).tolist()),
         keys,

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data_prep.encoders.unknown_word import find_unknown
 from data_prep.encoders.vector_text import line_blocks, read_text
 from data_prep.problems import CorpusError, Problems
 from data_prep.sources.caps import CAPS, Caps
@@ -32,6 +33,9 @@ class Vectors(NamedTuple):
     rows: dict[str, int]
     matrix_RD: np.ndarray
     files: list[Path]
+    # The row of the unknown word, -1 if there is none, and how the files spell it; it is not among the words.
+    unknown_row: int = -1
+    unknown: tuple[str, ...] = ()
 
 
 def read_vectors(
@@ -82,7 +86,10 @@ def _take(matrix_RD: np.ndarray, row_R: np.ndarray, missing: float) -> np.ndarra
 
 
 def _concatenate(parts: list[Vectors], path: Path) -> Vectors:
-    """The words of all parts by first appearance, with zeros where a part lacks one; `path` takes the matrix."""
+    """The words of all parts by first appearance, with zeros where a part lacks one; `path` takes the matrix.
+
+    The unknown word comes last, if any part has one.
+    """
     words = list(dict.fromkeys(word for part in parts for word in part.rows))
     with open(path, "wb") as file:
         for begin in range(0, len(words), CHUNK_ROWS):
@@ -90,10 +97,15 @@ def _concatenate(parts: list[Vectors], path: Path) -> Vectors:
             row_PR = [np.array([part.rows.get(word, -1) for word in chunk]) for part in parts]
             blocks = [_take(part.matrix_RD, row_R, 0) for part, row_R in zip(parts, row_PR)]
             file.write(np.concatenate(blocks, 1).tobytes())
+        unknown = tuple(dict.fromkeys(word for part in parts for word in part.unknown))
+        if unknown:
+            rows = [_take(part.matrix_RD, np.array([part.unknown_row]), 0) for part in parts]
+            file.write(np.concatenate(rows, 1).tobytes())
     num_units = sum(part.matrix_RD.shape[1] for part in parts)
-    matrix_RD = np.memmap(path, np.float32, "r", shape=(len(words), num_units))
+    matrix_RD = np.memmap(path, np.float32, "r", shape=(len(words) + bool(unknown), num_units))
     files = list(dict.fromkeys(path for part in parts for path in part.files))
-    return Vectors({word: row for row, word in enumerate(words)}, matrix_RD, files)
+    rows_of_words = {word: row for row, word in enumerate(words)}
+    return Vectors(rows_of_words, matrix_RD, files, len(words) if unknown else -1, unknown)
 
 
 def _main_member(path: Path, names: list[str]) -> str:
@@ -179,10 +191,11 @@ def _check_finite(
 
 
 def _distinct(words: list[str], matrix_RD: np.ndarray, files: list[Path], problems: Problems) -> Vectors:
-    """The first row of each word. Unusual words are counted as warnings."""
+    """The first row of each word, and that of the unknown word. Unusual words are counted as warnings."""
     rows: dict[str, int] = {}
     for row, word in enumerate(words):
         rows.setdefault(word, row)
+    unknown = find_unknown(words)
     no_word = words.count("")
     rows.pop("", None)
     repeated = len(words) - no_word - len(rows)
@@ -194,7 +207,10 @@ def _distinct(words: list[str], matrix_RD: np.ndarray, files: list[Path], proble
     ):
         if count:
             problems.warn(name, str(files[-1]), f"{count:,} {what}", count)
-    return Vectors(rows, matrix_RD, files)
+    if unknown is None:
+        return Vectors(rows, matrix_RD, files)
+    # A token of the corpus that is spelled so is another word.
+    return Vectors(rows, matrix_RD, files, rows.pop(unknown), (unknown,))
 
 
 def write_vectors(directory: Path, row_I: np.ndarray, first_unseen: int, matrix_RD: np.ndarray) -> VectorsFile:

@@ -121,6 +121,9 @@ def summary_lines(directory: Path, index: Index) -> list[str]:
     if index.vectors is not None:
         alone = index.vocab["word"].num_values - index.vectors.first_unseen
         lines.append(f"vectors: {index.vectors.num_units} units; {alone:,} words are not in train, but have a vector")
+        unknown = next(iter(index.stats.values())).get("unknown_word", [])
+        if unknown:
+            lines.append(f"unknown words: the vector of {', '.join(map(repr, unknown))} in the files of vectors")
     lines.append(f"tags: {index.settings.get('scheme_found')}, stored as BILOU")
     lines += [f"{name.replace('_', ' ')}: {count:,}" for name, count in index.warnings.items()]
     return [*lines, *text_lines(index), *agreement_lines(directory, index)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ import pyarrow as pa
 
 from data_prep.encoders.features import EncodeInput, FitInput, FittedFeature, fit_features
 from data_prep.encoders.vocab import CharEncoding, WordEncoding, fit_chars, fit_words, gather_chars
+from data_prep.encoders.word_vectors import Vectors
 from data_prep.passes.origin_file import read_origins
 from data_prep.passes.read_pass import IdCorpus
 from data_prep.passes.shard_pass import ShardSentences
@@ -88,15 +88,16 @@ def shard_features(features: dict[str, FittedFeature]) -> list[Feature]:
 
 
 def fit_encoder(
-    corpus: IdCorpus, tagged: TaggedCorpus, settings: Settings, vector_rows: Mapping[str, int] | None = None
+    corpus: IdCorpus, tagged: TaggedCorpus, settings: Settings, vectors: Vectors | None = None
 ) -> ShardEncoder:
     """Fit vocabularies and features to the training split (split 0); look up the words' pretrained vectors."""
     count_V = tagged.token_SV[0]
     given = {name: (values, tagged.features[name][0]) for name, values in corpus.features.items()}
     features = fit_features(FitInput(corpus.token_V, count_V, given), settings)
     has_text = corpus.cutter.was_used
+    rows = () if vectors is None else (vectors.rows, vectors.unknown_row)
     return ShardEncoder(
-        fit_words(corpus.token_V, count_V, settings, vector_rows),
+        fit_words(corpus.token_V, count_V, settings, *rows),
         fit_chars(corpus.token_V, count_V, settings),
         features,
         pa.array(corpus.token_V, pa.string()),

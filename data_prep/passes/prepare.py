@@ -58,7 +58,7 @@ def prepare(
     edges = optimal_edges(tagged.length_SL.sum(0), settings.num_buckets)
     # The last bucket also takes longer raw sentences.
     edges[-1] = max(edges[-1], tagged.raw_SL.shape[1] - 1)
-    encoder = fit_encoder(corpus, tagged, settings, vectors and vectors.rows)
+    encoder = fit_encoder(corpus, tagged, settings, vectors)
     lookup = encoder.words.lookup
     if lookup is not None and not any(lookup.steps):
         what = "no word of the corpus has a vector here; are these vectors of its language?"
@@ -86,6 +86,8 @@ def split_stats(prepared: PreparedCorpus, split_id: int) -> dict[str, Any]:
         stats["with_vector"] = coverage(words, count_V)
         if split_id == 0:
             stats["without_vector"] = misses(words, count_V)
+            if prepared.vectors is not None and prepared.vectors.unknown:
+                stats["unknown_word"] = list(prepared.vectors.unknown)
     if tagged.has_text_S[split_id]:
         stats["inexpressible"] = dict(sorted(tagged.inexpressible[split_id].items()))
     return stats

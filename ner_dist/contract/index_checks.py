@@ -52,6 +52,7 @@ class _SplitStats:
     inexpressible: Optional[dict[str, int]] = None
     with_vector: Optional[dict[str, dict[str, int]]] = None
     without_vector: Optional[dict[str, int]] = None
+    unknown_word: Optional[list[str]] = None
 
 
 @dataclasses.dataclass

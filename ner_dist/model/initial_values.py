@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ner_dist.config import Config, Model
-from ner_dist.contract.shard_format import Index, read_word_vectors
+from ner_dist.contract.shard_format import UNK_ID, Index, read_word_vectors
 from ner_dist.data import used_inputs
 from ner_dist.model.cnn_bilstm import CnnBiLstm, trained_parameters
 
@@ -44,7 +44,9 @@ def draw_embeddings(
     """
     weight_VD = np.full((num_words, units), np.nan, np.float32) if vectors_VD is None else vectors_VD
     pretrained_V = ~np.isnan(weight_VD[:, 0])
-    sample = weight_VD[np.flatnonzero(pretrained_V)[:_SAMPLE]]
+    # The unknown word's is not like those of words.
+    with_vector = np.flatnonzero(pretrained_V)
+    sample = weight_VD[with_vector[with_vector > UNK_ID][:_SAMPLE]]
     bound = np.sqrt(3 * (sample.var(axis=0, dtype=np.float64).mean() if len(sample) else 1 / units))
     rest = np.flatnonzero(~pretrained_V)
     weight_VD[rest] = np.random.default_rng([seed, 1]).uniform(-bound, bound, (len(rest), units))
