@@ -86,10 +86,14 @@ def _warn_of_leaks(
         for split_id, (where, name, number) in others:
             # A sentence without a name that is there twice is counted among the copies.
             if name or number > 1:
-                what = f"{_document(name)} is in {splits[split_id]} ({number:,} sentences) and in {splits[first_split]}"
-                what += f" ({first_number:,} sentences, first {first_where})"
+                what = f"{_document(name)} is in {splits[split_id]} ({_sentences(number)}) and in {splits[first_split]}"
+                what += f" ({_sentences(first_number)}, first {first_where})"
                 problems.warn("document_in_several_splits", where, what, document=name)
 
 
 def _document(name: str) -> str:
     return f"document {shown(name)}" if name else "a document"
+
+
+def _sentences(number: int) -> str:
+    return "1 sentence" if number == 1 else f"{number:,} sentences"
