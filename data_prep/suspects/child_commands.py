@@ -8,14 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ner_dist.errors import UserError
 
 _POLL_S = 0.1
-_PR_SET_PDEATHSIG = 1
+# Loaded here, because between fork and exec it could wait for a lock of another thread.
+_LIBC, _PR_SET_PDEATHSIG = ctypes.CDLL(None), 1
 
 
 class ChildError(UserError):
@@ -76,10 +77,11 @@ class _Running:
 
 def run_jobs(
     jobs: Iterator[Job], parallel: int, threads: int, progress: Callable[[int], object] = lambda advance: None
-) -> Iterator[Job]:
+) -> Generator[Job, None, None]:
     """Run the jobs, each with this many threads, and yield each one that has ended; the next one is asked for late.
 
     progress: is called with what the jobs have done since the last call. Raises ChildError for the first that fails.
+    Close it to end those that are running.
     """
     running: list[_Running] = []
     try:
@@ -110,7 +112,7 @@ def _ended(running: list[_Running], progress: Callable[[int], object]) -> Iterat
 
 def _end_with_parent() -> None:
     """Linux kills the child when the parent is gone, even if that was killed."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _last_words(log: Path, code: int) -> str:
@@ -118,4 +120,6 @@ def _last_words(log: Path, code: int) -> str:
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
     said = [line for line in lines if line.startswith("error: ")] or [line for line in lines if line]
     how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+    if code == -signal.SIGKILL:
+        how += ", as when the memory is full"
     return f"{said[-1].removeprefix('error: ')} ({how})" if said else how

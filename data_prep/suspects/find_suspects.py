@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from functools import partial
 from pathlib import Path
 from typing import Optional
@@ -69,8 +69,9 @@ def find_suspects(
             _require_entities(fold_N, [bool(sentence.gold) for sentence in used], num_folds)
             paths = write_folds(folder, pool, pool.usable, fold_N)
             folds += [partial(build_fold, paths, fold, settings) for fold in range(num_folds)]
-        for path in predictions(folds, num_sentences, settings.seed, Path(name), training):
-            suspects.add(path)
+        with closing(predictions(folds, num_sentences, settings.seed, Path(name), training)) as found:
+            for path in found:
+                suspects.add(path)
     problems.all_shown |= KINDS
     for suspect in suspects.ranked(num_suspects):
         report_suspect(suspect, pool, problems)

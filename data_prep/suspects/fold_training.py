@@ -6,13 +6,15 @@ import importlib.util
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from data_prep.problems import CorpusError
 from data_prep.suspects.child_commands import Job, run_jobs
 from data_prep.threads import num_cores
+from ner_dist.ranks.cgroup import cpu_quota
 
 TRAIN = (sys.executable, "-m", "ner_dist.train")
 EVALUATE = (sys.executable, "-m", "ner_dist.evaluate")
@@ -60,17 +62,28 @@ def predictions(
     seed: int,
     folder: Path,
     progress: Callable[[int], object],
-) -> Iterator[Path]:
+) -> Generator[Path, None, None]:
     """Train on each fold's train, and yield the file with what `evaluate --json` says of its dev.
 
     folds: write a shard set each. num_sentences: roughly, of a train. Files are in `folder` as long as they are needed.
-    progress: is called with the number of epochs just trained. Raises ChildError.
+    progress: is called with the number of epochs just trained. Raises ChildError. Close it to end what is running.
     """
-    parallel = min(len(folds), num_cores())
-    jobs = (_job(folder / f"fold-{fold}", write, num_sentences, seed) for fold, write in enumerate(folds))
-    for job in run_jobs(jobs, parallel, num_cores() // parallel, progress):
-        yield job.log.parent / "predictions.jsonl"
-        shutil.rmtree(job.log.parent)
+    cores = _num_cores()
+    parallel = min(len(folds), cores)
+    jobs = (
+        _job(folder / f"fold-{fold}", write, num_sentences, (seed + fold) % (1 << 64))
+        for fold, write in enumerate(folds)
+    )
+    with closing(run_jobs(jobs, parallel, cores // parallel, progress)) as ended:
+        for job in ended:
+            yield job.log.parent / "predictions.jsonl"
+            shutil.rmtree(job.log.parent)
+
+
+def _num_cores() -> int:
+    """Those that this process may use; of a container's, only its share of their time."""
+    quota = cpu_quota()
+    return num_cores() if quota is None else max(1, min(num_cores(), int(quota)))
 
 
 def _job(folder: Path, write_shards: Callable[[Path], None], num_sentences: int, seed: int) -> Job:

@@ -17,6 +17,7 @@ from data_prep.sources.text_source import Progress
 from data_prep.writers.output_format import document_numbers
 from data_prep.writers.whole_records import TokenSpan, sentence_entities
 from ner_dist.contract.tag_schemes import ALL_SCHEMES
+from ner_dist.contract.visible_text import is_blank_text
 
 
 class PooledSentence(NamedTuple):
@@ -102,4 +103,6 @@ def _faulty(sentences: list[PooledSentence], errors: set[int]) -> set[int]:
 def _is_encodable(tokens: list[str], settings: Settings) -> bool:
     """Whether shards can hold the sentence as it is; `check` says what to do about the others."""
     limit = settings.max_chars if settings.on_long_word == "fail" else np.inf
-    return len(tokens) <= settings.max_tokens and all(len(token) <= limit and token.strip() for token in tokens)
+    return len(tokens) <= settings.max_tokens and all(
+        len(token) <= limit and not is_blank_text(token) for token in tokens
+    )
