@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal, Optional, Union
 
-from data_prep.dirt.policies import FAIL, OVERLAP_ORDERS, Policies, policies_of
+from data_prep.dirt.policies import FAIL, OVERLAP_ORDERS, Policies, policies_of, types_in_order
 from data_prep.formats import table
 from data_prep.formats.corpus_format import ReadOptions
 from data_prep.sources.caps import CAPS, Caps
@@ -203,10 +203,10 @@ class Settings:
             raise SettingsError(f"--seed must lie between 0 and 2^64 - 1, not {self.seed}")
         if not 2 <= len(self.split) <= len(SPLITS) or min(self.split) <= 0 or abs(sum(self.split) - 1) > 1e-6:
             raise SettingsError(f"--split must be two or three positive fractions that add up to 1, not {self.split}")
-        if self.on_overlap not in (None, FAIL, *OVERLAP_ORDERS) and "," not in str(self.on_overlap):
-            raise SettingsError(
-                f"--on-overlap must be fail, longest, first, or types separated by commas, not {self.on_overlap}"
-            )
+        if self.on_overlap not in (None, FAIL) and not (
+            self.on_overlap in OVERLAP_ORDERS or types_in_order(str(self.on_overlap))
+        ):
+            raise SettingsError("--on-overlap must be fail, longest, first, or types separated by commas")
         if self.encoding is not None:
             try:
                 "".encode(self.encoding)

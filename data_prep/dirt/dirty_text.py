@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from data_prep.dirt.policies import Policies, advice
 from data_prep.problems import Problems
+from ner_dist.contract.visible_text import shown
 
 # Stands for an undecodable byte in decoded text: half of a surrogate pair, which no encoding yields. The first of those
 # that belong together is 0xdc00 + byte, each other one 0xdd00 + byte.
@@ -85,7 +86,7 @@ class DirtyText:
             noun = f"byte {values} is" if len(match[0]) == 1 else f"bytes {values} are"
             begin = max(text.rfind("\n", 0, last) + 1, last - CONTEXT)
             around = _MARKED.sub("\ufffd", text[begin : match.end() + CONTEXT].partition("\n")[0])
-            what = f"{noun} not {self.encoding} text, where U+FFFD is in '{around.strip()}'"
+            what = f"{noun} not {self.encoding} text, where U+FFFD is in {shown(around.strip())}"
             self._add("undecodable_bytes", counted_as, number, what, None)
         return _MARKED.sub("" if policy == "drop" else "\ufffd", text)
 

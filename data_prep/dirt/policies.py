@@ -99,14 +99,14 @@ _ROWS = (
         "extra_separator",
         "on_extra_separator",
         "a line or row that ends in tabs or other separators too many",
-        (Policy("drop", "drops them", ("extra_separators_dropped",)),),
+        (Policy("drop", "ignores them", ("extra_separators_dropped",)),),
         "drop",
     ),
     Dirt(
         "invisible_line",
         "on_invisible_line",
         "a line of nothing but U+FEFF or other invisible characters, or one that begins with U+FEFF amid the file",
-        (Policy("drop", "drops what cannot be seen", ("invisible_lines_dropped", "byte_order_marks_dropped")),),
+        (Policy("drop", "ignores what cannot be seen", ("invisible_lines_dropped", "byte_order_marks_dropped")),),
         "drop",
     ),
     Dirt(

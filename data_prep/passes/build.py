@@ -72,6 +72,8 @@ def build(
             for name, value in dataclasses.asdict(settings).items()
             if name not in LIMIT_SETTINGS
         }
+        # Those that apply, not only those that were given.
+        recorded.update(settings.policies._asdict())
         recorded["vectors"] = [Path(path).name for path in settings.vectors]
         recorded["lexicon"] = settings.lexicon and Path(settings.lexicon).name
         index = Index(

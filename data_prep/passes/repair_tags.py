@@ -12,7 +12,7 @@ from data_prep.passes.tag_collector import SourceTags
 from data_prep.problems import Problems
 from data_prep.sentences.block import SentenceIds, starts_mask
 from data_prep.settings import Settings
-from data_prep.tags.tag_strings import Dialect, ParsedTag, malformed_reason, read_tag
+from data_prep.tags.tag_strings import DEFAULT_STYLE, Dialect, ParsedTag, malformed_reason, read_tag
 from data_prep.tags.tag_table import FINE, MALFORMED, TagTable, spell_tag
 from ner_dist.contract import tag_schemes
 from ner_dist.contract.visible_text import shown
@@ -154,6 +154,7 @@ class _WrongTags:
     ) -> None:
         self.found, self.tag_M, self.path, self.tags = found, tag_M, path, tags
         self.policies, self.problems = policies, problems
+        self._begin_N = np.flatnonzero(found.starts_M)
 
     def report(self, i: int) -> None:
         malformed = self.found.fault_M[i] == MALFORMED
@@ -187,39 +188,53 @@ class _WrongTags:
         if policy == FAIL:
             outside = "" if meant == "O" else ", outside as O"
             what += f" (--on-malformed-tag repair reads it as {meant}{outside})"
-            self.problems.error(where, what, "malformed_tag", suggestion=self._suggestion(i))
+            self.problems.error(where, what, "malformed_tag", suggestion=self._instead(i, tag))
         elif policy == "outside":
             self.problems.warn("malformed_tags_outside", where, f"{what}; read as O", suggestion=self._suggestion(i))
         else:
             what += f"; read as {meant}"
             self.problems.warn("malformed_tags_repaired", where, what, suggestion=self._suggestion(i))
 
+    def _instead(self, i: int, tag: ParsedTag) -> dict[str, Any] | None:
+        """What a malformed tag most likely means; None if that is a type that no other tag here has."""
+        letter, entity_type, _ = read_tag(tag, self.tags.table.dialect)
+        if letter != "O" and entity_type not in self.tags.table.entity_types:
+            return None
+        style = self.tags.table.dialect.style or DEFAULT_STYLE
+        outside = self.tags.table.dialect.outside
+        return self._set_tags(i, [outside if letter == "O" else style.spell(letter, entity_type)])
+
     def _suggestion(self, i: int) -> dict[str, Any] | None:
-        """The tags of the entity that the token is in, as the file would have them; of a record, from which token on,
-        counted from 0."""
+        """The tags of the entity that the token is in, as the file would have them."""
         if not self.problems.wants_records:
             return None
-        starts_M, line_M = self.found.starts_M, self.found.line_M
-        begin = i - int(np.argmax(starts_M[i::-1]))
-        more = starts_M[i + 1 :]
-        end = i + 1 + int(np.argmax(more)) if more.any() else len(starts_M)
-        first, last = i, i + 1
-        prefix_M, type_M = tag_schemes.split_ids(self.tag_M)
-        if self.tag_M[i]:
-            while first > begin and prefix_M[first] not in (tag_schemes.B, tag_schemes.U):
+        begin, end = self._sentence_of(i)
+        prefix_L, type_L = tag_schemes.split_ids(self.tag_M[begin:end])
+        first, last = i - begin, i + 1 - begin
+        if prefix_L[first] != tag_schemes.O:
+            while prefix_L[first] not in (tag_schemes.B, tag_schemes.U):
                 first -= 1
-            while last < end and prefix_M[last] in (tag_schemes.I, tag_schemes.L):
+            while last < end - begin and prefix_L[last] in (tag_schemes.I, tag_schemes.L):
                 last += 1
-        texts = [
-            spell_tag(
-                self.tags.table, int(prefix_M[k]), int(type_M[k]), follows=k > begin and type_M[k - 1] == type_M[k]
-            )
+        follows = first > 0 and type_L[first - 1] == type_L[first]
+        tags = [
+            spell_tag(self.tags.table, int(prefix_L[k]), int(type_L[k]), follows and k == first)
             for k in range(first, last)
         ]
-        place: dict[str, Any] = {"first_line": int(line_M[first])}
+        return self._set_tags(begin + first, tags)
+
+    def _set_tags(self, i: int, tags: list[str]) -> dict[str, Any]:
+        """From this token on; of a record, whose tokens have one number, also the token, counted from 0."""
+        begin, end = self._sentence_of(i)
+        line_M = self.found.line_M
+        place: dict[str, Any] = {"first_line": int(line_M[i])}
         if end - begin > 1 and line_M[begin] == line_M[end - 1]:
-            place["first_token"] = first - begin
-        return {"action": "set_tags", **place, "tags": texts}
+            place["first_token"] = i - begin
+        return {"action": "set_tags", **place, "tags": tags}
+
+    def _sentence_of(self, i: int) -> tuple[int, int]:
+        place = int(np.searchsorted(self._begin_N, i, "right"))
+        return int(self._begin_N[place - 1]), int(np.append(self._begin_N[place : place + 1], len(self.tag_M))[0])
 
 
 def cut_sentences(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data_prep.dirt.policies import types_in_order
 from data_prep.problems import Problems
 from data_prep.sentences.block import SentenceIds, starts_mask
 from data_prep.sentences.string_ids import StringIds
@@ -124,6 +125,7 @@ class TagCollector:
         choices = choose_dialects([source.counts for source in sources], splits, self.tags, given)
         uses = self._type_uses(names, sources, choices, lenient=settings.policies.on_malformed_tag == "repair")
         self.entity_types = sorted(uses.keys() | self._span_types)
+        self._check_order(types_in_order(settings.policies.on_overlap), problems)
         for name, source, choice in zip(names, sources, choices):
             self._report_source(name, source, choice, problems, option if report and not given else None)
         if len(uses) <= MAX_TYPES:
@@ -142,6 +144,16 @@ class TagCollector:
             for source, choice in zip(sources, choices)
         ]
         return [SourceTags(_scheme(c), tables[c.dialect], c.decided_by, c.num_fitting) for c in choices]
+
+    def _check_order(self, names: Sequence[str], problems: Problems) -> None:
+        """Report types that --on-overlap names and nobody has: an error if all are such."""
+        unknown = [name for name in names if name not in self.entity_types]
+        for name in unknown:
+            what = f"no entity is of type {shown(name)}; there are {', '.join(map(shown, self.entity_types[:10]))}"
+            if len(unknown) < len(names):
+                problems.warn("overlap_types_unknown", "--on-overlap", what)
+            elif self.entity_types:
+                problems.error("--on-overlap", f"neither longest nor first, and {what}", "unknown_type")
 
     def _type_uses(
         self, names: Sequence[str], sources: list[_Source], choices: list[Choice], lenient: bool

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from data_prep.problems import Problems
+from ner_dist.contract.visible_text import shown
 
 # White space but the line end.
 _SPACE = r"[^\S\n]"
@@ -34,6 +35,11 @@ ODDITIES = (
         "what cannot be seen, so that it is not the same word as without",
     ),
     (
+        "line_breaks_in_tokens",
+        re.compile("[\x0b\x0c\u2028\u2029]"),
+        "a line or page break of another kind, which ends no line here",
+    ),
+    (
         "document_marks_as_tokens",
         re.compile(r"(?im)^-*[ ]?DOC[-_ ]?(?:START|END)[ ]?-*$"),
         "what looks like a mark between documents; it is read as a word, only -DOCSTART- is such a mark",
@@ -49,5 +55,5 @@ def report_odd_text(token_V: list[str], count_V: np.ndarray, where: str, problem
         if not pattern.search(joined):
             continue
         for text, count in zip(token_V, count_V.tolist()):
-            if pattern.search(text):
-                problems.warn(name, where, f"token {text!r} ({count:,} times) contains {what}", count)
+            if count and pattern.search(text):
+                problems.warn(name, where, f"token {shown(text)} ({count:,} times) contains {what}", count)

@@ -139,7 +139,7 @@ def records(source: Source) -> Iterator[Record]:
                 line, what = delimiter.join(row), f"the row has {len(row)} fields, the header {len(names)}"
                 if source.is_invisible(number, line):
                     continue
-                if not drop_separators(source, number, row, len(names), what, "a separator"):
+                if not drop_separators(source, number, row, len(names), what, line):
                     continue
             if row:
                 yield _record(number, row, names, columns, features, source.options)

@@ -103,7 +103,7 @@ def _parse_one_by_one(table: Table, block: ColumnBlock, source: Source) -> Parse
             what = f"the row has {len(row)} fields, the header {num_columns}"
             if source.is_invisible(number, line):
                 continue
-            if not drop_separators(source, number, row, num_columns, what, "a separator"):
+            if not drop_separators(source, number, row, num_columns, what, line):
                 continue
         if row:
             rows.append(row)

@@ -9,6 +9,8 @@ import numpy as np
 from data_prep.formats.corpus_format import Source
 from data_prep.sentences.block import SentenceIds
 
+# Tokens of a sentence that is a whole file.
+MAX_PLAUSIBLE = 500
 # ASCII, CJK, full width, Devanagari.
 FULL_STOPS = (".", "!", "?", "\u3002", "\uff01", "\uff1f", "\u0964")
 
@@ -20,7 +22,7 @@ def unless_endless(
     advice: str,
     is_certain: Callable[[], bool] = lambda: False,
 ) -> Iterator[SentenceIds]:
-    """The blocks of a file; a file of one sentence with several full stops is reported instead.
+    """The blocks of a file; a file of one sentence with several full stops, or a very long one, is reported instead.
 
     found, advice: the beginning and the end of the message. is_certain: asked after the last block, whether one
     sentence is a mistake whatever is in it.
@@ -41,9 +43,9 @@ def unless_endless(
         return
     ids = [source.strings.token[text] for text in FULL_STOPS if text in source.strings.token]
     num_stops = int(np.isin(held.token_M[:-1], ids).sum())
-    if num_stops < 2 and not is_certain():
+    if num_stops < 2 and len(held.token_M) <= MAX_PLAUSIBLE and not is_certain():
         yield held
         return
     what = f"the whole file would be one sentence of {len(held.token_M):,} tokens"
-    what += f", with {num_stops} full stops in it" if num_stops else ""
+    what += f", with {num_stops:,} full stops in it" if num_stops else ""
     source.error(int(held.line_M[0]), f"{found}: {what}; {advice}", "no_sentence_ends")

@@ -72,32 +72,28 @@ def _mend_row(plan: ColumnPlan, source: Source, number: int, line: str, row: lis
     """Drop separators too many at the end of a row if the policy allows; whether it is right then."""
     if source.is_invisible(number, line):
         return False
-    num_found = len(row)
-    what = (
-        f"the line has {num_found} column{'s' if num_found != 1 else ''}, expected {plan.num_columns} as in most lines"
-    )
-    return drop_separators(source, number, row, plan.num_columns, f"{what}: {shown(line[:80])}", "a tab")
+    found = f"{len(row)} column{'s' if len(row) != 1 else ''}"
+    what = f"the line has {found}, expected {plan.num_columns} as in most lines: {shown(line[:80])}"
+    return drop_separators(source, number, row, plan.num_columns, what, line)
 
 
-def drop_separators(source: Source, number: int, row: list[str], num_columns: int, what: str, separator: str) -> bool:
-    """Report a row with the wrong number of fields; or drop the empty ones at its end, if only they are too many and
-    the policy allows it; whether it is right then."""
-    if len(row) <= num_columns or any(row[num_columns:]):
+def drop_separators(source: Source, number: int, row: list[str], num_columns: int, what: str, line: str) -> bool:
+    """Whether a row with the wrong number of fields is right after all, since only empty ones at its end are too many
+    and may be dropped; otherwise it is reported."""
+    num_extra = len(row) - num_columns
+    if num_extra < 0 or any(row[num_columns:]):
         source.error(number, what, "wrong_number_of_columns")
         return False
-    what = f"{what}: it ends in {separator} too many"
+    what = f"{what}, which ends in {num_extra} separator{'s' if num_extra > 1 else ''} too many"
+    line = line.rstrip("\r\n")
+    ends_so = len(set(line[-num_extra:])) == 1
+    suggestion = {"action": "set_line", "line": line[:-num_extra]} if ends_so else None
     if source.options.policies.on_extra_separator == FAIL:
-        source.error(
-            number, f"{what}; {advice('extra_separator')}", "extra_separator", "", _without_end(row, num_columns)
-        )
+        source.error(number, f"{what}; {advice('extra_separator')}", "extra_separator", "", suggestion)
         return False
-    source.warn(number, Complaint("extra_separators_dropped", what, _without_end(row, num_columns)))
+    source.warn(number, Complaint("extra_separators_dropped", what, suggestion))
     del row[num_columns:]
     return True
-
-
-def _without_end(row: list[str], num_columns: int) -> dict[str, str]:
-    return {"action": "set_line", "line": "\t".join(row[:num_columns])}
 
 
 def token_rows(plan: ColumnPlan, rows: Rows) -> Rows:
