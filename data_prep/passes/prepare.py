@@ -21,6 +21,13 @@ from data_prep.sources.text_source import Progress
 from ner_dist.contract.shard_format import SPLITS, UNK_ID
 from ner_dist.contract.tag_schemes import bilou_tags
 
+# What follows for a split.
+_WITHOUT_ENTITIES = {
+    "train": "there is nothing to learn; is --tag-column right?",
+    "dev": "training cannot tell its best epoch and will refuse; name another --dev file, or other --split or --seed",
+    "test": "its F1 will be 0 and say nothing; name another --test file, or other --split or --seed",
+}
+
 
 class PreparedCorpus(NamedTuple):
     """A corpus of which everything is known, and no shard is written yet."""
@@ -55,6 +62,7 @@ def prepare(
     for path in () if keep_read else (corpus.path, corpus.hash_path, corpus.documents.path):
         path.unlink()
     report_odd_text(corpus.token_V, tagged.token_SV.sum(0), str(sources[0][1]), problems)
+    _report_no_entities(tagged, problems)
     edges = optimal_edges(tagged.length_SL.sum(0), settings.num_buckets)
     # The last bucket also takes longer raw sentences.
     edges[-1] = max(edges[-1], tagged.raw_SL.shape[1] - 1)
@@ -64,6 +72,14 @@ def prepare(
         what = "no word of the corpus has a vector here; are these vectors of its language?"
         problems.error(", ".join(settings.vectors), what, "vectors_unused")
     return PreparedCorpus(corpus, tagged, encoder, edges, vectors)
+
+
+def _report_no_entities(tagged: TaggedCorpus, problems: Problems) -> None:
+    for split_id, split in enumerate(tagged.splits):
+        num_sentences = int(tagged.length_SL[split_id].sum())
+        if num_sentences and not sum(tagged.entities(split_id).values()):
+            what = f"none of its {num_sentences:,} sentences has an entity, so {_WITHOUT_ENTITIES[split]}"
+            problems.warn("splits_without_entities", split, what)
 
 
 def split_stats(prepared: PreparedCorpus, split_id: int) -> dict[str, Any]:

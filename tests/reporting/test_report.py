@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import json
 import logging
@@ -70,7 +71,11 @@ def options(*paths: Path, **others: Any) -> ReportOptions:
 
 @pytest.fixture(scope="module")
 def gathered(runs: Runs) -> ReportData:
-    return gather(options(runs.one, runs.two))
+    """The second run's result is one of before."""
+    data = gather(options(runs.one, runs.two))
+    one, two = data.runs
+    old = {name: value for name, value in (two.facts.result or {}).items() if name not in ("stopped", "warnings")}
+    return dataclasses.replace(data, runs=[one, two._replace(facts=two.facts._replace(result=old))])
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +85,10 @@ def page(gathered: ReportData) -> str:
 
 @pytest.fixture(scope="module")
 def page_of_one(runs: Runs) -> str:
-    return render(gather(options(runs.one)))
+    data = gather(options(runs.one))
+    (run,) = data.runs
+    ended = {**(run.facts.result or {}), "stopped": "patience", "warnings": ["train for more epochs"]}
+    return render(dataclasses.replace(data, runs=[run._replace(facts=run.facts._replace(result=ended))]))
 
 
 def report(*arguments: object) -> Finished:
@@ -130,6 +138,17 @@ def test_the_page_says_them(runs: Runs, page_of_one: str) -> None:
     assert f"recall {100 * result['recall']:.2f}" in text
     assert "These are the numbers of the run's result.json" in text
     assert f"{result['gold']:,} entities are in the test split" in text
+
+
+def test_the_page_shows_the_loss_of_dev(page_of_one: str) -> None:
+    assert "Loss of train and dev by epoch" in page_of_one
+    assert "of dev, without dropout" in page_of_one
+
+
+def test_the_page_says_how_a_run_has_ended(page: str, page_of_one: str) -> None:
+    assert "The run has ended with a warning: train for more epochs." in words(page_of_one)
+    assert " epochs (stopped by train.patience), " in words(page_of_one)
+    assert "has ended with a warning" not in words(page)
 
 
 def test_the_page_is_the_same_each_time(page: str, runs: Runs) -> None:
