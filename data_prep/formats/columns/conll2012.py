@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from data_prep.formats.columns.marks import is_blank, read_mark
 from data_prep.formats.columns.origins import ColumnOrigins
 from data_prep.formats.columns.plan import WholeFileError, fix_features, split_columns
 from data_prep.formats.columns.sentence_blocks import ParsedSentence, sentence_blocks
@@ -13,6 +12,7 @@ from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.problems import Complaint, ComplaintError
 from data_prep.sentences.block import SentenceIds
 from data_prep.sources.text_source import split_lines
+from ner_dist.contract.column_marks import is_blank, read_mark
 from ner_dist.contract.visible_text import shown
 
 TOKEN, POS, ENTITY = 3, 4, 10

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from data_prep.formats.columns.find_columns import find_columns
 from data_prep.formats.columns.judge_column import ColumnSample, looks_like_tags, only_counts_up
-from data_prep.formats.columns.marks import Mark, read_mark
 from data_prep.formats.columns.plan import SAMPLE_CHARS, ColumnPlan, RowSample, choice_of, fix_features, sample_rows
 from data_prep.formats.columns.read_columns import read_columns
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.sentences.block import SentenceIds
+from ner_dist.contract.column_marks import Mark, read_mark
 
 NUMBER, TOKEN, OUTER, INNER = range(4)
 NUM_COLUMNS = 4

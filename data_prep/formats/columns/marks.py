@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ner_dist.contract.column_marks import DOCUMENT_MARK, Mark, is_blank, is_comment, read_mark
-
-__all__ = ["DOCUMENT_MARK", "Mark", "MarkFinder", "is_blank", "is_comment", "read_mark"]
+from ner_dist.contract.column_marks import DOCUMENT_MARK, Mark, is_blank, read_mark
 
 
 class MarkFinder:

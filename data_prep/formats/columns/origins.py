@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data_prep.formats.columns.marks import Mark
 from data_prep.sentences.block import NOTHING, SentenceIds
 from data_prep.sentences.record import Origin
+from ner_dist.contract.column_marks import Mark
 
 
 class ColumnOrigins:

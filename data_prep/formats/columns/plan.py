@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from data_prep.formats.columns.find_columns import SAMPLE_ROWS
-from data_prep.formats.columns.marks import DOCUMENT_MARK, Mark, is_blank, is_comment, read_mark
 from data_prep.formats.columns.names import Choice
 from data_prep.formats.columns.parse_columns import ColumnLayout
 from data_prep.formats.corpus_format import ReadOptions, Source
 from data_prep.sources.text_source import split_lines
 from data_prep.tags.tag_strings import parse_tag
+from ner_dist.contract.column_marks import DOCUMENT_MARK, Mark, is_blank, is_comment, read_mark
 
 # How much of a file is looked at to recognise it.
 SAMPLE_CHARS = 1 << 14

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from data_prep.formats.columns.endless_sentence import unless_endless
 from data_prep.formats.columns.find_columns import SAMPLE_ROWS
-from data_prep.formats.columns.marks import Mark, MarkFinder
+from data_prep.formats.columns.marks import MarkFinder
 from data_prep.formats.columns.origins import ColumnOrigins
 from data_prep.formats.columns.parse_columns import ParsedColumns
 from data_prep.formats.columns.plan import ColumnPlan, RowSample, WholeFileError, sample_rows
@@ -16,6 +16,7 @@ from data_prep.formats.columns.rows import parse_at_once, rows_at_once, rows_one
 from data_prep.formats.corpus_format import Source
 from data_prep.sentences.block import SentenceAssembler, SentenceIds
 from data_prep.threads import ahead
+from ner_dist.contract.column_marks import Mark
 
 # How to read a file, by its first rows. Raises ValueError if it cannot be read as it is.
 MakePlan = Callable[[RowSample, Source], ColumnPlan]

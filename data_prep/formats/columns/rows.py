@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from data_prep.dirt.policies import FAIL, advice
-from data_prep.formats.columns.marks import is_blank
 from data_prep.formats.columns.parse_columns import ColumnLayout, ParsedColumns, code_rows, parse_columns
 from data_prep.formats.columns.plan import ColumnPlan, split_columns
 from data_prep.formats.corpus_format import Source
 from data_prep.problems import Complaint
 from data_prep.sources.text_source import split_lines
+from ner_dist.contract.column_marks import is_blank
 from ner_dist.contract.visible_text import shown
 
 # More whitespace than one separator between two columns.
