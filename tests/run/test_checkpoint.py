@@ -75,6 +75,16 @@ def names(place: Path) -> list[str]:
     return sorted(path.name for path in place.parent.iterdir())
 
 
+def test_the_loss_of_the_best_epoch_is_kept_and_may_be_absent(place: Path, index: Index, synth_shards: Path) -> None:
+    saved = made(index, 3)
+    saved.progress.best_loss = 0.25
+    save(place, saved, vocab_files(synth_shards, index))
+    assert load(place).progress.best_loss == 0.25
+    # As before losses were kept.
+    sealed_files.edit(place / "state.json", lambda state: state["progress"].pop("best_loss"))
+    assert load(place).progress == made(index, 3).progress
+
+
 def test_a_checkpoint_comes_back_as_it_was(place: Path, index: Index, write: Callable[[int], None]) -> None:
     assert not checkpoint.exists(place)
     write(3)
