@@ -7,16 +7,13 @@ import itertools
 import pytest
 
 from data_prep.cutting.align_spans import (
-    SpanError,
     TokenPlaces,
     align,
-    check_span,
     cut_tokens,
+    moved,
     show_span,
     touched_tokens,
-    trim,
     widen,
-    without_overlaps,
 )
 from data_prep.sentences.record import Span
 
@@ -68,13 +65,6 @@ def test_at_most_three_of_the_touched_tokens_are_shown() -> None:
     assert touched_tokens(TEXT, Span(0, 7, "X"), PLACES) == "'Ab' 'cd' ',' ..."
 
 
-def test_of_overlapping_spans_the_first_or_longer_stays_and_neighbours_both_do() -> None:
-    inner, outer, neighbour, late = Span(2, 4, "A"), Span(2, 6, "B"), Span(6, 7, "A"), Span(5, 9, "A")
-    assert without_overlaps([late, neighbour, inner, outer]) == ([outer, neighbour], [(inner, outer), (late, outer)])
-    # Of equal ones the type decides.
-    assert without_overlaps([Span(0, 1, "B"), Span(0, 1, "A")])[0] == [Span(0, 1, "A")]
-
-
 def test_a_span_is_shown_with_some_text_around_it() -> None:
     text = "x" * 30 + "Zürich" + "y" * 30
     shown = show_span(text, Span(30, 36, "LOC"))
@@ -82,34 +72,14 @@ def test_a_span_is_shown_with_some_text_around_it() -> None:
     assert show_span("z" * 60, Span(0, 50, "A")).startswith(f"entity {'z' * 40!r} [0, 50, A]")
 
 
-@pytest.mark.parametrize(
-    ("span", "told"),
-    [
-        ([0, 1], "entity [0, 1] is not [start, end, type]"),
-        ([0, 1, "X", "X"], 'entity [0, 1, "X", "X"] is not [start, end, type]'),
-        ([0, "1", "X"], 'entity [0, "1", "X"] is not [start, end, type]'),
-        ([False, 1, "X"], 'entity [false, 1, "X"] is not [start, end, type]'),
-        ([0, 3, "X"], 'entity [0, 3, "X"] lies outside the text of 2 characters, or is empty'),
-        ([1, 1, "X"], 'entity [1, 1, "X"] lies outside the text of 2 characters, or is empty'),
-        ([-1, 1, "X"], 'entity [-1, 1, "X"] lies outside the text of 2 characters, or is empty'),
-        ([0, 1, " "], 'entity [0, 1, " "] has no type'),
-    ],
-)
-def test_what_is_no_span_of_the_text_is_quoted(span: list[object], told: str) -> None:
-    with pytest.raises(ValueError, match=r".+") as refused:
-        check_span(span, "ab")
-    assert str(refused.value) == told
-    assert check_span([0, 2, "X"], "ab") == Span(0, 2, "X")
+def test_a_span_is_moved_by_one_character_if_both_ends_fit_only_then() -> None:
+    assert moved(Span(1, 3, "X"), PLACES) == Span(0, 2, "X")
+    assert moved(Span(4, 7, "X"), PLACES) == Span(3, 6, "X")
+    assert moved(Span(1, 10, "X"), TokenPlaces([0, 6], [5, 9])) == Span(0, 9, "X")
+    assert moved(Span(2, 8, "X"), TokenPlaces([0, 3], [2, 9])) == Span(3, 9, "X")
+    # One end fits as it is.
+    assert moved(Span(0, 8, "X"), TokenPlaces([0, 3], [2, 9])) is None
 
 
-def test_white_space_at_the_ends_of_a_span_and_of_its_type_goes() -> None:
-    assert trim(TEXT, Span(8, 12, " X ")) == Span(8, 12, "X")
-    assert trim(TEXT, Span(9, 12, "X")) == Span(11, 12, "X")
-    assert trim(TEXT, Span(0, 3, "X")) == Span(0, 2, "X")
-    with pytest.raises(ValueError, match="is only white space"):
-        trim(TEXT, Span(9, 10, "X"))
-
-
-def test_an_error_has_its_sentences_a_line_each() -> None:
-    error = SpanError(["one", "two"])
-    assert (str(error), error.sentences) == ("one\ntwo", ["one", "two"])
+def test_what_cannot_be_seen_of_a_span_is_shown() -> None:
+    assert show_span("a\u200bb", Span(0, 2, "X\u00a0")) == "entity 'a\\u200b' [0, 2, X\\u00a0] in \"[a\\u200b]b\""

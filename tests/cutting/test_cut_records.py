@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.cutting.cut_records import CutOptions, CutRecord, CutSentence, cut_record
+from data_prep.dirt.policies import Policies, policies_of
 from data_prep.sentences.record import Record, Span
 from ner_dist.contract.tokenizers import choose, make_tokenizer
 
+FAILING = Policies()
+GENTLE = policies_of({}, "repair")
 RULES = make_tokenizer(choose("rules", "en", ()))
 
 
@@ -20,12 +23,12 @@ class Cutting:
     """Cuts records with one set of options."""
 
     on_misaligned: str = "fail"
-    repair: bool = False
+    policies: Policies = FAILING
     max_tokens: int | None = None
     ignore_tokens: bool = False
 
     def __call__(self, record: Record) -> CutRecord:
-        options = CutOptions(self.on_misaligned, self.repair, self.max_tokens, self.ignore_tokens)
+        options = CutOptions(self.on_misaligned, self.policies, self.max_tokens, self.ignore_tokens)
         return cut_record(record, RULES.sentences, options)
 
 
@@ -47,7 +50,11 @@ def tagged(sentences: list[CutSentence] | tuple[CutSentence, ...]) -> list[str]:
 
 
 def names(cut: CutRecord) -> list[str]:
-    return [name for name, _ in cut.warnings]
+    return [warning.kind for warning in cut.warnings]
+
+
+def errors(cut: CutRecord) -> list[str]:
+    return [error.what for error in cut.errors]
 
 
 def test_names_before_punctuation_fit() -> None:
@@ -88,21 +95,21 @@ def test_white_space_at_the_ends_is_trimmed_and_counted() -> None:
 )
 def test_what_cannot_be_right_is_an_error_that_quotes_it(spans: list[tuple[int, int, str]], told: str) -> None:
     cut = Cutting()(of_text("Ann left Rome .", *spans))
-    assert told in "\n".join(cut.errors)
+    assert told in "\n".join(errors(cut))
     assert not cut.sentences
 
 
 def test_words_without_spaces_between_them_may_be_cut_into_characters() -> None:
     advice = "--tokenizer characters cuts every character"
-    assert advice in Cutting()(of_text("我在Acme工作", (2, 6, "ORG"))).errors[0]
-    assert advice not in Cutting()(of_text("pro-Acme work", (4, 8, "ORG"))).errors[0]
+    assert advice in Cutting()(of_text("我在Acme工作", (2, 6, "ORG"))).errors[0].what
+    assert advice not in Cutting()(of_text("pro-Acme work", (4, 8, "ORG"))).errors[0].what
 
 
 def test_all_misaligned_entities_of_a_record_are_listed_with_the_text_around_them() -> None:
     cut = Cutting()(of_text("Ann left Rome .", (1, 3, "P"), (9, 12, "L")))
     assert len(cut.errors) == 2
-    assert "\"A[nn] left Rome .\" does not fit 'Ann'; --on-misaligned split" in cut.errors[0]
-    assert '"Ann left [Rom]e ."' in cut.errors[1]
+    assert "\"A[nn] left Rome .\" does not fit 'Ann'; --on-misaligned split" in cut.errors[0].what
+    assert '"Ann left [Rom]e ."' in cut.errors[1].what
 
 
 @pytest.mark.parametrize(
@@ -135,18 +142,20 @@ def test_sentences_are_joined_over_an_entity() -> None:
 def test_overlaps_are_dropped_as_the_message_says() -> None:
     text = "Rome University opens"
     assert (
-        "begins first, and of two that begin together the longer one"
-        in Cutting()(of_text(text, (0, 4, "L"), (0, 15, "O"))).errors[0]
+        "first the one that begins first, of two that begin together the longer"
+        in Cutting()(of_text(text, (0, 4, "L"), (0, 15, "O"))).errors[0].what
     )
-    cut = Cutting(repair=True)(of_text(text, (0, 4, "L"), (0, 15, "O")))
+    cut = Cutting(policies=GENTLE)(of_text(text, (0, 4, "L"), (0, 15, "O")))
     assert tagged(list(cut.sentences)) == ["Rome/B-O", "University/I-O", "opens"]
     # Both stay the gold of the score over characters.
     assert cut.raw[0].origin.spans == (Span(0, 4, "L"), Span(0, 15, "O"))
 
 
 def test_the_same_entity_twice_is_one() -> None:
-    cut = Cutting()(of_text("Ann left", (0, 3, "P"), (0, 3, "P")))
-    assert names(cut) == ["duplicate_spans"]
+    spans = ((0, 3, "P"), (0, 3, "P"))
+    assert [error.kind for error in Cutting()(of_text("Ann left", *spans)).errors] == ["duplicate_spans"]
+    cut = Cutting(policies=GENTLE)(of_text("Ann left", *spans))
+    assert names(cut) == ["duplicate_spans_dropped"]
     assert cut.sentences[0].origin.spans == (Span(0, 3, "P"),)
 
 
@@ -155,7 +164,7 @@ def test_tags_and_entities_are_compared() -> None:
     text = "Ann left Rome"
     assert not Cutting()(of_text(text, (0, 3, "P"), tokens=tokens, tags=tags)).errors
     cut = Cutting()(of_text(text, (0, 3, "P"), (9, 13, "L"), tokens=tokens, tags=tags))
-    assert "tags and entities differ: entity 'Rome' [9, 13, L]" in cut.errors[0]
+    assert "tags and entities differ: entity 'Rome' [9, 13, L]" in cut.errors[0].what
 
 
 def test_given_tokens_stay_and_are_compared_with_the_tokenizer() -> None:
@@ -163,8 +172,8 @@ def test_given_tokens_stay_and_are_compared_with_the_tokenizer() -> None:
     cut = Cutting()(record)
     assert tagged(list(cut.sentences)) == ["Bake", "1/B-Q", "-/I-Q", "2/I-Q", "tsp", "."]
     assert names(cut) == ["given_tokens_differ"]
-    assert "'1' '-' '2'" in cut.warnings[0][1]
-    assert "'1-2'" in cut.warnings[0][1]
+    assert "'1' '-' '2'" in cut.warnings[0].what
+    assert "'1-2'" in cut.warnings[0].what
     assert tagged(list(cut.raw)) == ["Bake", "1-2/B-Q", "tsp", "."]
     anew = Cutting(ignore_tokens=True)(record)
     assert tagged(list(anew.sentences)) == ["Bake", "1-2/B-Q", "tsp", "."]
@@ -211,7 +220,7 @@ def test_long_texts_are_cut_between_entities_and_long_entities_in_two() -> None:
     ],
 )
 def test_records_that_do_not_fit_together(record: Record, told: str) -> None:
-    assert told in Cutting()(record).errors[0]
+    assert told in Cutting()(record).errors[0].what
 
 
 @settings(max_examples=150, deadline=None)
@@ -225,7 +234,7 @@ def test_whatever_the_spans_the_source_and_its_gold_come_back(
     text: str, found: list[tuple[int, int, str]], rule: str, max_tokens: int | None
 ) -> None:
     spans = [Span(i, min(i + n, len(text)), kind) for i, n, kind in found if text[i : i + n].strip()]
-    cut = Cutting(rule, repair=True, max_tokens=max_tokens)(of_text(text, *spans))
+    cut = Cutting(rule, GENTLE, max_tokens=max_tokens)(of_text(text, *spans))
     if cut.errors:
         assert not text.strip()
         return

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from read_format import read_text
 
+from data_prep.dirt.policies import policies_of
 from data_prep.problems import CorpusError
 
 TEXT = "Ann Lee left \U0001f600 Rome.\nBo stayed."
@@ -251,7 +252,7 @@ def test_wrong_entities_of_gliner_are_errors(tmp_path: Path, ner: Any, message: 
 
 def test_of_nested_entities_of_gliner_repair_keeps_the_outer_one(tmp_path: Path) -> None:
     text = lines({**GLINER[0], "ner": [[1, 1, "Y"], [0, 2, "X"]]})
-    read = read_text(tmp_path, text, repair=True)
+    read = read_text(tmp_path, text, policies=policies_of({}, "repair"))
     assert (read.tags, read.problems.warnings) == (
         [["B-X", "I-X", "I-X", "O"]],
         {"overlapping_entities_dropped": 1},

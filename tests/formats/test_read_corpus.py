@@ -221,7 +221,7 @@ def test_the_kaggle_ellipsis_is_a_token(tmp_path: Path) -> None:
         (b"a O\nb O\nc\xe9 O\n", None, ":3: error: byte 0xe9 is not utf-8 text"),
         (b"Sentence #,Word,Tag\nSentence: 1,\x81,O\n", None, ":2: error: byte 0x81 is not cp1252 text"),
         (b"a O\nb\xff O\n", "ascii", ":2: error: byte 0xff is not ascii text"),
-        (b"a O\n\xe2\x82", "utf-8", ":2: error: byte 0xe2 is not utf-8 text"),
+        (b"a O\n\xe2\x82", "utf-8", ":2: error: bytes 0xe2 0x82 are not utf-8 text"),
     ],
 )
 @pytest.mark.parametrize("block_bytes", [1, 1 << 20])
@@ -236,9 +236,11 @@ def test_undecodable_bytes_are_named_with_their_line(
     monkeypatch.setattr("data_prep.sources.text_source.BLOCK_BYTES", block_bytes)
     (tmp_path / "corpus").write_bytes(content)
     name = "kaggle" if content.startswith(b"Sent") else "conll"
-    with pytest.raises(CorpusError, match=r"--encoding") as caught:
-        read(tmp_path / "corpus", encoding=encoding, format=name)
-    assert f"{tmp_path / 'corpus'}{expected}" in str(caught.value)
+    problems = read(tmp_path / "corpus", encoding=encoding, format=name).problems
+    # Of all that is wrong with the line, it is said last.
+    assert f"{tmp_path / 'corpus'}{expected}" in problems.errors[-1]
+    assert problems.error_kinds["undecodable_bytes"] == 1
+    assert "--on-undecodable replace" in problems.errors[-1]
 
 
 @pytest.mark.parametrize(

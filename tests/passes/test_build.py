@@ -395,7 +395,7 @@ def test_a_type_that_train_lacks_is_an_error_or_kept(tmp_path: Path) -> None:
         (["a/O b/O"], {}, "no entities at all"),
         (["a/B-X"], {"num_shards": 2}, "--num-shards 2 is more than the 1 sentences of train"),
         (["a/PER"], {"format": "conll"}, "c:1: error: tag 'PER' is neither O nor"),
-        (["a/B-X", "\u00a0/O"], {"format": "conll"}, r"c:3: error: token '\\xa0' is empty or only white space"),
+        (["a/B-X", "\u00a0/O"], {"format": "conll"}, r"c:3: error: token '\\u00a0' is empty or cannot be seen"),
         (["a/B-X b/O", "a/I-X"], {}, "the tag scheme is not clear"),
     ],
 )

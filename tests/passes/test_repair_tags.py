@@ -21,7 +21,7 @@ def test_tags_are_quoted_as_they_stand_in_the_file() -> None:
     read = read_one(["O", "I_per\u00a0", "O"], ["b_per", "i_loc"], ["b_per"], scheme="bio")
     assert read.problems.errors == [
         r"c:2: error: tag 'I_per\u00a0' is neither O nor one of b i, an underscore and a type "
-        "(--on-broken repair reads it as I-per)",
+        "(--on-malformed-tag repair reads it as I-per, outside as O)",
         "c:6: error: tag 'i_loc' after 'b_per' breaks bio (--on-broken repair reads it as the CoNLL scorer does)",
     ]
 

@@ -26,6 +26,7 @@ from data_prep.writers.table import WRITERS
 from data_prep.writers.whole_records import sentence_entities
 from ner_dist.contract.tag_schemes import ALL_SCHEMES
 from ner_dist.contract.tokenizers import make_tokenizer
+from ner_dist.contract.visible_text import is_blank_text
 
 TEXT = "text"
 
@@ -270,7 +271,7 @@ WORDS = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\t\n\r\0") | st.sampled_from('#-" ,\u00a0\x85😀'),
     min_size=1,
     max_size=5,
-).filter(lambda word: not word.isspace() and word == word.strip())
+).filter(lambda word: not is_blank_text(word) and word == word.strip())
 TAGS = st.sampled_from(["O", "B-X", "B-y z"])
 SENTENCES = st.lists(st.lists(st.tuples(WORDS, TAGS), min_size=1, max_size=6), min_size=1, max_size=4)
 

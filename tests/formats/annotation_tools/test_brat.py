@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from read_files import read_files
 
+from data_prep.dirt.policies import Policies
+
 TEXT = "Ann Lee met Bo in Oslo.\nIt rained."
 ANNOTATION = "T1\tPER 0 7\tAnn Lee\nT2\tPER 12 14\tBo\nT3\tLOC 18 22\tOslo\n"
 
@@ -119,8 +121,19 @@ def test_a_byte_order_mark_of_the_text_counts_as_nothing(tmp_path: Path) -> None
 
 
 def test_a_text_in_another_encoding_is_named(tmp_path: Path) -> None:
-    path = document(tmp_path, "T1\tPER 0 4\tJosé\n", "José sang.".encode("latin-1"))
-    assert "byte 0xe9 of its text, doc-7.txt, is not utf-8 text" in read_files(path).problems.errors[0]
+    path = document(tmp_path, "T1\tPER 0 4\n", "José sang.".encode("latin-1"))
+    (error,) = read_files(path).problems.errors
+    assert "doc-7.txt:1: error: byte 0xe9 is not utf-8 text" in error
+    assert "pass --encoding cp1252" in error
+    read = read_files(path, policies=Policies(on_undecodable="replace"))
+    assert read.problems.warnings == {"undecodable_bytes_replaced": 1}
+
+
+def test_entities_outside_of_the_text_are_clipped_on_request(tmp_path: Path) -> None:
+    path = document(tmp_path, "T1\tPER 0 30\n", "Ann sang.")
+    assert "T1 covers 0 to 30, and the text has 9 characters" in read_files(path).problems.errors[0]
+    read = read_files(path, policies=Policies(on_span_outside="clip"))
+    assert (read.spans, read.problems.warnings) == ([("Ann sang.", "PER")], {"spans_clipped": 1})
 
 
 def test_a_missing_text_is_named(tmp_path: Path) -> None:

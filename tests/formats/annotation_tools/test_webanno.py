@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from read_format import read_text
 
+from data_prep.dirt.policies import policies_of
 from data_prep.problems import CorpusError
 
 HEAD = """\
@@ -128,5 +129,5 @@ def test_wrong_rows_are_errors(tmp_path: Path, line: str, message: str) -> None:
 
 def test_repair_drops_entities_without_a_type(tmp_path: Path) -> None:
     text = CUSTOM + "1-1\t0-3\tAnn\t*\t_\t_\n"
-    read = read_text(tmp_path, text, columns=(("tags", "kind"),), repair=True)
+    read = read_text(tmp_path, text, columns=(("tags", "kind"),), policies=policies_of({}, "repair"))
     assert (read.tags, read.problems.warnings) == ([["O"]], {"entities_without_type_dropped": 1})

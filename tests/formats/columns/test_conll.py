@@ -9,6 +9,8 @@ import pytest
 from read_files import read_files
 from read_format import ReadFile, read_text
 
+from data_prep.dirt.policies import policies_of
+
 
 def test_numbered_lines_with_documents_and_names(tmp_path: Path) -> None:
     found = read_text(tmp_path, column_samples.NUMBERED)
@@ -151,28 +153,33 @@ def mistakes(tmp_path: Path, text: str, **options: object) -> tuple[list[str], R
     [
         (
             "a\tO\t",
-            r"c:3: error: the line has 3 columns, expected 2 as in most lines: 'a\tO\t' ends in a tab too many; "
-            "--on-broken repair drops it",
-            "trailing_tabs_dropped",
+            r"c:3: error: the line has 3 columns, expected 2 as in most lines: 'a\tO\t', which ends in 1 separator too "
+            "many; --on-extra-separator drop ignores them",
+            "extra_separators_dropped",
             ["Ana", "left", "a", "b"],
         ),
         (
             "\ufeff",
-            r"c:3: error: the line is nothing but '\ufeff', which cannot be seen; delete it, "
-            "or skip it by --on-broken repair",
-            "invisible_lines_skipped",
+            r"c:3: error: the line is nothing but '\ufeff', which cannot be seen; "
+            "--on-invisible-line drop ignores what cannot be seen",
+            "invisible_lines_dropped",
             ["Ana", "left", "b"],
         ),
-        ("\tO", None, "blank_tokens_dropped", ["Ana", "left", "b"]),
-        ("\u200b\tO", None, "blank_tokens_dropped", ["Ana", "left", "b"]),
+        (
+            "\ufeffa\tO",
+            r"c:3: error: the line begins with '\ufeff', a byte-order mark amid the file, as of files that were "
+            "joined; --on-invisible-line drop ignores what cannot be seen",
+            "byte_order_marks_dropped",
+            ["Ana", "left", "a", "b"],
+        ),
     ],
 )
 def test_what_cannot_be_seen_is_shown_and_can_be_repaired(
-    tmp_path: Path, lines: str, error: str | None, warning: str, tokens: list[str]
+    tmp_path: Path, lines: str, error: str, warning: str, tokens: list[str]
 ) -> None:
     text = f"Ana\tB-PER\nleft\tO\n{lines}\nb\tO\n"
-    assert mistakes(tmp_path, text)[0] == ([error] if error else [])
-    errors, found = mistakes(tmp_path, text, repair=True)
+    assert mistakes(tmp_path, text)[0] == [error]
+    errors, found = mistakes(tmp_path, text, policies=policies_of({}, "repair"))
     assert (errors, found.tokens, found.problems.warnings) == ([], [tokens], {warning: 1})
 
 
@@ -185,6 +192,9 @@ def test_a_file_without_blank_lines_is_refused_as_one_endless_sentence(tmp_path:
     ]
     assert found.tokens == []
     assert mistakes(tmp_path, lines)[0] == []
+    # However long it may be, and without full stops.
+    assert "one sentence of 6,000 tokens, with 1,999 full stops" in mistakes(tmp_path, lines * 2000)[0][0]
+    assert "one sentence of 600 tokens; put" in mistakes(tmp_path, "Ana B-PER\nleft O\n" * 300)[0][0]
     assert mistakes(tmp_path, lines * 5 + "\nBo B-PER\n")[0] == []
 
 

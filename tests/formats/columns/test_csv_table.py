@@ -8,6 +8,7 @@ import column_samples
 import pytest
 from read_format import ReadFile, read_text
 
+from data_prep.dirt.policies import Policies
 from data_prep.problems import CorpusError
 
 
@@ -124,11 +125,13 @@ def test_tabs_with_a_header_and_blank_lines_are_columns(tmp_path: Path) -> None:
     assert (found.format, found.tokens) == ("conll", [["Ana", "left"], ["Oslo"]])
 
 
-def test_blank_tokens_are_left_out_on_repair(tmp_path: Path) -> None:
-    text = "Sentence #,Word,Tag\nS1,Ana,B-X\n, ,O\nS2,,B-X\n,Bo,O\n"
-    assert read_text(tmp_path, text).tokens == [["Ana", " "], ["", "Bo"]]
-    found = read_text(tmp_path, text, repair=True)
-    assert (found.tokens, found.problems.warnings) == ([["Ana"], ["Bo"]], {"blank_tokens_dropped": 2})
+def test_separators_too_many_are_dropped_on_request(tmp_path: Path) -> None:
+    text = "sentence;word;tag\n1;Ana;B-X;;\n1;left;O\n1;Bo;O;x\n"
+    few, many = read_text(tmp_path, text).errors
+    assert "corpus:2: error: the row has 5 fields, the header 3, which ends in 2 separators too many" in few
+    assert "corpus:4: error: the row has 4 fields, the header 3" in many
+    found = read_text(tmp_path, text, policies=Policies(on_extra_separator="drop"))
+    assert (found.tokens, found.problems.warnings) == ([["Ana", "left"]], {"extra_separators_dropped": 1})
 
 
 def test_rows_of_sentences_that_do_not_stand_together_are_refused(tmp_path: Path) -> None:

@@ -145,3 +145,14 @@ def test_a_first_record_longer_than_the_sample_is_recognised(tmp_path: Path) -> 
     read = read_text(tmp_path, json.dumps(line), tokenizer="whitespace")
     assert (read.format, read.errors, read.entities) == ("jsonl", [], [("Ann", "PER")])
     assert sum(map(len, read.tokens)) == 120_000
+
+
+def test_of_the_findings_of_check_those_with_a_sentence_are_read(tmp_path: Path) -> None:
+    finding = {"document": "", "place": "c:1", "kind": "k", "level": "error", "number": 1, "message": "m"}
+    bare = json.dumps({**finding, "suggestion": None})
+    whole = json.dumps({**finding, "suggestion": None, "text": "Ann left.", "entities": [[0, 3, "PER"]]})
+    # More than are looked at to know the fields.
+    read = read_text(tmp_path, "\n".join([*[bare] * 60, whole]))
+    assert (read.format, read.evidence) == ("jsonl", "findings of check")
+    assert (read.tokens, read.entities, read.lines) == ([["Ann", "left", "."]], [("Ann", "PER")], [61])
+    assert read.problems.warnings["findings_left_out"] == 60
