@@ -22,15 +22,13 @@ FINDING_FIELDS = frozenset(("document", "place", "kind", "level", "message", "su
 
 def recognise(sample: Sample, options: ReadOptions) -> str | None:
     """After the formats of other programs: JSON objects of any other kind are this one."""
-    if (found := find_objects(sample, options)) is not None:
-        return found.evidence or "JSON objects"
     # The first one may be cut off or broken; its beginning is enough.
     line = sample.lines[0].lstrip()
-    if not line.startswith("{"):
-        return None
-    if all(f'"{field}"' in line for field in FINDING_FIELDS):
+    if line.startswith("{") and all(f'"{field}"' in line for field in FINDING_FIELDS):
         return "findings of check"
-    return "JSON objects with tokens or text" if re.search('"(tokens|text)"', line) else None
+    if (found := find_objects(sample, options)) is not None:
+        return found.evidence or "JSON objects"
+    return "JSON objects with tokens or text" if line.startswith("{") and re.search('"(tokens|text)"', line) else None
 
 
 def _records(source: Source) -> Iterator[Record]:
