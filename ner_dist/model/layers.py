@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import mxnet as mx
 import numpy as np
-from mxnet import gluon
 
 from ner_dist.config import Model
 from ner_dist.contract.shard_format import CHAR_TYPES
 from ner_dist.data.batch import Batch
+from ner_dist.lean_mxnet import gluon, mx
 from ner_dist.model import char_cnn
 from ner_dist.model.char_cnn import CharFeatures
 

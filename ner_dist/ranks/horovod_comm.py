@@ -13,9 +13,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import horovod.mxnet as hvd
-import mxnet as mx
 import numpy as np
+
+from ner_dist.lean_mxnet import mx
+
+# Horovod itself would load all of MXNet.
+# isort: split
+import horovod.mxnet as hvd
 
 from ner_dist.ranks import board, pulse
 from ner_dist.ranks.comm import RankLost, Value

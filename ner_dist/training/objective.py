@@ -5,14 +5,13 @@ Axes: T tokens, B sentences, K tags, U words of the step, D word units, N spelli
 
 from __future__ import annotations
 
-import mxnet as mx
 import numpy as np
-from mxnet import autograd
 
 from ner_dist.config import ConfigError, Loss
 from ner_dist.contract.shard_format import Index
 from ner_dist.contract.tag_schemes import bilou_tags
 from ner_dist.data.batch import Batch
+from ner_dist.lean_mxnet import autograd, mx
 from ner_dist.model import crf
 from ner_dist.model.cnn_bilstm import CnnBiLstm, SummedLoss, TrainingEmissions, tagger_inputs
 from ner_dist.model.layers import Transitions, on_device, set_gradient

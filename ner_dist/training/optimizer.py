@@ -10,10 +10,10 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-import mxnet as mx
 import numpy as np
 
 from ner_dist.config import Config, ConfigError, Optimizer
+from ner_dist.lean_mxnet import mx
 
 
 def create(settings: Optimizer) -> mx.optimizer.Optimizer:

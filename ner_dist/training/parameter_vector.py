@@ -6,7 +6,8 @@ With one operator for each parameter, the framework's overhead would outweigh th
 from __future__ import annotations
 
 import numpy as np
-from mxnet import autograd, gluon, nd
+
+from ner_dist.lean_mxnet import autograd, gluon, nd
 
 
 class ParameterVector:

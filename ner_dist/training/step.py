@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import mxnet as mx
 import numpy as np
 
 from ner_dist.config import Config
 from ner_dist.data.batch import Batch
 from ner_dist.errors import UserError
+from ner_dist.lean_mxnet import mx
 from ner_dist.model.cnn_bilstm import CnnBiLstm, TrainedNetwork, set_parameters, trained_parameters
 from ner_dist.model.initial_values import InitialEmbeddings
 from ner_dist.model.layers import on_device

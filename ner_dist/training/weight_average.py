@@ -5,8 +5,9 @@ Axes: P values of all dense parameters, L trainable words, D their units.
 
 from __future__ import annotations
 
-import mxnet as mx
 import numpy as np
+
+from ner_dist.lean_mxnet import mx
 
 # The average is updated every so many steps, with the decay of as many steps.
 _STRIDE = 10

@@ -289,7 +289,8 @@ def test_auto_says_why_it_computes_on_the_cpu_on_the_terminal_and_in_the_log(
     knobs = ["--data.shards", synth_shards, *tiny_knobs, "--train.epochs", 1, "--run", "run"]
     finished = run(alone("ner_dist.train", *knobs), tmp_path, **driver)
     assert finished.code == 0, finished.err
-    (note,) = finished.errors
+    # After one epoch the result may be worth a note, too.
+    note, *_ = finished.errors
     assert note.startswith("note: computing on the CPU: GPU 0 (Tesla K80, compute capability 3.7) is older than")
     log = (tmp_path / "run" / "rank-0.log").read_text()
     assert note.removeprefix("note: ") in log
