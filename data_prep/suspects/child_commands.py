@@ -116,10 +116,11 @@ def _end_with_parent() -> None:
 
 
 def _last_words(log: Path, code: int) -> str:
-    """The last error in a command's output, or its last line, and the exit status or signal."""
+    """The signal that ended a command; or the last error in its output, or its last line, and the exit status."""
+    if code < 0:
+        why = ", as when the memory is full" if code == -signal.SIGKILL else ""
+        return f"ended by {signal.Signals(-code).name}{why}"
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
     said = [line for line in lines if line.startswith("error: ")] or [line for line in lines if line]
-    how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-    if code == -signal.SIGKILL:
-        how += ", as when the memory is full"
+    how = f"ended with status {code}"
     return f"{said[-1].removeprefix('error: ')} ({how})" if said else how
