@@ -10,7 +10,7 @@ import numpy as np
 from data_prep.annotation.annotated_block import AnnotatedBlock
 
 # Numbers that are kept for each side.
-MAX_NUMBERS = 1 << 22
+MAX_NUMBERS = 1 << 21
 # So many observations of a neighbour weigh as much as knowing nothing.
 DOUBT = 5.0
 # How much one neighbour may say: a factor of 20.
@@ -24,8 +24,8 @@ class Contexts:
     def __init__(self, num_types: int, num_tokens: int) -> None:
         self._width = min(num_tokens + 1, max(1, MAX_NUMBERS // (num_types + 1)))
         # Of each side, class and token: how often; and the sum of all types.
-        self._counts = np.zeros((2, num_types + 1, self._width), np.int64)
-        self._any = np.zeros((2, self._width), np.int64)
+        self._counts = np.zeros((2, num_types + 1, self._width), np.int32)
+        self._any = np.zeros((2, self._width), np.int32)
         self._edge = num_tokens
 
     def _sides(self, block: AnnotatedBlock, start_K: np.ndarray, end_K: np.ndarray) -> list[np.ndarray]:
@@ -40,11 +40,11 @@ class Contexts:
         ):
             for side, token_K in enumerate(self._sides(block, start_K, end_K)):
                 place, times = np.unique(class_K * self._width + token_K, return_counts=True)
-                self._counts[side].reshape(-1)[place] += times
+                self._counts[side].reshape(-1)[place] += times.astype(np.int32)
 
     def fix(self) -> None:
         """All blocks are counted."""
-        self._any = self._counts[:, 1:].sum(1)
+        self._any = self._counts[:, 1:].sum(1, dtype=np.int32)
 
     def evidence_of_entity(self, block: AnnotatedBlock, start_K: np.ndarray, end_K: np.ndarray) -> np.ndarray:
         """How much the neighbours of places outside speak for an entity: the log of a likelihood ratio, (K,)."""
@@ -71,7 +71,8 @@ class Contexts:
 
 def _evidence(count_W: np.ndarray, other_W: np.ndarray, token_K: np.ndarray) -> np.ndarray:
     """Smoothed, for the class counted in `count_W`; the places themselves are among those of the other one."""
-    share = count_W.sum() / max(1, count_W.sum() + other_W.sum())
+    total, others = int(count_W.sum(dtype=np.int64)), int(other_W.sum(dtype=np.int64))
+    share = total / max(1, total + others)
     for_K = count_W[token_K] + DOUBT * share
     against_K = np.maximum(other_W[token_K] - 1, 0) + DOUBT * (1 - share)
     # Without any observation, this is 0.

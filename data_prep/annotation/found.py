@@ -1,16 +1,17 @@
-"""What was found, in words, the most surprising first and no more than can be held."""
+"""What was found, in words, the most surprising first; on disk until all of it is known."""
 
 from __future__ import annotations
 
 import heapq
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from data_prep.problems import Problems
 
 # Of each kind; the least surprising ones beyond are counted.
-MAX_HELD = 10_000
+MAX_LISTED = 100_000
 
 
 class Found(NamedTuple):
@@ -22,31 +23,39 @@ class Found(NamedTuple):
 
 
 class StrongestFirst:
-    """Holds what is found until all of it is known."""
+    """Takes what is found in any order."""
 
-    def __init__(self) -> None:
-        self._held: dict[str, list[tuple[float, int, Found]]] = defaultdict(list)
+    def __init__(self, file: IO[bytes]) -> None:
+        """file: empty, to write and read; memory holds only where in it something is."""
+        self._file = file
+        # By kind: how surprising, minus the number of those before, and place and size in the file.
+        self._listed: dict[str, list[tuple[float, int, int, int]]] = defaultdict(list)
         self.counts: Counter[str] = Counter()
-        self._number = 0
 
     def add(self, kind: str, surprise: float, make: Callable[[], Found]) -> None:
-        """make: called only if it is to be held."""
-        self.counts[kind] += 1
-        self._number += 1
-        held = self._held[kind]
+        """make: called only if it is to be listed."""
         # Of equal ones, the first in the corpus is kept and comes first.
-        key = (surprise, -self._number)
-        if len(held) < MAX_HELD:
-            heapq.heappush(held, (*key, make()))
-        elif key > held[0][:2]:
-            heapq.heapreplace(held, (*key, make()))
+        rank = surprise, -self.counts[kind]
+        self.counts[kind] += 1
+        listed = self._listed[kind]
+        if len(listed) < MAX_LISTED:
+            heapq.heappush(listed, (*rank, *self._write(make())))
+        elif rank > listed[0][:2]:
+            heapq.heapreplace(listed, (*rank, *self._write(make())))
+
+    def _write(self, found: Found) -> tuple[int, int]:
+        data = json.dumps(found, default=int).encode()
+        place = self._file.tell()
+        self._file.write(data)
+        return place, len(data)
 
     def report(self, problems: Problems) -> None:
-        """One kind after another."""
-        for kind, held in self._held.items():
-            for _, _, found in sorted(held, key=lambda one: one[:2], reverse=True):
-                where, what, document, suggestion, record = found
+        """One kind after another, when everything was added."""
+        for kind, listed in self._listed.items():
+            for _, _, place, size in sorted(listed, reverse=True):
+                self._file.seek(place)
+                where, what, document, suggestion, record = json.loads(self._file.read(size))
                 problems.warn(kind, where, what, document=document, suggestion=suggestion, record=record)
-            if left := self.counts[kind] - len(held):
+            if left := self.counts[kind] - len(listed):
                 what = f"{left:,} more are less surprising and not listed"
                 problems.warn(kind, "corpus", what, left)

@@ -173,6 +173,9 @@ class Occurrences(NamedTuple):
         return sums_over(block.entity_M >= 0, self.start_K, self.end_K) == 0
 
     def partial(self, block: AnnotatedBlock) -> np.ndarray:
-        """Whether some tokens there are in entities, but no entity holds all of them: bool (K,)."""
+        """Whether there are entities, each of them shorter than the phrase and inside of it: bool (K,)."""
         first_K, last_K = block.entity_M[self.start_K], block.entity_M[self.end_K - 1]
-        return ~self.blank(block) & ~((first_K >= 0) & (first_K == last_K))
+        start_E, end_E = np.append(block.spans.start_E, -1), np.append(block.spans.end_E, -1)
+        reaches_out_K = ((first_K >= 0) & (start_E[first_K] < self.start_K)) | (end_E[last_K] > self.end_K)
+        is_whole_K = (first_K >= 0) & (first_K == last_K)
+        return ~self.blank(block) & ~reaches_out_K & ~is_whole_K

@@ -45,9 +45,10 @@ def check_annotation(corpus: IdCorpus, tagged: TaggedCorpus, spill: Path, proble
 
     spill: a folder for intermediate files.
     """
-    found = StrongestFirst()
-    _Check(corpus, tagged, problems, found).run(spill)
-    found.report(problems)
+    with open(spill / "found", "w+b") as file:
+        found = StrongestFirst(file)
+        _Check(corpus, tagged, problems, found).run(spill)
+        found.report(problems)
     return found.counts
 
 

@@ -29,12 +29,15 @@ class Places:
         mine = np.flatnonzero((block.spans.start_E >= first) & (block.spans.start_E < end))
         entities = [self.entity(block, e, first) for e in mine.tolist()]
         lines = block.line_M[first:end].tolist()
-        parts = self._sentences_of_record(block, n)
-        origins = read_origins(self._corpus.origin_path, block.origin_place_N[parts], block.origin_size_N[parts])
-        origin = origins[parts.tolist().index(n)]
+        # Pieces of a sentence that was too long have the same origin.
+        place_R, first_R = np.unique(block.origin_place_N[self._sentences_of_record(block, n)], return_index=True)
+        size_R = block.origin_size_N[self._sentences_of_record(block, n)][first_R]
+        parts = read_origins(self._corpus.origin_path, place_R, size_R)
+        origin = parts[place_R.tolist().index(block.origin_place_N[n])]
         tokens = self.tokens(block, first, end)
         scheme = self._corpus.tags[block.source_id].scheme.name
-        return SentenceView(tokens, lines, entities, origin, origins, scheme)
+        starts = origin.starts[self._tokens_before(block, n) :]
+        return SentenceView(tokens, lines, entities, origin._replace(starts=starts), parts, scheme)
 
     def entity(self, block: AnnotatedBlock, e: int, first: int) -> Entity:
         """Entity e, in a sentence that begins with token `first`."""
@@ -45,7 +48,23 @@ class Places:
         return [self._corpus.token_V[token] for token in block.token_M[start:end].tolist()]
 
     def quoted(self, block: AnnotatedBlock, start: int, end: int) -> str:
-        return shown(" ".join(self.tokens(block, start, end)))
+        """Tokens of a sentence, as the source writes them."""
+        tokens, n = self.tokens(block, start, end), int(block.sentence_M[start])
+        place = slice(n, n + 1)
+        origin = read_origins(self._corpus.origin_path, block.origin_place_N[place], block.origin_size_N[place])[0]
+        if origin.text is None:
+            return shown(" ".join(tokens))
+        before = self._tokens_before(block, n) - int(block.start_N[n])
+        first, last = before + start, before + end - 1
+        begin, stop = origin.starts[first], origin.starts[last] + len(tokens[-1])
+        return shown(origin.text[begin - origin.text_start : stop - origin.text_start])
+
+    def _tokens_before(self, block: AnnotatedBlock, n: int) -> int:
+        """Tokens of the same origin in the sentences before: in the pieces of one that was too long."""
+        first = n
+        while block.origin_size_N[n] and first and block.origin_place_N[first - 1] == block.origin_place_N[n]:
+            first -= 1
+        return int(block.start_N[n] - block.start_N[first])
 
     def _sentences_of_record(self, block: AnnotatedBlock, n: int) -> np.ndarray:
         """Those of the same line or record, which follow one another."""
@@ -71,7 +90,8 @@ def describe(slip: Slip, places: Places, block: AnnotatedBlock, new_type: str) -
     if slip.start >= start_E[first] and slip.end <= end_E[first]:
         outer = block.token_M[start_E[first] if slip.start > start_E[first] else end_E[first] - 1]
         token = shown(places.token_V[int(outer)])
-        what = f"holds {token}, which stands outside of entities {usual}; {phrase} is meant"
+        holds = "begins with" if slip.start > start_E[first] else "ends in"
+        what = f"{holds} {token}, which stands outside of entities {usual}; {phrase} is meant"
     else:
         what = f"is a part of {phrase}, which is {shown(new_type)} {usual} in the corpus{also}"
     return f"entity {old} ({shown(old_type)}) {what}"

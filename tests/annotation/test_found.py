@@ -1,6 +1,8 @@
-"""What is found is reported with the strongest first, and held in bounded memory."""
+"""What is found is reported with the strongest first, and memory holds only places."""
 
 from __future__ import annotations
+
+import io
 
 import pytest
 
@@ -10,8 +12,8 @@ from data_prep.problems import Problems
 
 
 def test_the_strongest_of_each_kind_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(found, "MAX_HELD", 3)
-    held = StrongestFirst()
+    monkeypatch.setattr(found, "MAX_LISTED", 3)
+    held = StrongestFirst(io.BytesIO())
     for place, surprise in enumerate((1.0, 5.0, 2.0, 5.0, 0.5)):
         held.add("odd", surprise, lambda place=place: Found(f"c:{place}", "what"))  # type: ignore[misc]
     listed: list[tuple[str, int]] = []

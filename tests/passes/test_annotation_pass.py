@@ -50,6 +50,14 @@ def test_a_phrase_left_blank_in_a_text_is_to_be_added(tmp_path: Path) -> None:
     }
 
 
+def test_places_are_right_in_a_sentence_that_is_too_long(tmp_path: Path) -> None:
+    text = usual() + record("It is a very very very very long day and then Ann Lee saw Rome too.", ("Rome", "LOC"))
+    (slip,) = [found_ for found_ in findings(tmp_path, "c.jsonl", text, max_tokens=8) if found_.suggestion]
+    assert slip.suggestion == {"action": "add", "entity": [46, 53, "PER"]}
+    assert slip.record is not None
+    assert slip.record["entities"] == [[46, 53, "PER"], [58, 62, "LOC"]]
+
+
 def test_a_comma_in_an_entity_is_to_be_cut_off(tmp_path: Path) -> None:
     commas = "".join(record(f"Ann Lee, {verb} it", ("Ann Lee", "PER")) for verb in VERBS * 3)
     (slip,) = findings(tmp_path, "c.jsonl", usual() + commas + record("Ann Lee, too", ("Ann Lee,", "PER")))
@@ -92,8 +100,8 @@ def test_copies_with_other_entities_name_each_other(tmp_path: Path) -> None:
     assert slip.suggestion == {"action": "add", "entity": [7, 11, "LOC"]}
 
 
-def test_what_is_not_held_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(found, "MAX_HELD", 1)
+def test_what_is_not_listed_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(found, "MAX_LISTED", 1)
     path = tmp_path / "c.jsonl"
     path.write_text(usual(40) + record("Ann Lee saw Rome.", ("Rome", "LOC")) + record("Ann Lee left.") * 2)
     checked = check(sources_of({"train": path}), Settings(num_shards=1))
