@@ -249,7 +249,7 @@ COMMANDS = {
         CheckCommand,
         "--train FILE ... [--dev FILE ...] [--test FILE ...] [OPTION ...]",
         "--train corpus.conll --dev dev.conll",
-        (*FILES, "findings.name", "json", "settings.format", "settings.tag_column"),
+        (*FILES, "findings.name", "json", "suspects", "settings.format", "settings.tag_column"),
     ),
     "stats": CommandRow(
         StatsCommand,

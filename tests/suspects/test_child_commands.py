@@ -61,7 +61,8 @@ def test_progress_is_what_the_jobs_have_done(tmp_path: Path) -> None:
     [
         ("import sys; print('error: no memory is left'); print('so it ends'); sys.exit(1)",
          "training on a failed: no memory is left (ended with status 1)"),
-        ("import os; print('epoch 1', flush=True); os.kill(os.getpid(), 9)", "training on a failed: ended by SIGKILL, as when the memory is full"),
+        ("import os; print('epoch 1', flush=True); os.kill(os.getpid(), 9)",
+         "training on a failed: ended by SIGKILL, as when the memory is full"),
     ],
 )  # fmt: skip
 def test_a_child_that_fails_is_one_sentence_and_ends_the_others(code: str, said: str, tmp_path: Path) -> None:
