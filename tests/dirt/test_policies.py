@@ -295,3 +295,13 @@ def test_types_for_overlaps_that_nobody_has_are_an_error(tmp_path: Path) -> None
 def test_a_corpus_of_blank_tokens_alone_is_refused(tmp_path: Path) -> None:
     _, problems, _ = built(tmp_path, "\u00a0\tB-PER\n\n".encode(), on_blank_token="drop", format="conll")
     assert problems.num_errors
+
+
+def test_the_guide_names_every_kind_option_policy_and_count() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "dirty-data.md"
+    rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    for row in DIRT.values():
+        (line,) = (line for line in rows if f"| `{row.flag}` |" in line)
+        for policy in row.policies:
+            assert policy.name == "TYPE,TYPE" or f"`{policy.name}`" in line
+            assert all(f"`{name}`" in line for name in policy.counted)
