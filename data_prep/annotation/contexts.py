@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from data_prep.annotation.annotated_block import AnnotatedBlock
+from data_prep.sentences.block import add_counts
 
 # Numbers that are kept for each side.
 MAX_NUMBERS = 1 << 21
@@ -39,8 +40,7 @@ class Contexts:
             (outside, outside + 1, np.full(len(outside), OUTSIDE)),
         ):
             for side, token_K in enumerate(self._sides(block, start_K, end_K)):
-                place, times = np.unique(class_K * self._width + token_K, return_counts=True)
-                self._counts[side].reshape(-1)[place] += times.astype(np.int32)
+                add_counts(self._counts[side].reshape(-1), class_K * self._width + token_K)
 
     def fix(self) -> None:
         """All blocks are counted."""

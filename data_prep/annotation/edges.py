@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from data_prep.annotation.annotated_block import AnnotatedBlock
+from data_prep.sentences.block import add_counts
 
 LEFT, RIGHT = 0, 1
 # The share of its places in which a word that is no part of entities may yet be one.
@@ -34,13 +35,13 @@ class Edges:
         for side, (inner, outer) in enumerate(
             zip((first_E, last_E), block.neighbours(start_E, end_E, self._edge)),
         ):
-            np.add.at(self._inside[side], inner, 1)
-            np.add.at(self._outside[side], outer, 1)
+            add_counts(self._inside[side], inner)
+            add_counts(self._outside[side], outer)
 
-        np.add.at(self._all, block.token_M, 1)
-        np.add.at(self._in_entities, block.token_M[block.entity_M >= 0], 1)
+        add_counts(self._all, block.token_M)
+        add_counts(self._in_entities, block.token_M[block.entity_M >= 0])
         stops = np.flatnonzero(block.token_M[1:] == self._stop)
-        np.add.at(self._before_stop, block.token_M[stops], 1)
+        add_counts(self._before_stop, block.token_M[stops])
 
     def is_outside_word(self, token: int) -> bool:
         """Whether a token is hardly ever a part of an entity, but for the place that is looked at."""

@@ -19,7 +19,7 @@ MIN_TOKENS = 4
 # Versions of sentences that are held; those of further ranges of hashes are not looked for.
 MAX_VERSIONS = 20_000
 # Sentences to sort at once, and how often the file is read at most.
-MAX_SORTED, MAX_RANGES = 1 << 17, 64
+MAX_SORTED, MAX_RANGES = 1 << 16, 64
 MAX_READ = 1 << 16
 HASH, TAG_HASH, SOURCE, LINE, NUM_RARE, NUM_TOKENS, NUM_FIELDS = range(7)
 

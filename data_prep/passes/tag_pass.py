@@ -16,7 +16,7 @@ from data_prep.passes.read_pass import IdCorpus, ReadChunk
 from data_prep.passes.repair_tags import cut_sentences, to_bilou
 from data_prep.passes.splits import SplitChooser, count_duplicates
 from data_prep.problems import Problems
-from data_prep.sentences.block import NOTHING, SentenceIds
+from data_prep.sentences.block import NOTHING, SentenceIds, add_counts
 from data_prep.settings import Settings
 from ner_dist.contract.visible_text import shown
 
@@ -105,16 +105,6 @@ def _with_lengths(histogram_SL: np.ndarray, split_N: np.ndarray, length_N: np.nd
     width = max(histogram_SL.shape[1], int(length_N.max()) + 1)
     wide_SL = np.pad(histogram_SL, ((0, 0), (0, width - histogram_SL.shape[1])))
     return wide_SL + np.bincount(split_N * width + length_N, minlength=wide_SL.size).reshape(wide_SL.shape)
-
-
-def add_counts(counts: np.ndarray, id_M: np.ndarray) -> None:
-    """Add to `counts`, in place, how often each id occurs."""
-    if len(counts) < 8 * len(id_M):
-        counts += np.bincount(id_M, minlength=len(counts))
-    else:
-        # A block contains only little of a large vocabulary.
-        ids, times = np.unique(id_M, return_counts=True)
-        counts[ids] += times
 
 
 def resolve_tags(

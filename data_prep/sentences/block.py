@@ -148,3 +148,13 @@ def starts_mask(length_N: np.ndarray) -> np.ndarray:
     mask_M = np.zeros(length_N.sum(), bool)
     mask_M[np.cumsum(length_N) - length_N] = True
     return mask_M
+
+
+def add_counts(counts: np.ndarray, id_M: np.ndarray) -> None:
+    """Add to `counts`, in place, how often each id occurs."""
+    if len(counts) < 8 * len(id_M):
+        counts += np.bincount(id_M, minlength=len(counts))
+    else:
+        # A block contains only little of a large vocabulary.
+        ids, times = np.unique(id_M, return_counts=True)
+        counts[ids] += times

@@ -11,19 +11,10 @@ import pytest
 from corpus_sources import sources_of
 
 from data_prep.passes.build import build
-from data_prep.passes.tag_pass import add_counts
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.sources.source_files import SourceFile, Sources
 from ner_dist.contract.shard_format import Index
-
-
-def test_counts_of_a_block_do_not_depend_on_the_size_of_the_vocabulary() -> None:
-    for num_values in (5, 5000):
-        counts = np.ones(num_values, np.int64)
-        add_counts(counts, np.array([3, 1, 3, 3]))
-        assert counts[:5].tolist() == [1, 2, 1, 4, 1]
-        assert counts.sum() == num_values + 4
 
 
 def documents(numbers: range) -> str:
