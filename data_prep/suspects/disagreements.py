@@ -104,6 +104,6 @@ def _overlapping(spans: list[tuple[TokenSpan, bool]]) -> Iterator[list[tuple[Tok
             yield group
             group = []
         group.append((span, is_gold))
-        end = max(end, span.end) if len(group) > 1 else span.end
+        end = max(end, span.end)
     if group:
         yield group

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from corpus_sources import sources_of
 
+from data_prep.__main__ import main
 from data_prep.problems import CorpusError, Finding, Problems
 from data_prep.settings import Settings
 from data_prep.suspects import find_suspects as flow
@@ -115,6 +116,18 @@ def test_suspects_are_warnings_with_their_places_and_all_are_shown(seen: Seen, t
     assert (problems.num_errors, problems.warnings) == (0, {"suspect_missed": 6, "suspect_spurious": 1})
     assert len(problems.warning_lines) == 7
     assert len(suspects_of({"train": path}, num=3)) == 3
+
+
+def test_check_shows_and_lists_them(seen: Seen, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, listed = corpus(tmp_path / "train", 60), tmp_path / "list.jsonl"
+    path.write_text(path.read_text().replace("w7 O\nAnn B-PER", "w7 O\nAnn O"))
+    assert main(["check", "--train", str(path), "--suspects", "3", "--folds", "2", "--list", str(listed)]) == 0
+    assert f"{path}:30: warning: no entity is annotated here, but taggers" in capsys.readouterr().err
+    rows = [json.loads(line) for line in listed.read_text().splitlines()]
+    (row,) = [row for row in rows if row["kind"] == "suspect_missed"]
+    assert (row["place"], row["level"], row["text"], row["entities"]) == (
+        f"{path}:30", "warning", "w7 Ann left", [[3, 6, "PER"]]
+    )  # fmt: skip
 
 
 def test_types_of_any_name_come_back(seen: Seen, tmp_path: Path) -> None:
