@@ -9,12 +9,16 @@ from data_prep.tags.near_types import near_types
 # A misspelt type is used so much less than the one that is meant, and has so many letters for each wrong one.
 RARE_SHARE = 0.05
 MIN_LETTERS = 4
+# More are no types.
+MAX_TYPES = 1000
 
 
 def renamed_types(num_entities: Mapping[str, int]) -> dict[str, str]:
     """What each type is probably meant to be, by the number of entities of each; only of those that are wrong."""
     used = [name for name, number in num_entities.items() if number]
-    renamed = {}
+    renamed: dict[str, str] = {}
+    if len(used) > MAX_TYPES:
+        return renamed
     for group in near_types(used):
         usual = max(group, key=lambda name: (num_entities[name], name))
         renamed.update({name: usual for name in group if name != usual})
@@ -30,6 +34,8 @@ def _misspelt(name: str, num_entities: Mapping[str, int]) -> str | None:
         other
         for other, number in num_entities.items()
         if num_entities[name] <= RARE_SHARE * number
+        # Without so many common letters, the next is not worth its time.
+        and len({*name.casefold()} ^ {*other.casefold()}) <= 2 * (min(len(name), len(other)) // MIN_LETTERS)
         and edit_distance(name.casefold(), other.casefold()) <= min(len(name), len(other)) // MIN_LETTERS
         # PART-1 and PART-2 are two types.
         and _letters(name) != _letters(other)

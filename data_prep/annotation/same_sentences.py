@@ -17,7 +17,7 @@ from data_prep.annotation.phrases import Phrases
 # Shorter ones are headings and rows of tables, which mean different things.
 MIN_TOKENS = 4
 # Versions of sentences that are held; those of further ranges of hashes are not looked for.
-MAX_VERSIONS = 20_000
+MAX_VERSIONS = 10_000
 # Sentences to sort at once, and how often the file is read at most.
 MAX_SORTED, MAX_RANGES = 1 << 16, 64
 MAX_READ = 1 << 16

@@ -13,7 +13,7 @@ from data_prep.annotation.found import Found, StrongestFirst
 from data_prep.annotation.misspelt_types import renamed_types
 from data_prep.annotation.same_sentences import SentenceVersions, Version
 from data_prep.annotation.slips import Slip, SlipFinder
-from data_prep.annotation.suggestions import Entity, SentenceView, record, suggestion
+from data_prep.annotation.suggestions import Entity, record, suggestion
 from data_prep.passes.annotation_places import Places, describe
 from data_prep.passes.chunk_file import read_fields
 from data_prep.passes.read_pass import IdCorpus, hash_sentences
@@ -58,9 +58,9 @@ class _Check:
         self.places, self.wants_records = Places(corpus, tagged), problems.wants_records
         entities = [tagged.entities(split_id) for split_id in range(len(tagged.splits))]
         self.renamed = renamed_types({name: sum(some[name] for some in entities) for name in tagged.entity_types})
-        # The usual versions of sentences that have others, by the hashes of sentence and tags.
-        self.usual: dict[tuple[int, int], list[Entity]] = {}
-        self.unusual: list[tuple[tuple[int, int], Version, SentenceView, str]] = []
+        # By the hashes of sentence and tags: unusual versions, and the entities of the usual ones of these sentences.
+        self.unusual: dict[tuple[int, int], Version] = {}
+        self.usual: dict[tuple[int, int], Sequence[Entity]] = {}
 
     def run(self, spill: Path) -> None:
         finder = SlipFinder(len(self.tagged.entity_types), self.corpus.token_V)
@@ -69,17 +69,17 @@ class _Check:
         versions = SentenceVersions(spill / "versions")
         with open(versions.path, "wb") as file:
             finder.count_occurrences(versions.noted(self._blocks(), finder.phrases, file))
-        unusual = versions.unusual()
+        self.unusual = versions.unusual()
         versions.path.unlink()
-        usual_keys = {(key[0], version.usual_tag_hash) for key, version in unusual.items()}
+        if self.unusual:
+            self._learn_usual()
         for block in self._blocks():
             for slip in finder.slips(block):
                 # A misspelt type is a finding of its own.
                 if not (slip.kind == "inconsistent_type" and self._is_misspelt(block, slip)):
                     self._add_slip(block, slip)
             self._add_misspelt(block)
-            self._note_versions(block, unusual, usual_keys)
-        self._add_versions()
+            self._add_unusual(block)
 
     def _blocks(self) -> Iterator[AnnotatedBlock]:
         return blocks_of(self.tagged)
@@ -125,32 +125,32 @@ class _Check:
         found = self._found(block, n, self.places.where(block, start), what, [old], [(*old[:2], name)])
         return found._replace(suggestion={"action": "rename_type", "from": old[2], "to": name})
 
-    def _note_versions(
-        self, block: AnnotatedBlock, unusual: dict[tuple[int, int], Version], usual_keys: set[tuple[int, int]]
-    ) -> None:
-        if not unusual:
-            return
-        keys = list(zip(block.hash_N.view(np.int64).tolist(), block.tag_hash_N.view(np.int64).tolist()))
-        for n, key in enumerate(keys):
-            if key in usual_keys and key not in self.usual:
-                self.usual[key] = self.places.view(block, n).entities  # type: ignore[assignment]
-            elif key in unusual:
-                where = self.places.where(block, int(block.start_N[n]))
-                self.unusual.append((key, unusual[key], self.places.view(block, n), where))
+    def _learn_usual(self) -> None:
+        wanted = {(key[0], version.usual_tag_hash) for key, version in self.unusual.items()}
+        for block in self._blocks():
+            for n, key in enumerate(_version_keys(block)):
+                if key in wanted and key not in self.usual:
+                    self.usual[key] = self.places.view(block, n).entities
 
-    def _add_versions(self) -> None:
-        for (sentence_hash, _), version, view, where in self.unusual:
-            usual = self.usual[sentence_hash, version.usual_tag_hash]
-            make = partial(self._contradiction, version, view, where, usual)
-            self.found.add("same_sentence_different_tags", version.num_usual / version.num_here, make)
+    def _add_unusual(self, block: AnnotatedBlock) -> None:
+        """Each sentence of the block that is annotated in another way than its copies."""
+        for n, key in enumerate(_version_keys(block) if self.unusual else ()):
+            if (version := self.unusual.get(key)) is not None:
+                make = partial(self._contradiction, block, n, version, self.usual[key[0], version.usual_tag_hash])
+                self.found.add("same_sentence_different_tags", version.num_usual / version.num_here, make)
 
-    def _contradiction(self, version: Version, view: SentenceView, where: str, usual: list[Entity]) -> Found:
-        old = [entity for entity in view.entities if entity not in usual]
-        new = [entity for entity in usual if entity not in view.entities]
+    def _contradiction(self, block: AnnotatedBlock, n: int, version: Version, usual: Sequence[Entity]) -> Found:
+        given = self.places.view(block, n).entities
+        old = [entity for entity in given if entity not in usual]
+        new = [entity for entity in usual if entity not in given]
         place = f"{self.places.names[version.source_id]}:{version.line}"
         what = f"the same sentence has other entities {_times(version.num_usual)}, first {place}"
-        after = record(view, old, new) if self.wants_records else None
-        return Found(where, what, view.origin.document, suggestion(view, old, new), after)
+        return self._found(block, n, self.places.where(block, int(block.start_N[n])), what, old, new)
+
+
+def _version_keys(block: AnnotatedBlock) -> list[tuple[int, int]]:
+    """The hashes of each sentence and of its tags."""
+    return list(zip(block.hash_N.view(np.int64).tolist(), block.tag_hash_N.view(np.int64).tolist()))
 
 
 def _times(number: int) -> str:
