@@ -78,7 +78,7 @@ def survey_tags(
                 has_spaces = has_spaces or any(not text or " " in text for text in new)
                 ids.evict()
         if not num_sentences and not ignored.num_errors:
-            problems.error(str(file), "the file holds no sentences")
+            problems.error(str(file), "the file holds no sentences", "no_sentences")
     names = [str(file) for file in files]
     found = tags.choose_schemes(names, settings, option, problems, not ignored.num_errors, splits)
     problems.raise_errors()

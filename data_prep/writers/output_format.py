@@ -108,8 +108,8 @@ def report_separators(separators: str, block: TaggedSentences, entity_types: lis
         joined = "".join(values)
         for char in (char for char in separators if char in joined):
             for i in (i for i, value in enumerate(values) if char in value):
-                what = f"{name} {values[i][:30]!r} contains the separator {char!r}; write jsonl instead"
-                problems.error(block.where(i), what)
+                what = f"{name} {shown(values[i][:30])} contains the separator {shown(char)}; write jsonl instead"
+                problems.error(block.where(i), what, "inexpressible")
     report_types(separators, block, entity_types, problems)
 
 
@@ -124,4 +124,5 @@ def report_types(separators: str, block: TaggedSentences, entity_types: list[str
         _, type_M = tag_schemes.split_ids(block.tag_M)
         for type_id, name in odd:
             for i in np.flatnonzero(type_M == type_id)[:1]:
-                problems.error(block.where(int(i)), f"entity type {shown(name)} cannot be written in this format")
+                what = f"entity type {shown(name)} cannot be written in this format"
+                problems.error(block.where(int(i)), what, "inexpressible")

@@ -10,7 +10,7 @@ from data_prep.cutting.gold_spans import without_overlaps
 from data_prep.dirt.policies import DIRT, FAIL, Policies, advice
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.formats.json.fields import find_names
-from data_prep.formats.json.records import find_objects, first_objects, name_of
+from data_prep.formats.json.records import document_of, find_objects, first_objects, name_of
 from data_prep.formats.read_records import reader
 from data_prep.problems import Complaint, ComplaintError
 from data_prep.sentences.record import Record, Span
@@ -37,7 +37,7 @@ def records(source: Source) -> Iterator[Record]:
             tags = _tags(tokens, value.get("ner"), source, number)
             name, document = (name_of(value, field) for field in names)
         except ValueError as error:
-            source.refuse(number, error, kind="malformed_record")
+            source.refuse(number, error, document_of(value, names.document), "malformed_record")
         else:
             yield Record(number, tokens, tags, id=name or "", document=document)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.formats.json.fields import Fields, find_names, look_up
-from data_prep.formats.json.records import find_objects, first_objects, name_of, records_of_objects
+from data_prep.formats.json.records import document_of, find_objects, first_objects, name_of, records_of_objects
 from data_prep.formats.json.spans import quoted_span
 from data_prep.formats.json.values import sample_values
 from data_prep.formats.read_records import reader
@@ -60,7 +60,7 @@ def records(source: Source) -> Iterator[Record]:
             spans = _spans(result, text, chosen.get("entities") or chosen.get("spans"))
             name, document = (name_of(value, field) for field in names)
         except ValueError as error:
-            source.refuse(number, error, kind="malformed_record")
+            source.refuse(number, error, document_of(value, names.document), "malformed_record")
         else:
             yield Record(number, text=text, spans=spans, id=name or "", document=document)
 

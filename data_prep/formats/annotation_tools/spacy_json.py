@@ -12,6 +12,7 @@ from data_prep.formats.json.spans import spans_of
 from data_prep.formats.json.values import json_values, sample_values
 from data_prep.formats.read_records import reader
 from data_prep.sentences.record import Record, Span
+from ner_dist.contract.visible_text import shown
 
 
 def _is_pair(value: Any) -> bool:
@@ -107,7 +108,7 @@ def _of_paragraph(
 def _tags(sentence: list[dict[str, Any]]) -> list[str]:
     for token in sentence:
         if not isinstance(token.get("ner"), str) or token["ner"] == "-":
-            raise ValueError(f'the token {token["orth"]!r} has no entity tag in "ner": it is not annotated')
+            raise ValueError(f'the token {shown(token["orth"])} has no entity tag in "ner": it is not annotated')
     return [token["ner"] for token in sentence]
 
 

@@ -186,7 +186,8 @@ def _flush(waiting: list[_Sentence], sentence: _Sentence | None, source: Source)
         try:
             yield _record(waiting, PurePath(source.path).stem)
         except ValueError as error:
-            source.refuse(waiting[0].number or waiting[0].rows[0].number, error)
+            document = PurePath(source.path).stem
+            source.refuse(waiting[0].number or waiting[0].rows[0].number, error, document, "malformed_record")
         waiting.clear()
     if sentence is not None:
         waiting.append(sentence)

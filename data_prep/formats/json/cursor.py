@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from data_prep.sources.caps import Caps
+from ner_dist.contract.visible_text import shown
 
 # An error this close to the end of what was read may be due to the end.
 _NEAR_END = 16
@@ -52,7 +53,7 @@ class JsonCursor:
     def skip(self, char: str) -> None:
         """Raises ValueError unless the next one is this character."""
         if self.skip_space() != char:
-            raise ValueError(f"not JSON: expected {char!r}, found {self._text[self._place : self._place + 20]!r}")
+            raise ValueError(f"not JSON: expected {char!r}, found {shown(self._text[self._place : self._place + 20])}")
         self._place += 1
 
     def value(self) -> Any:

@@ -72,7 +72,7 @@ def records_of_objects(
                 continue
             record = record_of(number, value, fields, source.options)
         except ValueError as error:
-            source.refuse(number, error, kind="malformed_record")
+            source.refuse(number, error, document_of(value, fields and fields.document), "malformed_record")
         else:
             yield record
 
@@ -156,6 +156,12 @@ def _values(value: dict[str, Any], field: str) -> list[str]:
     if not isinstance(found, list) or not set(map(type, found)) <= {str, int}:
         raise ValueError(f'"{field}" is not a list of strings')
     return [str(one) for one in found]
+
+
+def document_of(value: Any, field: str | None) -> str:
+    """The name of the document of an object that cannot be read; "" if it has none."""
+    name = look_up(value, field) if field and isinstance(value, dict) else None
+    return str(name) if isinstance(name, (str, int)) else ""
 
 
 def name_of(value: dict[str, Any], field: str | None) -> str | None:

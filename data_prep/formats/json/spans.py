@@ -43,7 +43,16 @@ def spans_of(values: Any, field: str, text: str) -> list[Span]:
     """Raises ValueError for what is not a list of spans, and for one whose own text is another one."""
     if not isinstance(values, list):
         raise _malformed(f'"{field}" is not a list of entities')
-    return [_of_list(value) if type(value) is list else _of_object(value, field, text) for value in values]
+    found: list[Span] = []
+    complaints: list[Complaint] = []
+    for value in values:
+        try:
+            found.append(_of_list(value) if type(value) is list else _of_object(value, field, text))
+        except ComplaintError as error:
+            complaints += error.complaints
+    if complaints:
+        raise ComplaintError(*complaints)
+    return found
 
 
 def _of_list(value: list[Any]) -> Span:
