@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.synthesis.synth import synthesise
 
+# Hundreds of processes would each compile the whole project.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Before anything imports MXNet, which reads it once; ranks that a test starts inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The tests use the CPU, whether or not the machine has a GPU.
@@ -25,6 +29,42 @@ settings.register_profile("repeatable", derandomize=True, deadline=None, databas
 settings.load_profile("repeatable")
 
 NUM_SYNTH_SHARDS = 8
+
+_HERE = Path(__file__).parent
+# The files that take longest, longest first: two workers that begin with them end at the same time.
+_LONGEST = (
+    "ranks/test_several_ranks.py",
+    "project/test_docs.py",
+    "run/test_resume.py",
+    "passes/test_convert.py",
+    "passes/test_build.py",
+    "bench/test_profile.py",
+    "launch/test_launch.py",
+    "prediction/test_predict.py",
+    "project/test_docs_pages.py",
+    "passes/test_round_trips.py",
+    "training/test_train_command.py",
+    "exporting/test_export.py",
+    "bench/test_sweep.py",
+    "bench/test_seeds.py",
+    "ranks/test_environment.py",
+    "launch/test_slurm.py",
+    "run/test_trackers.py",
+    "run/test_stopping.py",
+    "launch/test_elastic_job.py",
+    "doctor/test_own_name.py",
+    "contract/test_language_rules.py",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Otherwise pytest-xdist begins with the files of most tests.
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {_HERE / name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")
