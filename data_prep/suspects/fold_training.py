@@ -18,9 +18,10 @@ from ner_dist.ranks.cgroup import cpu_quota
 
 TRAIN = (sys.executable, "-m", "ner_dist.train")
 EVALUATE = (sys.executable, "-m", "ner_dist.evaluate")
-# A small corpus needs more epochs: so many steps, within these limits.
-STEPS, LEAST_EPOCHS, MOST_EPOCHS = 600, 6, 30
-BATCH_SENTENCES, SMALL_BATCH_SENTENCES, SMALL_CORPUS = 32, 10, 3000
+# A small corpus needs more epochs: at least so many steps, within these limits.
+LEAST_STEPS, LEAST_EPOCHS, MOST_EPOCHS = 600, 6, 30
+# And smaller batches: so many an epoch, if they are of such sizes.
+BATCHES, SMALLEST_BATCH, LARGEST_BATCH = 250, 10, 32
 # Sized for a minute or two on a core. The last epoch counts, because its fold decides about nothing.
 KNOBS: dict[str, Any] = {
     "model": {
@@ -49,11 +50,11 @@ def require_training() -> None:
 def num_epochs(num_sentences: int) -> int:
     """Of a training on so many sentences."""
     steps = -(-num_sentences // _batch_sentences(num_sentences))
-    return max(LEAST_EPOCHS, min(MOST_EPOCHS, -(-STEPS // steps)))
+    return max(LEAST_EPOCHS, min(MOST_EPOCHS, -(-LEAST_STEPS // steps)))
 
 
 def _batch_sentences(num_sentences: int) -> int:
-    return SMALL_BATCH_SENTENCES if num_sentences < SMALL_CORPUS else BATCH_SENTENCES
+    return max(SMALLEST_BATCH, min(LARGEST_BATCH, num_sentences // BATCHES))
 
 
 def predictions(
