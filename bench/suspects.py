@@ -48,6 +48,8 @@ class SuspectsOptions:
     """take only the first N sentences (default all)"""
     vectors: tuple[str, ...] = option((), metavar="FILE")
     """pretrained word vectors, as of `check`"""
+    command: str = ""
+    """command to record (default this one)"""
     results: Path = option(Path("job"), metavar="DIR")
     """folder of RESULTS.md and results.json"""
     no_record: bool = False
@@ -67,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
         begin_s = time.perf_counter()
         found = _suspects(clean, mistakes, settings, options)
         minutes = (time.perf_counter() - begin_s) / 60
-        _report(options, command, clean, mistakes, found, minutes)
+        _report(options, options.command or command, clean, mistakes, found, minutes)
 
 
 def _suspects(clean: Pool, mistakes: list[Mistake], settings: Settings, options: SuspectsOptions) -> list[Finding]:

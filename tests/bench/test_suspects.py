@@ -72,8 +72,9 @@ def test_suspects_are_compared_and_recorded(
 
     monkeypatch.setattr(suspects, "plant_mistakes", plant)
     monkeypatch.setattr(suspects, "find_suspects", find)
-    suspects.main([str(synth_corpus["train"]), "--share", "0.05", "--results", str(tmp_path)])
+    suspects.main([str(synth_corpus["train"]), "--share", "0.05", "--results", str(tmp_path), "--command", "bench it"])
     (found,) = json.loads((tmp_path / "results.json").read_text())
+    assert found["command"] == "bench it"
     assert (found["kind"], found["suspects"], sum(found["found"].values())) == ("suspects", 3, 1)
     assert sum(found["planted"].values()) == len(planted)
     assert found["random_order"] == round(3 * len(planted) / found["entities"], 1)
