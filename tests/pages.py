@@ -29,6 +29,7 @@ WHERE = ("suite", "docs", "hosts", "gpu")
 OUTPUT = ("always", "full", "about")
 # Languages of blocks: run, compared with the output of the block before, and neither.
 RUN, SHOWN, QUIET = ("sh", "python"), "output", ("text", "yaml", "json", "xml")
+_PACKAGES = ("data_prep", "launch", "ner_dist")
 _NEEDED = ("curl", "patch", "ssh")
 _FENCE = re.compile(r"```(\{[\w-]+\}.*|\S*)$")
 _COMMENT = re.compile(r"<!-- (page runs|runs|output): ([\w, ]+?) -->$")
@@ -105,6 +106,10 @@ def fresh_copy(folder: Path) -> Path:
         if (ROOT / name).is_file() or (ROOT / name).is_symlink():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    for compiled in (path for package in _PACKAGES for path in (ROOT / package).rglob("__pycache__/*.pyc")):
+        # Valid there too, since copies keep their times; compiling them takes longer than most commands.
+        (folder / compiled.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(compiled, folder / compiled.relative_to(ROOT))
     environment = Path(sys.executable).parent
     (folder / ".venv" / "bin").mkdir(parents=True)
     if (environment / "activate").exists():
