@@ -20,6 +20,8 @@ from data_prep.annotation.phrases import Lexicon, Occurrences, PhraseCounter, Ph
 MIN_COUNT = 3
 # What is reported is so surprising; another type more so, because many names have several.
 MIN_SURPRISE, MIN_SURPRISE_OF_TYPE = np.log(20), np.log(50)
+# Half of a phrase is hardly ever meant: once against four times is enough.
+MIN_SURPRISE_OF_PART = np.log(8.9)
 # So much of it must come from the counts, because neighbours alone are no evidence: once against three times.
 MIN_FROM_COUNTS = np.log(6.9)
 # A token says something about the edges of entities if it stands outside of them so often.
@@ -120,7 +122,7 @@ class SlipFinder:
         start_K, end_K, phrase_K = (part[at] for part in found)
         usual_K, here_K = self.phrases.top_count_P[phrase_K], self._partial_P[phrase_K]
         surprise_K = _surprise(usual_K, here_K)
-        for i in np.flatnonzero(surprise_K >= MIN_SURPRISE).tolist():
+        for i in np.flatnonzero(surprise_K >= MIN_SURPRISE_OF_PART).tolist():
             inside = block.entity_M[start_K[i] : end_K[i]]
             old = tuple(np.unique(inside[inside >= 0]).tolist())
             type_id = int(self.phrases.top_type_P[phrase_K[i]])
