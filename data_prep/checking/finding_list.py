@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from data_prep.problems import UNREADABLE, CorpusError, Finding, Problems
+from data_prep.staging import terminate_like_interrupt
 from ner_dist.atomic_file import whole_file
 from ner_dist.errors import UserError
 
@@ -71,7 +72,7 @@ def finding_list(name: str | None) -> Iterator[Sink | None]:
     if Path(name).is_dir():
         raise UserError(f"--list {name} is a directory, expected a file")
     failure: CorpusError | None = None
-    with whole_file(Path(name)) as file:
+    with terminate_like_interrupt(), whole_file(Path(name)) as file:
         try:
             yield _writer(file)
         except CorpusError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +76,12 @@ def test_what_else_goes_wrong_leaves_an_older_list(tmp_path: Path, error: BaseEx
         raise error
     assert path.read_text() == "older"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_signal_to_end_leaves_nothing_unfinished(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"), finding_list(str(tmp_path / "list")):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
