@@ -8,9 +8,8 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from data_prep.dirt.policies import FAIL
-from data_prep.passes.blank_tokens import blank_places, remaining
 from data_prep.passes.chunk_file import append_fields, read_fields
+from data_prep.passes.chunk_tokens import BY_SENTENCE, blank_to_drop, block_of, chunk_without, facts_of
 from data_prep.passes.origin_file import read_origins
 from data_prep.passes.read_pass import IdCorpus, ReadChunk
 from data_prep.passes.repair_tags import cut_sentences, to_bilou
@@ -124,11 +123,13 @@ def resolve_tags(
             name = str(corpus.sources[source_id].file)
             # Raw sentences follow those of their records.
             split_N = split_N[chunk.of_N] if is_raw else chooser.next_ids(len(chunk.length_N))
-            blank_P = _to_drop(chunk, corpus, settings) if not is_raw else NOTHING
-            tag_M = to_bilou(_block(chunk), name, corpus.tags[source_id], settings, problems, blank_P)
+            blank_P = blank_to_drop(chunk, corpus, settings) if not is_raw else NOTHING
+            tag_M = to_bilou(
+                block_of(chunk), name, corpus.tags[source_id], settings, problems, blank_P, facts_of(chunk, corpus)
+            )
             chunk, whole_N = chunk._replace(tag_M=tag_M), split_N
             if len(blank_P):
-                chunk, sentence_N = _without_tokens(chunk, blank_P)
+                chunk, sentence_N = chunk_without(chunk, blank_P)
                 whole_N = split_N[sentence_N]
                 if not len(sentence_N):
                     continue
@@ -142,7 +143,7 @@ def resolve_tags(
             if chunk.length_N.max() > settings.max_tokens:
                 chunk, pieces_N = _cut_long(chunk, name, settings, problems)
                 whole_N = np.repeat(whole_N, pieces_N)
-            tagged.add(_block(chunk), whole_N, name)
+            tagged.add(block_of(chunk), whole_N, name)
             _append(spill, chunk, whole_N)
     _check_types(tagged, settings, problems)
     if not problems.num_errors:
@@ -151,42 +152,9 @@ def resolve_tags(
     return tagged
 
 
-def _block(chunk: ReadChunk) -> SentenceIds:
-    return SentenceIds(chunk.token_M, chunk.tag_M, chunk.feature_FM, chunk.line_M, chunk.length_N)
-
-
-def _to_drop(chunk: ReadChunk, corpus: IdCorpus, settings: Settings) -> np.ndarray:
-    """The positions of the blank tokens that are to be left out."""
-    if settings.policies.on_blank_token == FAIL or not np.isin(chunk.token_M, list(corpus.blank)).any():
-        return NOTHING
-    has_text = bool(chunk.kind[2])
-    origins = read_origins(corpus.origin_path, chunk.origin_place_N, chunk.origin_size_N) if has_text else None
-    return blank_places(_block(chunk), corpus.blank, origins)
-
-
-# The fields of a chunk that have a value for each sentence.
-BY_SENTENCE = ("document_N", "recut_N", "origin_place_N", "origin_size_N")
-
-
-def _without_tokens(chunk: ReadChunk, place_P: np.ndarray) -> tuple[ReadChunk, np.ndarray]:
-    """The chunk, whose tags are without these tokens, without them; and the numbers of the sentences that are left."""
-    kept_M, sentence_N, length_N = remaining(chunk.length_N, place_P)
-    by_sentence = {
-        field: values[sentence_N] if len(values := getattr(chunk, field)) else values for field in BY_SENTENCE
-    }
-    chunk = chunk._replace(
-        token_M=chunk.token_M[kept_M],
-        line_M=chunk.line_M[kept_M],
-        feature_FM=[feature_M[kept_M] for feature_M in chunk.feature_FM],
-        length_N=length_N,
-        **by_sentence,
-    )
-    return chunk, sentence_N
-
-
 def _cut_long(chunk: ReadChunk, name: str, settings: Settings, problems: Problems) -> tuple[ReadChunk, np.ndarray]:
     """The chunk with its long sentences cut, and the number of pieces of each."""
-    block, pieces_N = cut_sentences(_block(chunk), name, settings, problems)
+    block, pieces_N = cut_sentences(block_of(chunk), name, settings, problems)
     repeated = {
         field: np.repeat(values, pieces_N) if len(values := getattr(chunk, field)) else values for field in BY_SENTENCE
     }
