@@ -19,7 +19,6 @@ from ner_dist.contract.visible_text import shown
 # Stands for an undecodable byte in decoded text: half of a surrogate pair, which no encoding yields. The first of those
 # that belong together is 0xdc00 + byte, each other one 0xdd00 + byte.
 _MARKED = re.compile("[\udc00-\udcff][\udd00-\uddff]*")
-_RUN = re.compile("[\udc00-\uddff]+")
 MARK_ERRORS = "data_prep.mark"
 BYTE_ORDER_MARK = "\ufeff"
 # At a line's beginning, and something after it in the line.
@@ -79,7 +78,7 @@ class DirtyText:
         """Text that begins in this line, without marks of undecodable bytes; each place is noted."""
         policy, last = self.policies.on_undecodable, 0
         counted_as = {"replace": "undecodable_bytes_replaced", "drop": "undecodable_bytes_dropped"}.get(policy, "")
-        for match in _RUN.finditer(text):
+        for match in _MARKED.finditer(text):
             number += text.count("\n", last, match.start())
             last = match.start()
             values = " ".join(f"0x{ord(char) & 0xFF:02x}" for char in match[0][:8])

@@ -305,3 +305,13 @@ def test_the_guide_names_every_kind_option_policy_and_count() -> None:
         for policy in row.policies:
             assert policy.name == "TYPE,TYPE" or f"`{policy.name}`" in line
             assert all(f"`{name}`" in line for name in policy.counted)
+
+
+def test_a_finding_about_a_tag_has_its_sentence_as_it_is_meant(tmp_path: Path) -> None:
+    _, _, findings = built(tmp_path, columns("Bo\tB-PER\nLi\tE-PER\nran\tOO\n\n"))
+    whole = {"text": "Bo Li ran", "entities": [[0, 5, "PER"]], "tokens": ["Bo", "Li", "ran"]}
+    assert [(finding.kind, finding.record) for finding in findings if finding.is_error] == [
+        ("foreign_tag", whole),
+        ("malformed_tag", whole),
+    ]
+    assert findings[0].suggestion == {"action": "set_tags", "first_line": 8, "tags": ["B-PER", "I-PER"]}
