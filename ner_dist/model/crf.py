@@ -68,35 +68,31 @@ def loss_and_gradient(
     The gradient is the expected minus the observed count of each emission and transition.
     """
     lattice = _forward_backward(emission_TBK, length_B, scores)
-    num_tokens, num_sentences, num_tags = emission_TBK.shape
-    real_TB = np.arange(num_tokens)[:, None] < length_B
-    sentences = np.arange(num_sentences)
-    last_B = length_B - 1
+    _, num_sentences, num_tags = emission_TBK.shape
 
     # Expected counts.
     emission = lattice.alpha_TBK * lattice.beta_TBK
     to_TBK = lattice.potential_TBK[1:] * lattice.beta_TBK[1:]
     transition = lattice.transition_KK * np.einsum("tbi,tbj->ij", lattice.alpha_TBK[:-1], to_TBK, optimize=True)
     start = emission[0].sum(0)
-    end = (lattice.alpha_TBK[last_B, sentences] * lattice.end_BK).sum(0)
+    end = (lattice.alpha_TBK[length_B - 1, np.arange(num_sentences)] * lattice.end_BK).sum(0)
 
-    first, last = tag_TB[0], tag_TB[last_B, sentences]
-    before, here = _gold_pairs(tag_TB, real_TB)
-    token_M, sentence_M = np.nonzero(real_TB)
-    gold_M = tag_TB[token_M, sentence_M]
-    gold = _gold_score(emission_TBK, tag_TB, length_B, scores)
-
-    emission[token_M, sentence_M, gold_M] -= 1
-    transition -= np.bincount(before * num_tags + here, minlength=num_tags**2).reshape(num_tags, num_tags)
-    start -= np.bincount(first, minlength=num_tags)
-    end -= np.bincount(last, minlength=num_tags)
-    return LossAndGradient(lattice.log_partition_B.sum() - gold, emission, TransitionScores(start, transition, end))
+    gold = _find_gold(tag_TB, length_B)
+    emission[gold.token_M, gold.sentence_M, gold.tag_M] -= 1
+    pairs = np.bincount(gold.before * num_tags + gold.here, minlength=num_tags**2)
+    transition -= pairs.reshape(num_tags, num_tags)
+    start -= np.bincount(gold.first_B, minlength=num_tags)
+    end -= np.bincount(gold.last_B, minlength=num_tags)
+    loss = lattice.log_partition_B.sum() - _gold_score(gold, emission_TBK, scores)
+    return LossAndGradient(loss, emission, TransitionScores(start, transition, end))
 
 
-def loss(emission_TBK: np.ndarray, tag_TB: np.ndarray, length_B: np.ndarray, scores: TransitionScores) -> float:
+def sentence_loss(
+    emission_TBK: np.ndarray, tag_TB: np.ndarray, length_B: np.ndarray, scores: TransitionScores
+) -> float:
     """The sentence-level loss alone: no backward pass."""
     partition_B = log_partition(emission_TBK, length_B, scores)
-    return float(partition_B.sum() - _gold_score(emission_TBK, tag_TB, length_B, scores))
+    return float(partition_B.sum() - _gold_score(_find_gold(tag_TB, length_B), emission_TBK, scores))
 
 
 def log_partition(emission_TBK: np.ndarray, length_B: np.ndarray, scores: TransitionScores) -> np.ndarray:
@@ -134,22 +130,33 @@ def span_probabilities(
     return probability_S * lattice.beta_TBK[end_S - 1, sentence_S, tag_TB[end_S - 1, sentence_S]]
 
 
-def _gold_pairs(tag_TB: np.ndarray, real_TB: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of each token but a sentence's first, the gold tag of the one before it, and its own."""
-    return tag_TB[:-1][real_TB[1:]], tag_TB[1:][real_TB[1:]]
+class _Gold(NamedTuple):
+    """The gold tags: of all tokens with their places, of each sentence's ends, and the pairs of neighbours."""
+
+    token_M: np.ndarray
+    sentence_M: np.ndarray
+    tag_M: np.ndarray
+    first_B: np.ndarray
+    last_B: np.ndarray
+    # Of each token but a sentence's first, the tag of the one before it, and its own.
+    before: np.ndarray
+    here: np.ndarray
 
 
-def _gold_score(
-    emission_TBK: np.ndarray, tag_TB: np.ndarray, length_B: np.ndarray, scores: TransitionScores
-) -> np.float64:
-    """The score of the gold tags, summed over the sentences."""
+def _find_gold(tag_TB: np.ndarray, length_B: np.ndarray) -> _Gold:
     real_TB = np.arange(len(tag_TB))[:, None] < length_B
     token_M, sentence_M = np.nonzero(real_TB)
-    before, here = _gold_pairs(tag_TB, real_TB)
-    last = tag_TB[length_B - 1, np.arange(len(length_B))]
-    gold: np.float64 = emission_TBK[token_M, sentence_M, tag_TB[token_M, sentence_M]].sum(dtype=np.float64)
-    gold += scores.start_K[tag_TB[0]].sum() + scores.transition_KK[before, here].sum() + scores.end_K[last].sum()
-    return gold
+    first_B, last_B = tag_TB[0], tag_TB[length_B - 1, np.arange(len(length_B))]
+    pairs = tag_TB[:-1][real_TB[1:]], tag_TB[1:][real_TB[1:]]
+    return _Gold(token_M, sentence_M, tag_TB[token_M, sentence_M], first_B, last_B, *pairs)
+
+
+def _gold_score(gold: _Gold, emission_TBK: np.ndarray, scores: TransitionScores) -> np.float64:
+    """Summed over the sentences."""
+    score: np.float64 = emission_TBK[gold.token_M, gold.sentence_M, gold.tag_M].sum(dtype=np.float64)
+    transitions = scores.transition_KK[gold.before, gold.here].sum()
+    score += scores.start_K[gold.first_B].sum() + transitions + scores.end_K[gold.last_B].sum()
+    return score
 
 
 class _Forward(NamedTuple):

@@ -39,7 +39,7 @@ def batch_loss(decoded: DecodedBatch, settings: Loss, class_weight_K: np.ndarray
     batch = decoded.batch
     if settings.likelihood == "sentence":
         scores = decoded.transition_scores.allowed() if settings.forbid else decoded.transition_scores
-        return crf.loss(decoded.emission_TBK, batch.tag_TB, batch.length_B, scores)
+        return crf.sentence_loss(decoded.emission_TBK, batch.tag_TB, batch.length_B, scores)
     token_M, sentence_M = np.nonzero(np.arange(len(batch.tag_TB))[:, None] < batch.length_B)
     emission_MK, gold_M = decoded.emission_TBK[token_M, sentence_M], batch.tag_TB[token_M, sentence_M]
     # In float64, so that the losses of two epochs can be compared.
