@@ -98,7 +98,7 @@ def test_each_sentence_of_all_files_is_tagged_by_taggers_that_have_not_seen_it(s
 
 
 def test_suspects_are_warnings_with_their_places_and_all_are_shown(seen: Seen, tmp_path: Path) -> None:
-    path = corpus(tmp_path / "train", 60)
+    path = corpus(tmp_path / "train", 150)
     lines = path.read_text().split("\n")
     for n in range(6):
         lines[4 * n + 1] = "Ann O"
@@ -116,6 +116,12 @@ def test_suspects_are_warnings_with_their_places_and_all_are_shown(seen: Seen, t
     assert (problems.num_errors, problems.warnings) == (0, {"suspect_missed": 6, "suspect_spurious": 1})
     assert len(problems.warning_lines) == 7
     assert len(suspects_of({"train": path}, num=3)) == 3
+
+
+def test_there_are_never_more_suspects_than_a_share_of_the_entities(seen: Seen, tmp_path: Path) -> None:
+    path = corpus(tmp_path / "train", 100)
+    path.write_text(path.read_text().replace("Ann B-PER", "Ann O", 40))
+    assert len(suspects_of({"train": path}, num=30)) == flow.MOST_SHARE * 60
 
 
 def test_check_shows_and_lists_them(seen: Seen, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
