@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NoReturn, Optional
+from typing import Any, Optional
 
 from ner_dist.contract.index_record import (
     FEATURE_NAME,
@@ -21,7 +21,7 @@ from ner_dist.contract.index_record import (
     ShardFile,
     is_feature_name,
 )
-from ner_dist.foreign.errors import ForeignFileError
+from ner_dist.foreign.errors import refuse
 from ner_dist.foreign.json_files import checked
 from ner_dist.foreign.names import shortened
 
@@ -97,22 +97,22 @@ def check_index(index: Index, place: Path) -> None:
 def _check_types(index: Index, place: Path) -> None:
     types, edges = index.entity_types, index.bucket_edges
     if len(set(types)) < len(types) or "" in types:
-        _refuse(place, "entity_types has an empty one or one twice", "distinct names")
+        refuse(place, "entity_types has an empty one or one twice", "distinct names")
     if len(types) > MOST_TYPES:
-        _refuse(place, f"{len(types)} entity_types", f"{MOST_TYPES} at most")
+        refuse(place, f"{len(types)} entity_types", f"{MOST_TYPES} at most")
     if not edges or edges[0] < 1 or edges[-1] >= 1 << 31 or any(a >= b for a, b in zip(edges, edges[1:])):
-        _refuse(place, f"bucket_edges is {shortened(edges)}", "lengths from 1 on, ascending")
+        refuse(place, f"bucket_edges is {shortened(edges)}", "lengths from 1 on, ascending")
     names = [feature.name for feature in index.features]
     if len(set(names)) < len(names):
-        _refuse(place, "features has one twice", "distinct names")
+        refuse(place, "features has one twice", "distinct names")
     for name in names:
         if not (
             is_feature_name(name) or name == "caps" or (name.startswith("lexicon_") and FEATURE_NAME.fullmatch(name))
         ):
-            _refuse(place, f"features has {shortened(name)}", "names of token features")
+            refuse(place, f"features has {shortened(name)}", "names of token features")
     if set(index.splits) - set(SPLITS) or not index.splits or set(index.raw) - set(index.splits):
         found = shortened(", ".join([*index.splits, *(f"raw {name}" for name in index.raw)]))
-        _refuse(place, f"it has the splits {found}", "train, dev or test, and raw rows of these")
+        refuse(place, f"it has the splits {found}", "train, dev or test, and raw rows of these")
 
 
 def _check_files(index: Index, place: Path) -> None:
@@ -124,75 +124,71 @@ def _check_files(index: Index, place: Path) -> None:
             expected += [(e, f"{split}-{marks}{number:05d}.parquet") for number, e in enumerate(shards)]
     for entry, path in expected:
         if entry.path != path:
-            _refuse(place, f"it names the file {shortened(entry.path)}", f"{path} at this place")
+            refuse(place, f"it names the file {shortened(entry.path)}", f"{path} at this place")
         if not _SHA256.fullmatch(entry.sha256) or not 0 < entry.num_bytes < MOST:
-            _refuse(place, f"size or checksum of {path} is {entry.num_bytes} or {shortened(entry.sha256)}", "others")
+            refuse(place, f"size or checksum of {path} is {entry.num_bytes} or {shortened(entry.sha256)}", "others")
 
 
 def _check_vocabularies(index: Index, place: Path) -> None:
     sizes = {feature.name: feature.num_values for feature in index.features}
     if set(index.vocab) != {"word", "char", *sizes}:
-        _refuse(place, f"vocab has {shortened(', '.join(sorted(index.vocab)))}", "word, char and the features")
+        refuse(place, f"vocab has {shortened(', '.join(sorted(index.vocab)))}", "word, char and the features")
     for name, entry in index.vocab.items():
         most = min(_MOST_VALUES.get(name, 1 << 32), entry.num_bytes // _LEAST_VALUE_BYTES)
         if not 1 <= entry.num_values <= most or entry.num_values != sizes.get(name, entry.num_values):
-            _refuse(place, f"vocab.{name} has {entry.num_values} values", f"1 to {most}, as many as the feature")
+            refuse(place, f"vocab.{name} has {entry.num_values} values", f"1 to {most}, as many as the feature")
     vectors, num_words = index.vectors, index.vocab["word"].num_values
     if vectors is not None:
         num_bytes = 4 * num_words * vectors.num_units
         fits = 1 <= vectors.num_units <= _MOST_UNITS and 0 <= vectors.first_unseen <= num_words
         if not fits or not num_bytes < vectors.num_bytes <= num_bytes + _MOST_HEADER_BYTES:
-            _refuse(place, f"vectors states {vectors.num_units} units in {vectors.num_bytes} bytes", "a size that fits")
+            refuse(place, f"vectors states {vectors.num_units} units in {vectors.num_bytes} bytes", "a size that fits")
 
 
 def _check_shards(index: Index, place: Path, name: str, shards: list[ShardFile]) -> None:
     num_shards = len(next(iter(index.splits.values())))
     if len(shards) != num_shards or not shards:
-        _refuse(place, f"{len(shards)} shards of {name}", f"{num_shards or 'one at least'}, as many as of other splits")
+        refuse(place, f"{len(shards)} shards of {name}", f"{num_shards or 'one at least'}, as many as of other splits")
     filled = [shard.sha256 for shard in shards if sum(shard.rows)]
     if len(set(filled)) < len(filled):
-        _refuse(place, f"two shards of {name} are the same", "different sentences in each")
+        refuse(place, f"two shards of {name} are the same", "different sentences in each")
     least_most = list(zip([1, *(edge + 1 for edge in index.bucket_edges)], index.bucket_edges))
     for shard in shards:
         rows, tokens, groups = shard.rows, shard.tokens, shard.row_groups
         if len(rows) != len(least_most) or len(tokens) != len(rows) or not _are_counts([*rows, *tokens, *groups]):
-            _refuse(
+            refuse(
                 place,
                 f"rows, tokens or row_groups of {shard.path} are not counts",
                 f"one for each of {len(least_most)} buckets",
             )
         if any(not r * least <= t <= r * most for r, t, (least, most) in zip(rows, tokens, least_most)):
-            _refuse(place, f"tokens of {shard.path} do not fit its rows", "sentences of the lengths of their buckets")
+            refuse(place, f"tokens of {shard.path} do not fit its rows", "sentences of the lengths of their buckets")
         if sum(rows) > _MOST_ROWS_PER_BYTE * shard.num_bytes:
-            _refuse(place, f"{sum(rows)} rows in the {shard.num_bytes} bytes of {shard.path}", "fewer")
+            refuse(place, f"{sum(rows)} rows in the {shard.num_bytes} bytes of {shard.path}", "fewer")
         if sum(groups) != sum(rows) or not {*accumulate(rows)} <= {0, *accumulate(groups)} or 0 in groups:
-            _refuse(place, f"row_groups of {shard.path} do not fit its buckets", "none with rows of two buckets")
+            refuse(place, f"row_groups of {shard.path} do not fit its buckets", "none with rows of two buckets")
 
 
 def _check_descriptions(index: Index, place: Path) -> None:
     parts = {field.name: getattr(index, field.name) for field in dataclasses.fields(_Descriptions)}
     found = checked(parts, place, _Descriptions)
     if not set(index.splits) <= set(found.stats):
-        _refuse(place, f"stats has {shortened(', '.join(found.stats))}", "the splits")
+        refuse(place, f"stats has {shortened(', '.join(found.stats))}", "the splits")
     for split in index.splits:
         stats = found.stats[split]
         counts = [stats.documents, stats.unknown_words, stats.longest, *stats.entities.values(), *stats.tags.values()]
         if not _are_counts([*counts, *(stats.inexpressible or {}).values()]) or stats.padding_to_edge < 0:
-            _refuse(place, f"stats.{split} has a negative number or a very large one", "counts")
+            refuse(place, f"stats.{split} has a negative number or a very large one", "counts")
         if (stats.num_sentences, stats.num_tokens) != (index.num_sentences(split), index.num_tokens(split)):
-            _refuse(place, f"stats.{split} has other num_sentences or num_tokens than its shards", "the same")
+            refuse(place, f"stats.{split} has other num_sentences or num_tokens than its shards", "the same")
         if set(stats.entities) != set(index.entity_types):
-            _refuse(place, f"stats.{split}.entities has other types than entity_types", "the same")
+            refuse(place, f"stats.{split}.entities has other types than entity_types", "the same")
     settings = index.settings
     if not isinstance(settings.get("keep_case"), bool) or not isinstance(settings.get("keep_digits"), bool):
-        _refuse(place, "keep_case or keep_digits is missing in settings or no truth value", "true or false")
+        refuse(place, "keep_case or keep_digits is missing in settings or no truth value", "true or false")
     if type(settings.get("max_chars")) is not int or not 1 <= settings["max_chars"] < 1 << 16:
-        _refuse(place, f"settings.max_chars is {shortened(settings.get('max_chars'))}", "a number of characters")
+        refuse(place, f"settings.max_chars is {shortened(settings.get('max_chars'))}", "a number of characters")
 
 
 def _are_counts(numbers: Iterable[int]) -> bool:
     return all(0 <= number < MOST for number in numbers)
-
-
-def _refuse(place: Path, found: str, expected: str) -> NoReturn:
-    raise ForeignFileError(f"{place}: {found}, expected {expected}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import NoReturn, Optional
+from typing import Optional
 
-from ner_dist.foreign.errors import ForeignFileError
+from ner_dist.foreign.errors import refuse
 from ner_dist.foreign.names import shortened
 
 # Ids without a token of their own come first, and a token of the corpus may be spelled like one of them.
@@ -33,35 +33,31 @@ def check_vocabulary(found: Vocabulary, path: Path, name: str, num_values: int) 
         f for f in ("types", "without_vector", "entries", "parts") if getattr(found, f) is not None and f not in own
     ]
     if foreign:
-        _refuse(path, f"it has {foreign[0]}", f"none in the vocabulary {name}")
+        refuse(path, f"it has {foreign[0]}", f"none in the vocabulary {name}")
     if len(found.values) != num_values or len(found.counts) != num_values:
-        _refuse(path, f"{len(found.values)} values with {len(found.counts)} counts", f"{num_values} of each")
+        refuse(path, f"{len(found.values)} values with {len(found.counts)} counts", f"{num_values} of each")
     named = found.values[_NUM_CHAR_SPECIALS if name == "char" else _NUM_SPECIALS :]
     if len(set(named)) < len(named):
         seen: set[str] = set()
         twice = next(value for value in named if value in seen or seen.add(value))  # type: ignore[func-returns-value]
-        _refuse(path, f"the value {shortened(twice)} is there twice", "distinct values")
+        refuse(path, f"the value {shortened(twice)} is there twice", "distinct values")
     if min(found.counts) < 0 or max(found.counts) >= 1 << 62:
-        _refuse(path, "a count is negative or very large", "how often each value occurs")
+        refuse(path, "a count is negative or very large", "how often each value occurs")
     if name == "char":
         types = found.types or []
         if len(types) != num_values or not all(0 <= kind < _NUM_CHAR_TYPES for kind in types):
-            _refuse(
+            refuse(
                 path, f"{len(types)} types, or types of other kinds", f"{num_values} from 0 to {_NUM_CHAR_TYPES - 1}"
             )
     ids = found.without_vector or []
     if ids and (ids[0] < 0 or ids[-1] >= num_values or any(a >= b for a, b in zip(ids, ids[1:]))):
-        _refuse(path, "without_vector has ids out of order", f"0 to {num_values - 1}, ascending")
-    _check_parts(found, path)
+        refuse(path, "without_vector has ids out of order", f"0 to {num_values - 1}, ascending")
+    check_parts(found.parts, found.entries, path, "parts")
 
 
-def _check_parts(found: Vocabulary, path: Path) -> None:
-    parts = found.parts
+def check_parts(parts: list[int] | None, entries: list[str] | None, path: Path, name: str) -> None:
+    """Whether numbers of a lexicon's partial matches can be those; name: of the field, for the error."""
     fits = parts is None or (len(parts) == 2 and all(0 <= number < 1 << 31 for number in parts))
     # Old ones have no entries.
-    if (found.entries is not None and parts is None) or not fits:
-        _refuse(path, f"parts is {shortened(parts)}", "two numbers of tokens beside entries")
-
-
-def _refuse(path: Path, found: str, expected: str) -> NoReturn:
-    raise ForeignFileError(f"{path}: {found}, expected {expected}")
+    if (entries is not None and parts is None) or not fits:
+        refuse(path, f"{name} is {shortened(parts)}", "two numbers of tokens beside entries")

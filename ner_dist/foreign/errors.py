@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
 
 from ner_dist.errors import UserError
 
 
 class ForeignFileError(UserError):
     """A file that is damaged, or that was never what it is read as. Its text says what, where, found and expected."""
+
+
+def refuse(path: Path, found: str, expected: str) -> NoReturn:
+    raise ForeignFileError(f"{path}: {found}, expected {expected}")
 
 
 @contextmanager

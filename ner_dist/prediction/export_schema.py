@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, NoReturn, Optional
+from typing import Any, Optional
 
 import numpy as np
 
 from ner_dist.contract.index_checks import MOST_TYPES
 from ner_dist.contract.shard_format import CHAR_TYPES, FEATURE_NAME, NUM_CHAR_SPECIALS, UNK_ID, ListedFile
 from ner_dist.contract.tag_schemes import bilou_tags
-from ner_dist.foreign.errors import ForeignFileError
+from ner_dist.contract.vocabulary_checks import check_parts
+from ner_dist.foreign.errors import refuse
 from ner_dist.foreign.names import shortened
 from ner_dist.model.crf import TransitionScores
-from ner_dist.prediction.vocabularies import FeatureValues, Vocabularies
+from ner_dist.prediction.vocabularies import Vocabularies
 
 # Of a token's characters, and of the zeros around them.
 _MOST_CHARACTERS, _MOST_PADDING = 1 << 16, 127
@@ -68,15 +69,15 @@ def check_description(found: Description, path: Path) -> None:
     """Raises ForeignFileError naming the first fault."""
     types, scores = found.vocabularies.entity_types, found.scores
     if len(set(types)) < len(types) or "" in types or len(types) > MOST_TYPES:
-        _refuse(path, "entity_types has an empty one, one twice, or too many", f"at most {MOST_TYPES} distinct names")
+        refuse(path, "entity_types has an empty one, one twice, or too many", f"at most {MOST_TYPES} distinct names")
     tags = bilou_tags(types)
     if found.tags != tags:
-        _refuse(path, f"tags is {shortened(found.tags)}", "those of entity_types")
+        refuse(path, f"tags is {shortened(found.tags)}", "those of entity_types")
     lengths = {len(scores.start), len(scores.end), len(scores.transition), *map(len, scores.transition)}
     if lengths != {len(tags)}:
-        _refuse(path, f"scores are not for {len(tags)} tags", f"{len(tags)} for start and end, and rows of as many")
+        refuse(path, f"scores are not for {len(tags)} tags", f"{len(tags)} for start and end, and rows of as many")
     if not all(np.isfinite(values).all() for values in scores.as_arrays()):
-        _refuse(path, "scores has one that is no finite number", "numbers")
+        refuse(path, "scores has one that is no finite number", "numbers")
     _check_vocabularies(found.vocabularies, path)
 
 
@@ -88,28 +89,17 @@ def _check_vocabularies(found: Vocabularies, path: Path) -> None:
     ):
         named = values[num_specials:]
         if len(values) < num_specials or len(set(named)) < len(named):
-            _refuse(path, f"{shortened(name)} has fewer than {num_specials} values, or one twice", "distinct values")
+            refuse(path, f"{shortened(name)} has fewer than {num_specials} values, or one twice", "distinct values")
     types = found.character_types
     if len(types) != len(found.characters) or not all(0 <= kind < len(CHAR_TYPES) for kind in types):
-        _refuse(path, "character_types has others", f"0 to {len(CHAR_TYPES) - 1}, one for each character")
+        refuse(path, "character_types has others", f"0 to {len(CHAR_TYPES) - 1}, one for each character")
     ids = found.without_vector or []
     if any(a >= b for a, b in zip([-1, *ids], [*ids, len(found.words)])):
-        _refuse(path, "without_vector has ids out of order", "ids of words, ascending")
+        refuse(path, "without_vector has ids out of order", "ids of words, ascending")
     if not 1 <= found.max_characters <= _MOST_CHARACTERS or not 0 <= found.character_padding <= _MOST_PADDING:
-        _refuse(path, "max_characters or character_padding is out of range", "numbers of characters")
+        refuse(path, "max_characters or character_padding is out of range", "numbers of characters")
     names = [feature.name for feature in found.features]
     if len(set(names)) < len(names) or not all(map(FEATURE_NAME.fullmatch, names)):
-        _refuse(path, f"features has {shortened(names)}", "distinct names of token features")
+        refuse(path, f"features has {shortened(names)}", "distinct names of token features")
     for feature in found.features:
-        _check_lexicon(feature, path)
-
-
-def _check_lexicon(feature: FeatureValues, path: Path) -> None:
-    parts = feature.parts
-    fits = parts is None or (len(parts) == 2 and all(0 <= number < 1 << 31 for number in parts))
-    if (feature.entries is not None and parts is None) or not fits:
-        _refuse(path, f"parts of {feature.name} is {shortened(parts)}", "two numbers of tokens beside entries")
-
-
-def _refuse(path: Path, found: str, expected: str) -> NoReturn:
-    raise ForeignFileError(f"{path}: {found}, expected {expected}")
+        check_parts(feature.parts, feature.entries, path, f"parts of {feature.name}")

@@ -72,6 +72,19 @@ def create_app(
     app.add_middleware(guarded, access=access or Access())
     app.add_middleware(measured, metrics=metrics)
     metrics.queue.set_function(lambda: worker.num_waiting)
+    _add_tag(app, worker, limits, large)
+    _add_health(app, worker, limits, large)
+
+    @app.get("/metrics", summary="Figures for Prometheus", response_class=Response)
+    async def show_metrics() -> Response:
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    _add_page(app)
+    _add_problems(app)
+    return app
+
+
+def _add_tag(app: FastAPI, worker: TaggingWorker, limits: Limits, large: LargeRequests | None) -> None:
     pending = Pending(limits.max_pending)
     features = schemas.feature_fields(worker.given_features)
     request_schemas = [model.model_json_schema() for model in schemas.request_models(limits, features).values()]
@@ -95,6 +108,8 @@ def create_app(
             # The server's time to finish requests is over.
             raise Refused(503, STOPPING) from error
 
+
+def _add_health(app: FastAPI, worker: TaggingWorker, limits: Limits, large: LargeRequests | None) -> None:
     @app.get(
         "/healthz",
         summary="Whether texts can be tagged",
@@ -118,14 +133,7 @@ def create_app(
         }
         return JSONResponse({**health, "limits": dataclasses.asdict(limits)}, 200 if status.startswith("ok") else 503)
 
-    @app.get("/metrics", summary="Figures for Prometheus", response_class=Response)
-    async def show_metrics() -> Response:
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
-
     app.head("/healthz", include_in_schema=False)(healthz)
-    _add_page(app)
-    _add_problems(app)
-    return app
 
 
 class _HeldAnswer(Response):
