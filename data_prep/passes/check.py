@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from data_prep.annotation.misspelt_types import renamed_types
 from data_prep.formats.columns.judge_column import PHRASE_TYPES
 from data_prep.inspecting.summary import coverage_lines
 from data_prep.passes.annotation_pass import check_annotation
@@ -38,7 +39,11 @@ def _report_unusual(prepared: PreparedCorpus, problems: Problems) -> None:
         names = ", ".join(sorted(chunk_types))
         problems.warn("chunk_tags", where, f"types {names} are phrases, not entities; is --tag-column right?")
     entities = [tagged.entities(split_id) for split_id in range(len(tagged.splits))]
+    # A type that is a misspelling of another one is to be renamed, not to become more frequent.
+    misspelt = renamed_types({name: sum(counts[name] for counts in entities) for name in tagged.entity_types})
     for name in tagged.entity_types:
+        if name in misspelt:
+            continue
         if 0 < entities[0][name] < RARE_ENTITIES:
             problems.warn("rare_types", "train", f"only {entities[0][name]} entities of type {name!r}")
         for split, counts in zip(tagged.splits[1:], entities[1:]):

@@ -125,6 +125,12 @@ def test_types_and_words_that_dev_lacks_or_does_not_share_are_warnings(tmp_path:
     assert "100.0 %" in report
 
 
+def test_a_misspelt_type_is_said_once_and_not_called_rare_or_missing(tmp_path: Path) -> None:
+    problems, _ = run(tmp_path / "c", "Ann B-PER\n\n" * 60 + "Bo B-per\n", dev="Ann B-PER\n")
+    assert problems.warnings["near_types"]
+    assert not {"rare_types", "types_missing"} & problems.warnings.keys()
+
+
 def test_the_scheme_is_told_once_and_each_other_one_on_a_line_of_its_own(tmp_path: Path) -> None:
     bio = "Ann B-PER\nLee I-PER\nsaw O\nBo B-PER\n\n" * 30
     _, report = run(tmp_path / "train", bio, dev=bio + "Ann B-PER\n")
