@@ -17,10 +17,10 @@ from ner_dist.config import Config, Model
 from ner_dist.contract.shard_format import Index
 from ner_dist.data.batch import Batch
 from ner_dist.data.used_inputs import used_features, word_units
-from ner_dist.lean_mxnet import gluon, mx
 from ner_dist.model.char_cnn import CharFeatures
 from ner_dist.model.crf import TransitionScores, zero_transition_scores
 from ner_dist.model.layers import BiLSTM, CharCNN, Transitions, on_device, reverse_index
+from ner_dist.ranks.lean_mxnet import gluon, mx
 
 
 class CnnBiLstm(gluon.HybridBlock):

@@ -12,9 +12,9 @@ import numpy as np
 from ner_dist.config import Model
 from ner_dist.contract.shard_format import CHAR_TYPES
 from ner_dist.data.batch import Batch
-from ner_dist.lean_mxnet import gluon, mx
 from ner_dist.model import char_cnn
 from ner_dist.model.char_cnn import CharFeatures
+from ner_dist.ranks.lean_mxnet import gluon, mx
 
 
 class BiLSTM(gluon.HybridBlock):

@@ -11,7 +11,7 @@ from ner_dist.ranks.comm import Comm, JobError
 
 def agree_on_device(comm: Comm, context: Any) -> None:
     """Make sure that all ranks use one kind of device, and that sums there are sums; else JobError on every rank."""
-    from ner_dist.lean_mxnet import mx
+    from ner_dist.ranks.lean_mxnet import mx
 
     kinds = comm.gather_objects(context.device_type)
     if len(set(kinds)) > 1:
@@ -37,7 +37,7 @@ def same_norms(comm: Comm, context: Any) -> bool:
     The matrix library has other code for other processors. From norms that differ in their last digit, clipping would
     make the ranks' parameters differ.
     """
-    from ner_dist.lean_mxnet import mx
+    from ner_dist.ranks.lean_mxnet import mx
 
     numbers = np.sin(np.arange(100_003, dtype=np.float64)).astype(np.float32)
     vectors = [mx.nd.array(numbers[:length], ctx=context) for length in (37, 1000, len(numbers))]

@@ -102,7 +102,7 @@ def choose_device(wanted: str) -> Any:
     if there is something to repair. Raises DeviceError if gpu is impossible, or if auto would divide the host's ranks
     between GPUs and the CPU.
     """
-    from ner_dist.lean_mxnet import mx
+    from ner_dist.ranks.lean_mxnet import mx
 
     if wanted == "cpu":
         return mx.cpu()

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ner_dist.lean_mxnet import mx
+from ner_dist.ranks.lean_mxnet import mx
 
 # Horovod itself would load all of MXNet.
 # isort: split

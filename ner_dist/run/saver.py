@@ -37,10 +37,14 @@ class Saver:
 
     def is_due(self, total_steps: int) -> bool:
         """Whether to save after this step; for the sake of time alone, not while the one before is still written."""
-        if self._steps and total_steps % self._steps == 0:
+        if self.is_due_by_steps(total_steps):
             return True
         is_late = bool(self._minutes) and time.monotonic() - self._saved_s >= 60 * self._minutes
         return is_late and not (self._thread and self._thread.is_alive())
+
+    def is_due_by_steps(self, total_steps: int) -> bool:
+        """Whether to save after this step, whatever the time."""
+        return bool(self._steps) and total_steps % self._steps == 0
 
     @property
     def has_failed(self) -> bool:

@@ -12,9 +12,9 @@ import itertools
 
 import numpy as np
 
-from ner_dist.lean_mxnet import mx
 from ner_dist.model.initial_values import InitialEmbeddings
 from ner_dist.model.layers import on_device
+from ner_dist.ranks.lean_mxnet import mx
 from ner_dist.training.optimizer import leaves, refill
 
 

@@ -176,7 +176,7 @@ def _train_epoch(run: Run, progress: Progress) -> None:
             global_steps = exchange_word_ids(comm, [batch for _, batch in window])
             for (step, batch), global_step in zip(window, global_steps):
                 rate = learning_rate(config, epoch, step.step_id, num_steps, progress.reductions)
-                result = learner.step(batch, global_step, epoch, step.step_id, rate, run.vote())
+                result = learner.step(batch, global_step, epoch, step.step_id, rate, run.vote(progress))
                 progress.add_step(result.loss, *global_step[1:])
                 seconds = time.perf_counter() - began_s
                 progress.trained_seconds += seconds

@@ -11,10 +11,10 @@ from ner_dist.config import ConfigError, Loss
 from ner_dist.contract.shard_format import Index
 from ner_dist.contract.tag_schemes import bilou_tags
 from ner_dist.data.batch import Batch
-from ner_dist.lean_mxnet import autograd, mx
 from ner_dist.model import crf
 from ner_dist.model.cnn_bilstm import CnnBiLstm, SummedLoss, TrainingEmissions, tagger_inputs
 from ner_dist.model.layers import Transitions, on_device, set_gradient
+from ner_dist.ranks.lean_mxnet import autograd, mx
 from ner_dist.training.dropout import Masks
 
 

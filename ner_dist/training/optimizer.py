@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ner_dist.config import Config, ConfigError, Optimizer
-from ner_dist.lean_mxnet import mx
+from ner_dist.ranks.lean_mxnet import mx
 
 
 def create(settings: Optimizer) -> mx.optimizer.Optimizer:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ner_dist.lean_mxnet import autograd, gluon, nd
+from ner_dist.ranks.lean_mxnet import autograd, gluon, nd
 
 
 class ParameterVector:

@@ -16,12 +16,12 @@ import numpy as np
 from ner_dist.config import Config
 from ner_dist.data.batch import Batch
 from ner_dist.errors import UserError
-from ner_dist.lean_mxnet import mx
 from ner_dist.model.cnn_bilstm import CnnBiLstm, TrainedNetwork, set_parameters, trained_parameters
 from ner_dist.model.initial_values import InitialEmbeddings
 from ner_dist.model.layers import on_device
 from ner_dist.ranks.agreement import checksum
 from ner_dist.ranks.comm import Comm
+from ner_dist.ranks.lean_mxnet import mx
 from ner_dist.training import optimizer
 from ner_dist.training.dropout import masks
 from ner_dist.training.embedding_table import EmbeddingTable

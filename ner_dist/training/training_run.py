@@ -139,8 +139,11 @@ class Run:
             if self.comm.rank == 0:
                 print(f"note: {sentence}", file=sys.stderr, flush=True)
 
-    def vote(self) -> float:
+    def vote(self, progress: Progress) -> float:
         """What this rank has to say about going on: 0, or why not to after the step that it takes part in."""
+        if self.saver is not None and self.saver.is_due_by_steps(progress.total_steps + 1):
+            # The save after this step would wait for it anyway; so a failure ends the run with this step.
+            self.saver.settle()
         if self.saver is not None and self.saver.has_failed:
             return _SAVING_FAILED
         number = stop_signals.received()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ner_dist.lean_mxnet import mx
+from ner_dist.ranks.lean_mxnet import mx
 
 # The average is updated every so many steps, with the decay of as many steps.
 _STRIDE = 10

@@ -245,13 +245,11 @@ class Performance:
         # Of several, any may have been the one.
         kind = lethal[0] if len(lethal) == 1 else ""
         lost = judge.lost_steps(self.run)
-        # A checkpoint that fails is noticed when the next one is due, at the latest; the ranks end after the step then.
-        most = 0 if kind in judge.SAVING else 2 * self.training.checkpoint_steps + 1
-        if lost > most:
+        if lost > (0 if kind in judge.SAVING else 2 * self.training.checkpoint_steps):
             note(f"{lost} steps lost after {lethal}")
         if judge.wrong_code(kind, code, self.schedule):
             note(f"code {code} after {kind}")
-        if judge.speaks(kind, self.schedule) and not said[kind] and not judge.ended_by(kind, code):
+        if judge.speaks(kind, self.schedule) and not said[kind]:
             note(f"nothing says why it ended after {kind}")
 
     def _judge_result(self) -> None:

@@ -58,11 +58,6 @@ def wrong_code(kind: str, code: int, schedule: Schedule) -> bool:
     return kind in _CODES and code != _CODES[kind] and not starts_ranks_bare
 
 
-def ended_by(kind: str, code: int) -> bool:
-    """Whether the signal itself has ended the process, before it could do anything about it: its end is the reason."""
-    return kind in _CODES and code == 128 - _CODES[kind]
-
-
 def lost_steps(run: Path) -> int:
     """Steps that metrics.jsonl has, but the last checkpoint has not."""
     done = [line["steps"] for line in metrics(run)] if (run / "metrics.jsonl").exists() else []

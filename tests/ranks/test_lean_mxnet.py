@@ -10,7 +10,7 @@ from processes import ROOT
 CODE = """
 import sys
 from ner_dist.ranks import horovod_comm
-from ner_dist.lean_mxnet import mx
+from ner_dist.ranks.lean_mxnet import mx
 assert mx is sys.modules["mxnet"]
 print(sorted({"onnx", "scipy", "sklearn"} & set(sys.modules)))
 import onnx
