@@ -1,4 +1,4 @@
-"""What a rank votes for: a checkpoint that could not be written ends the run at the latest with the next that is due."""
+"""What a rank votes for: a checkpoint that could not be written ends the run with the next one that is due."""
 
 from __future__ import annotations
 
