@@ -16,6 +16,7 @@ from ner_dist.errors import UserError
 from ner_dist.ranks.stop_signals import Stopped
 from ner_dist.run import checkpoint
 from ner_dist.run.checkpoint import CheckpointError
+from ner_dist.run.progress import Progress
 from ner_dist.training import loop, training_run
 from ner_dist.training.training_run import Run
 
@@ -58,9 +59,9 @@ def votes(monkeypatch: pytest.MonkeyPatch) -> dict[int, float]:
     cast = [0]
     usual = Run.vote
 
-    def vote(self: Run) -> float:
+    def vote(self: Run, progress: Progress) -> float:
         if self.comm.rank != 1:
-            return usual(self)
+            return usual(self, progress)
         cast[0] += 1
         return found.get(cast[0], 0.0)
 
