@@ -389,9 +389,9 @@ def test_few_strings_are_in_memory_at_once_and_nothing_else_is_lost(
 
 
 def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
-    """With ever new words, so that keeping all strings would show."""
+    """With ever new words, so that keeping all strings would show, in each of two runs: one alone varies by 8 %."""
     peaks = []
-    for num_sentences in (80_000, 240_000):
+    for num_sentences in (80_000, 480_000):
         path = tmp_path / "in.conll"
         path.write_text("".join(f"word{i} N{i % 9} B-X\nthe DT O\n\n" for i in range(num_sentences)))
         # Started as usual, except for a limit that this corpus reaches.
@@ -403,8 +403,8 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
             "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM:')))"
         )
         command = [sys.executable, "-c", code, "convert", str(path), str(tmp_path / "out.jsonl")]
-        finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        peaks.append(int(finished.stdout.split()[-1]))
+        runs = [subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True) for _ in range(2)]
+        peaks.append(min(int(finished.stdout.split()[-1]) for finished in runs))
     assert peaks[1] < 1.06 * peaks[0], peaks
 
 
