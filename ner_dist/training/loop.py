@@ -56,12 +56,16 @@ def train(config: Config, job: str, comm: Comm, show_progress: bool | None = Non
     """
 
     def train_kept(kept: Kept) -> dict[str, Any] | None:
-        return _train(config, job, comm, kept, show_progress)
+        # From the first exchange on, because a rank may be stopped at any moment.
+        with Watchdog(comm, config.train.hang_seconds) as watchdog:
+            return _train(config, job, comm, kept, watchdog, show_progress)
 
     return in_generations(comm, config.train.grace_seconds, train_kept)
 
 
-def _train(config: Config, job: str, comm: Comm, kept: Kept, show_progress: bool | None) -> dict[str, Any] | None:
+def _train(
+    config: Config, job: str, comm: Comm, kept: Kept, watchdog: Watchdog, show_progress: bool | None
+) -> dict[str, Any] | None:
     """The whole of it, with these ranks: from the start, the last checkpoint, or where the ranks before have stood."""
     config.run = config.run or comm.broadcast(run_directory.fresh_name(job))
     path = Path(config.run)
@@ -81,7 +85,8 @@ def _train(config: Config, job: str, comm: Comm, kept: Kept, show_progress: bool
     on_rank_0(comm, lambda: run_directory.create(path, config, kept.is_changed))
     if used_inputs.uses_vectors(config.model, index):
         on_rank_0(comm, lambda: checkpoint.link_vectors(Path(config.data.shards), path / "checkpoints"))
-    log_to(path / f"rank-{comm.rank}.log")
+    log_path = path / f"rank-{comm.rank}.log"
+    log_to(log_path)
     log.info(
         "rank %d of %d: process %d on %s, OMP_NUM_THREADS %s, device %s",
         *(comm.rank, comm.num_ranks, os.getpid(), platform.node(), os.environ["OMP_NUM_THREADS"]),
@@ -99,11 +104,11 @@ def _train(config: Config, job: str, comm: Comm, kept: Kept, show_progress: bool
         progress = dataclasses.replace(saved.progress)
         log.info("continuing after %d steps, in epoch %d", progress.total_steps, progress.epoch + 1)
     kept.begin(learner, progress)
-    watchdog = Watchdog(comm, config.train.hang_seconds, path / f"rank-{comm.rank}.log")
     with _writers(config, path, vocab, lock, progress, comm, kept) as (recorder, saver):
         if config.train.track:
             on_rank_0(comm, lambda: trackers.begin(knobs.flat(config)))
-        with trackers, watchdog, stop_signals.gracefully(config.train.grace_seconds):
+        graceful = stop_signals.gracefully(config.train.grace_seconds)
+        with trackers, watchdog.demanding_progress(log_path), graceful:
             parts = (config, path, comm, index, readers, texts, word_dropout, learner, recorder, saver)
             run = Run(*parts, trackers, watchdog, SlowRanks(comm), kept, show_progress)
             run.require_same_state(progress, progress.total_steps)

@@ -1,7 +1,7 @@
 """Training in which one rank comes to grief: trouble.py KIND RANK STEP [arguments of ner_dist.train].
 
 From the STEP-th step on (from 1) that gives this RANK sentences, it is killed, fails, is asked to end, hangs, or
-is given a NaN.
+is given a NaN. In step 0 it is stopped, right after it has been connected to the others.
 MXNet must not be imported before run_rank has blocked the signals, so all that needs it comes later.
 """
 
@@ -52,6 +52,10 @@ def hang(step: Step, batch: Any, *others: Any) -> None:
         time.sleep(1)
 
 
+def stop(step: Step, *others: Any) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def poison(step: Step, batch: Any, *others: Any) -> Any:
     return step(batch._replace(mask_TB=batch.mask_TB * np.float32("nan")), *others)
 
@@ -84,6 +88,8 @@ if __name__ == "__main__":
 
     def run_troubled_rank(action: Callable[[Any], None], *load: Callable[[], object]) -> None:
         def act(comm: Any) -> None:
+            if first_step == 0 and comm.rank == rank:
+                kind(None)
             make_trouble(kind, rank, first_step, comm.rank)
             action(comm)
 

@@ -42,7 +42,7 @@ def hang_in_here():
     time.sleep(idle_s)
     comm.waiting = False
 
-with Watchdog(comm, LIMIT_S, log) as watchdog:
+with Watchdog(comm, LIMIT_S) as watchdog, watchdog.demanding_progress(log):
     hang_in_here()
 print("survived")
 """.replace("LIMIT_S", str(LIMIT_S))
@@ -103,7 +103,7 @@ def _wait_for_the_threads_of_the_test_before() -> None:
 
 def test_it_watches_until_its_context_ends(tmp_path: Path) -> None:
     assert not watching()
-    with Watchdog(Solo(), 3600, tmp_path / "log"):
+    with Watchdog(Solo(), 3600):
         assert watching()
     for thread in threading.enumerate():
         if thread.name == "watchdog":
@@ -113,12 +113,12 @@ def test_it_watches_until_its_context_ends(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_an_error_inside_passes_through(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), Watchdog(Solo(), 3600, tmp_path / "log"):
+    with pytest.raises(error), Watchdog(Solo(), 3600):
         raise error
 
 
 def test_0_seconds_never_watch(tmp_path: Path) -> None:
-    with Watchdog(Solo(), 0, tmp_path / "log"):
+    with Watchdog(Solo(), 0):
         assert not watching()
 
 
@@ -129,9 +129,10 @@ def test_a_rank_that_waits_in_vain_blames_the_one_that_is_silent(
     sign = Sign(1, "host-1", 101, "", 7, 0, False, False)
     ends: list[tuple[str, Sign | None]] = []
     monkeypatch.setattr(last_words, "end", lambda board, sentence, connections, of: ends.append((sentence, of)))
-    dog = Watchdog(Solo(), 10, tmp_path / "log")
+    dog = Watchdog(Solo(), 10)
     monkeypatch.setattr(dog, "_pulse", SimpleNamespace(connections=None))
-    dog._end(30.5, True, Silence(sign, 28) if silent else None)
+    with dog.demanding_progress(tmp_path / "log"):
+        dog._end(30.5, True, Silence(sign, 28) if silent else None)
     ((sentence, of),) = ends
     if silent:
         assert of == sign
@@ -147,7 +148,7 @@ def test_a_rank_that_goes_on_while_the_others_are_listened_to_is_left_alone(
 ) -> None:
     comm, listened = Solo(), threading.Event()
     comm.waiting = True
-    with Watchdog(comm, 0.02, tmp_path / "log") as dog:
+    with Watchdog(comm, 0.02) as dog, dog.demanding_progress(tmp_path / "log"):
 
         def find_silent() -> list[Silence]:
             dog.beat()
@@ -160,3 +161,28 @@ def test_a_rank_that_goes_on_while_the_others_are_listened_to_is_left_alone(
         monkeypatch.setattr(dog, "_end", lambda *_: pytest.fail("ended"))
         assert listened.wait(30)
     assert not (tmp_path / "log").exists()
+
+
+@pytest.mark.parametrize(("waiting", "silent"), [(True, True), (True, False), (False, False)])
+def test_outside_of_training_only_a_wait_for_a_silent_rank_counts(
+    monkeypatch: pytest.MonkeyPatch, waiting: bool, silent: bool
+) -> None:
+    sign = Sign(1, "host-1", 101, "", 0, 0, False, False)
+    comm, listened, ended = Solo(), threading.Semaphore(0), threading.Event()
+    comm.waiting = waiting
+    dog = Watchdog(comm, 0.02)
+
+    def find_silent() -> list[Silence]:
+        listened.release()
+        return [Silence(sign, 28)] if silent else []
+
+    monkeypatch.setattr(dog._pulse, "find_silent", find_silent)
+    monkeypatch.setattr(dog, "_end", lambda *_: ended.set())
+    with dog:
+        if not waiting:
+            time.sleep(0.2)
+        else:
+            # Twice: it has to go on after the first time.
+            assert listened.acquire(timeout=30)
+            assert listened.acquire(timeout=30)
+    assert ended.is_set() == silent
