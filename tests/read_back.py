@@ -18,7 +18,7 @@ from ner_dist.data.shard_reader import open_split
 from ner_dist.model.crf import zero_transition_scores
 from ner_dist.model.parameter_shapes import parameter_shapes, word_shape
 from ner_dist.prediction import export_format
-from ner_dist.prediction.vocabularies import Vocabularies
+from ner_dist.prediction.vocabularies import checkpoint_vocabularies
 from ner_dist.run import checkpoint, run_directory, run_records
 from ner_dist.run.checkpoint import Checkpoint
 from ner_dist.run.progress import Progress
@@ -73,7 +73,7 @@ def make_export(place: Path, run: Path) -> None:
     place.mkdir()
     saved = checkpoint.load(run / "checkpoints" / "best")
     (place / "model.onnx").write_bytes(bytes(range(256)) * 4)
-    vocabularies = Vocabularies.of_checkpoint(run / "checkpoints" / "best", saved.index, saved.config)
+    vocabularies = checkpoint_vocabularies(run / "checkpoints" / "best", saved.index, saved.config)
     scores = zero_transition_scores(saved.index.num_tags)
     origin = {"run": "a", "epoch": 3, "config": dataclasses.asdict(saved.config)}
     export_format.write(place, vocabularies, scores, origin)

@@ -13,12 +13,12 @@ import numpy as np
 
 from ner_dist.contract.shard_format import UNK_ID, read_index
 from ner_dist.contract.shard_tables import read_shard
+from ner_dist.contract.vocabularies import Vocabularies
 from ner_dist.errors import UserError
 from ner_dist.model.viterbi import decode
 from ner_dist.prediction.documents import Sentence
 from ner_dist.prediction.encoder import Encoder
 from ner_dist.prediction.tagger import TaggerNetwork, rows_of_similar_length
-from ner_dist.prediction.vocabularies import Vocabularies
 from ner_dist.run import checkpoint
 from ner_dist.run.checkpoint import Checkpoint
 

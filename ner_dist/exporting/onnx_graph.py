@@ -15,9 +15,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ner_dist.contract.shard_format import PAD_ID
+from ner_dist.contract.vocabularies import Vocabularies
 from ner_dist.prediction import export_format
 from ner_dist.prediction.export_format import CHAR, EMISSION, LENGTH, SPELLING, WORD, ExportError
-from ner_dist.prediction.vocabularies import Vocabularies
 
 # Runtimes from 2023 on can read these versions, such as onnxruntime 1.16.
 _OPSET, _IR_VERSION = 17, 8

@@ -16,13 +16,13 @@ import numpy as np
 from ner_dist.contract import lexicon_matching
 from ner_dist.contract.shard_format import CHAR_TYPES, CHAR_UNK_IDS, NUM_CHAR_SPECIALS, PAD_ID, UNK_ID
 from ner_dist.contract.spelling import TOKEN_FEATURES, capitalisation, char_type, shorten
+from ner_dist.contract.vocabularies import FeatureValues, Vocabularies
 from ner_dist.contract.word_lookup import word_id_lookup
 from ner_dist.data.batch import BatchBuilder, Deduplicator
 from ner_dist.data.sentence_arrays import SentenceArrays
 from ner_dist.errors import UserError
 from ner_dist.prediction.documents import Sentence
 from ner_dist.prediction.familiarity import Familiarity
-from ner_dist.prediction.vocabularies import FeatureValues, Vocabularies
 
 # No id, because there are fewer than 2^16 characters.
 _NOT_SEEN = 1 << 16

@@ -15,15 +15,17 @@ import numpy as np
 from ner_dist.contract.shard_format import ListedFile, file_sha256
 from ner_dist.contract.tag_schemes import bilou_tags
 from ner_dist.contract.tokenizers import choose
+from ner_dist.contract.vocabularies import Vocabularies
 from ner_dist.errors import UserError
 from ner_dist.foreign.errors import ForeignFileError, advising
 from ner_dist.foreign.json_files import SEAL, checked, loads, read_bytes, seal, verify_seal
 from ner_dist.foreign.names import require_inside, shortened
 from ner_dist.model.crf import TransitionScores
 from ner_dist.prediction.export_schema import Description, check_description
-from ner_dist.prediction.vocabularies import Vocabularies
 
-FORMAT, VERSION = "ner-tagger", 3
+FORMAT, VERSION = "ner-tagger", 4
+# Versions before have no checksum of their own.
+_SEALED_SINCE = 3
 DESCRIPTION_NAME, MODEL_NAME = "tagger.json", "model.onnx"
 FORBIDDEN = -1e30
 # Words, and the entries of lexicons, of which there may be millions.
@@ -109,7 +111,7 @@ def read(directory: Path) -> tuple[Vocabularies, TransitionScores, dict[str, Any
             f"or {_AGAIN}"
         )
     with advising(ExportError, f"the file is damaged: {_AGAIN}"):
-        if version == VERSION:
+        if version >= _SEALED_SINCE:
             verify_seal(data, record, path)
         fields = {name: value for name, value in record.items() if name not in ("format", "version", SEAL)}
         if version == 1 and isinstance(fields.get("vocabularies"), dict):

@@ -11,11 +11,11 @@ import numpy as np
 from ner_dist.contract.index_checks import MOST_TYPES
 from ner_dist.contract.shard_format import CHAR_TYPES, FEATURE_NAME, NUM_CHAR_SPECIALS, UNK_ID, ListedFile
 from ner_dist.contract.tag_schemes import bilou_tags
+from ner_dist.contract.vocabularies import Vocabularies
 from ner_dist.contract.vocabulary_checks import check_parts
 from ner_dist.foreign.errors import refuse
 from ner_dist.foreign.names import shortened
 from ner_dist.model.crf import TransitionScores
-from ner_dist.prediction.vocabularies import Vocabularies
 
 # Of a token's characters, and of the zeros around them.
 _MOST_CHARACTERS, _MOST_PADDING = 1 << 16, 127

@@ -8,7 +8,7 @@ import numpy as np
 
 from ner_dist.data import used_inputs
 from ner_dist.data.batch import Batch
-from ner_dist.prediction.vocabularies import Vocabularies
+from ner_dist.prediction.vocabularies import checkpoint_vocabularies
 from ner_dist.run import checkpoint
 from ner_dist.run.restore import restore
 
@@ -20,7 +20,7 @@ class CheckpointNetwork:
         """place: of the checkpoint. Raises UserError if there is none, or if it does not suffice for new text."""
         self.checkpoint = saved = checkpoint.load(place)
         directory = checkpoint.find(place)
-        self.vocabularies = Vocabularies.of_checkpoint(directory, saved.index, saved.config)
+        self.vocabularies = checkpoint_vocabularies(directory, saved.index, saved.config)
         self._network = restore(saved, directory, device)
         self.transition_scores = self._network.transition_scores
         self.weight_VD = self._network.weight_VD

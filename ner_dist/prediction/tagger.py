@@ -18,6 +18,7 @@ from typing import Protocol
 import numpy as np
 
 from ner_dist.contract.tokenizers import TokenizerChoice, choose, make_tokenizer, other_version
+from ner_dist.contract.vocabularies import Vocabularies
 from ner_dist.data.batch import Batch
 from ner_dist.errors import UserError
 from ner_dist.foreign.local_paths import local_path
@@ -28,7 +29,6 @@ from ner_dist.prediction.documents import Document, Entity, Sentence, document_o
 from ner_dist.prediction.encoder import Encoder
 from ner_dist.prediction.export_format import DESCRIPTION_NAME
 from ner_dist.prediction.familiarity import Familiarity
-from ner_dist.prediction.vocabularies import Vocabularies
 from ner_dist.ranks import environment
 
 # Sentences that are sorted by length together: more of them means less padding, and more memory.

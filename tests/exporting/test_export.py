@@ -320,7 +320,7 @@ def _edit(directory: Path, change: Callable[[Any], object]) -> None:
         (lambda d: (d / "tagger.json").write_text("[]"), r"tagger.json: not the description of an export"),
         (lambda d: (d / "tagger.json").write_text('{"model": 1}'), r"tagger.json: not the description of an export"),
         (lambda d: (d / "tagger.json").unlink(), r"tagger.json: not readable \(No such file or directory\)"),
-        (lambda d: _edit(d, lambda r: r.update(version=9)), r"format version 9, this code reads versions 1 to 3"),
+        (lambda d: _edit(d, lambda r: r.update(version=9)), r"format version 9, this code reads versions 1 to 4"),
         (lambda d: _edit(d, lambda r: r.pop("scores")), r"the field scores is missing.*the file is damaged"),
         (lambda d: _edit(d, lambda r: r["scores"]["end"].pop()), r"scores are not for \d+ tags"),
         (lambda d: _edit(d, lambda r: r["vocabularies"].pop("words")), r"the field vocabularies.words is missing"),

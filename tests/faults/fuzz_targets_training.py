@@ -93,13 +93,13 @@ def _checkpoint() -> Path:
 def _export() -> Path:
     """With a network that is none."""
     from ner_dist.model.crf import zero_transition_scores
-    from ner_dist.prediction.vocabularies import Vocabularies
+    from ner_dist.prediction.vocabularies import checkpoint_vocabularies
 
     folder = _folder() / "made" / "export"
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(b"no network")
     index = _index()
-    vocabularies = Vocabularies.of_checkpoint(_checkpoint(), index, config.Config())
+    vocabularies = checkpoint_vocabularies(_checkpoint(), index, config.Config())
     export_format.write(folder, vocabularies, zero_transition_scores(index.num_tags), {"run": "made up"})
     return folder
 

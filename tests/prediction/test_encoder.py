@@ -13,20 +13,21 @@ import pytest
 from encoded import encoded_batch, read_conll
 
 from ner_dist.contract.shard_format import CHAR_UNK_IDS, UNK_ID
+from ner_dist.contract.vocabularies import FeatureValues, Vocabularies
 from ner_dist.data.shard_reader import ShardReader
 from ner_dist.data.used_inputs import num_words
 from ner_dist.errors import UserError
 from ner_dist.foreign.json_files import checked
 from ner_dist.prediction import encoder
 from ner_dist.prediction.encoder import Encoder
-from ner_dist.prediction.vocabularies import FeatureValues, Vocabularies
+from ner_dist.prediction.vocabularies import checkpoint_vocabularies
 from ner_dist.run import checkpoint
 
 
 def vocabularies(run: Path) -> Vocabularies:
     place = run / "checkpoints" / "best"
     saved = checkpoint.load(place)
-    return Vocabularies.of_checkpoint(place, saved.index, saved.config)
+    return checkpoint_vocabularies(place, saved.index, saved.config)
 
 
 @pytest.mark.parametrize("name", ["tiny", "rich"])
@@ -110,4 +111,4 @@ def test_shards_too_old_to_contain_entries_are_named(rich_run: Path, tmp_path: P
     changed = type(entry)(entry.path, len(text.encode()), hashlib.sha256(text.encode()).hexdigest(), entry.num_values)
     saved.index.vocab["lexicon_LOC"] = changed
     with pytest.raises(UserError, match=r"too old to contain the entries of lexicon_LOC, which new text needs"):
-        Vocabularies.of_checkpoint(place, saved.index, saved.config)
+        checkpoint_vocabularies(place, saved.index, saved.config)

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from processes import ROOT
 
 from ner_dist.contract.tokenizers import TokenizerChoice, choose, make_tokenizer
+from ner_dist.contract.vocabularies import FeatureValues, Vocabularies
 from ner_dist.data.batch import Batch
 from ner_dist.errors import UserError
 from ner_dist.model.crf import zero_transition_scores
 from ner_dist.prediction import Tagger, tagger
 from ner_dist.prediction.documents import Document, Entity
-from ner_dist.prediction.vocabularies import FeatureValues, Vocabularies
 
 TYPES = ["PER", "LOC"]
 
