@@ -72,10 +72,10 @@ class JsonLines:
         self.lines: dict[int, Any] = {}
 
     def observe(self, decoded: DecodedBatch) -> None:
-        batch, scores = decoded.batch, decoded.transition_scores.allowed()
+        batch = decoded.batch
         predicted, gold = predicted_entities(decoded), tagged_entities(decoded, batch.tag_TB)
         predicted_by_B, gold_by_B = self._by_sentence(decoded, predicted), self._by_sentence(decoded, gold)
-        best = self._n_best(decoded, scores) if self._num_best else []
+        best = self._n_best(decoded) if self._num_best else []
         for column, sentence_id in enumerate(batch.sentence_id_B.tolist()):
             kept = {"gold": gold_by_B[column], "entities": predicted_by_B[column]}
             self.lines[sentence_id] = {**kept, "n_best": best[column]} if self._num_best else kept
@@ -92,10 +92,10 @@ class JsonLines:
             record.update(text=row["source_text"], text_start=row["text_start"], starts=row["start"])
         return json.dumps({**record, **kept}, ensure_ascii=False) + "\n"
 
-    def _n_best(self, decoded: DecodedBatch, scores: crf.TransitionScores) -> list[list[dict[str, Any]]]:
-        length_B = decoded.batch.length_B
-        tag_RTB, score_RB = n_best(decoded.emission_TBK, length_B, scores, self._num_best)
-        probability_RB = np.exp(score_RB - crf.log_partition(decoded.emission_TBK, length_B, scores))
+    def _n_best(self, decoded: DecodedBatch) -> list[list[dict[str, Any]]]:
+        (emission_TBK, scores), length_B = decoded.scaled(), decoded.batch.length_B
+        tag_RTB, score_RB = n_best(emission_TBK, length_B, scores, self._num_best)
+        probability_RB = np.exp(score_RB - crf.log_partition(emission_TBK, length_B, scores))
         return [
             [
                 {

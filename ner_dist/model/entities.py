@@ -23,6 +23,16 @@ class DecodedBatch(NamedTuple):
     transition_scores: TransitionScores
     # BILOU ids, int64.
     tag_TB: np.ndarray
+    # Probabilities are those of the scores divided by it; the decoded tags do not depend on it.
+    temperature: float = 1.0
+
+    def scaled(self) -> tuple[np.ndarray, TransitionScores]:
+        """Emissions and transition scores of which the probabilities are made; forbidden transitions have -inf."""
+        scores = self.transition_scores.allowed()
+        if self.temperature == 1:
+            return self.emission_TBK, scores
+        divided = TransitionScores(*(values / self.temperature for values in scores))
+        return self.emission_TBK.astype(np.float64) / self.temperature, divided
 
 
 class Entities(NamedTuple):
@@ -64,8 +74,8 @@ def blank_probabilities(decoded: DecodedBatch, found: Entities) -> np.ndarray:
 def _span_probabilities(
     decoded: DecodedBatch, tag_TB: np.ndarray, spans_S: tuple[np.ndarray, np.ndarray, np.ndarray]
 ) -> np.ndarray:
-    scores = decoded.transition_scores.allowed()
-    return crf.span_probabilities(decoded.emission_TBK, decoded.batch.length_B, scores, tag_TB, spans_S)
+    emission_TBK, scores = decoded.scaled()
+    return crf.span_probabilities(emission_TBK, decoded.batch.length_B, scores, tag_TB, spans_S)
 
 
 def concatenate_sentences(tag_TB: np.ndarray, length_B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -19,6 +20,10 @@ class Sentence(NamedTuple):
     ends: list[int]
     # What the input says about the tokens, such as "pos": one value for each token.
     features: Mapping[str, list[str]] = NO_FEATURES
+    # The model's probability of its best reading, which says where all its entities are or that there are none, and
+    # that minus the probability of the second best. Both are 1 without tokens, and before it is tagged.
+    confidence: float = 1.0
+    margin: float = 1.0
 
 
 class Entity(NamedTuple):
@@ -56,6 +61,16 @@ class Document(NamedTuple):
     @property
     def num_tokens(self) -> int:
         return sum(len(sentence.tokens) for sentence in self.sentences)
+
+    @property
+    def confidence(self) -> float:
+        """The model's probability that the best readings of all its sentences are right."""
+        return math.prod(sentence.confidence for sentence in self.sentences)
+
+    @property
+    def margin(self) -> float:
+        """The least of its sentences' margins."""
+        return min((sentence.margin for sentence in self.sentences), default=1.0)
 
 
 def document_of_tokens(

@@ -66,7 +66,7 @@ def test_counts_are_those_of_all_sentences_one_by_one(settings: Config, index: I
     num_types = len(index.entity_types)
     sentences = ShardReader(synth_shards, index, "test", list(range(8)), 1)
     total = np.zeros_like(vector)
-    for batch, _, _, predicted_TB in decode_batches(untrained(settings, index), sentences.scoring_batches(1)):
+    for batch, _, _, predicted_TB, _ in decode_batches(untrained(settings, index), sentences.scoring_batches(1)):
         gold, predicted = batch.tag_TB[:, 0].astype(np.int64), predicted_TB[:, 0]
         total += count(gold, predicted, np.arange(len(gold)) == 0, num_types).to_vector()
     np.testing.assert_array_equal(vector, total)
