@@ -27,6 +27,10 @@ class ExportOptions:
     """where to write; an export that is there is replaced"""
     checkpoint: Optional[Literal["best", "last"]] = None
     """which parameters to export; if given, also those of an unfinished run; best if not"""
+    name: Optional[str] = option(None, metavar="NAME")
+    """name of the model, which a service and the model's card show; DIR's name if not given"""
+    version: Optional[str] = option(None, metavar="V")
+    """its version; the time of the export if not given"""
     no_check: bool = False
     """do not compare emissions with MXNet's"""
 
@@ -35,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = make_parser(
         ExportOptions,
         "python -m ner_dist.export",
-        usage="RUN --onnx DIR [--checkpoint best|last] [--no-check]",
+        usage="RUN --onnx DIR [--name NAME] [--version V] [--checkpoint best|last] [--no-check]",
         first=("run", "onnx"),
         example="runs/mine --onnx exports/mine\n  python -m ner_dist.predict exports/mine article.txt",
     )
@@ -48,11 +52,13 @@ def _export(options: ExportOptions) -> None:
     # Only now: it imports MXNet, and run_alone sets the number of threads before.
     from ner_dist.exporting.write_export import export
 
-    origin, num_bytes, difference = export(options.run, options.checkpoint, options.onnx, compared=not options.no_check)
+    origin, num_bytes, difference = export(
+        options.run, options.checkpoint, options.onnx, not options.no_check, options.name, options.version
+    )
     score = "" if origin["dev_f1"] is None else f", dev entity F1 {100 * origin['dev_f1']:.2f}"
     print(
         f"{options.onnx}: {options.run} ({origin['checkpoint']} checkpoint, epoch {origin['epoch']}{score}), "
-        f"{num_bytes / 1e6:,.1f} MB"
+        f"{num_bytes / 1e6:,.1f} MB, called {origin['name']}@{origin['version']}"
     )
     if difference is not None:
         print(

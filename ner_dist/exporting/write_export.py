@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,20 +17,29 @@ from ner_dist.exporting.compare import Difference
 from ner_dist.prediction import export_format
 from ner_dist.prediction.encoder import Encoder
 from ner_dist.prediction.export_format import MODEL_NAME, ExportError
+from ner_dist.prediction.identity import own_dev_f1, utc
+from ner_dist.prediction.model_name import NAME_RULE, as_name, is_name
 from ner_dist.prediction.mxnet_network import CheckpointNetwork
 from ner_dist.prediction.onnx_network import OnnxNetwork
 from ner_dist.run import checkpoint, run_directory
 from ner_dist.run.checkpoint import Checkpoint
+from ner_dist.run.code_commit import code_commit
 
 RUNNER_NAME = "runner.py"
 
 
 def export(
-    run: Path, name: str | None, directory: Path, compared: bool = True
+    run: Path,
+    name: str | None,
+    directory: Path,
+    compared: bool = True,
+    model_name: str | None = None,
+    model_version: str | None = None,
 ) -> tuple[dict[str, Any], int, Difference | None]:
     """Write the directory, or nothing. Raises UserError for what cannot be exported, and for emissions that differ.
 
-    name: of the checkpoint, best or last; None: the best of a run that is finished.
+    name: of the checkpoint, best or last; None: the best of a run that is finished. model_name, model_version: of the
+    export; by default the directory's name, and the time.
     Returns the origin (docs/reference/export-format.md), the bytes of the network's file, and the difference from
     MXNet's emissions; None if they were not compared.
     """
@@ -44,7 +54,7 @@ def export(
             "(--checkpoint best)"
         )
     network = CheckpointNetwork(place, "cpu")
-    origin = _origin(run, place, network.checkpoint)
+    origin = {**_origin(run, place, network.checkpoint), **_identity(directory, model_name, model_version)}
     try:
         # Resolved, because a name such as . or x/.. has no other beside it.
         with whole_directory(directory.resolve()) as partial:
@@ -89,15 +99,29 @@ def _write(directory: Path, network: CheckpointNetwork, origin: dict[str, Any]) 
 
 def _origin(run: Path, place: Path, saved: Checkpoint) -> dict[str, Any]:
     progress = saved.progress
-    # The checkpoint remembers the best F1 of all epochs; it is its own only at the end of the best epoch.
-    is_best = progress.step == 0 and 0 < progress.epoch == progress.best_epoch + 1
     return {
         "run": str(run),
         "checkpoint": place.name,
         "epoch": progress.epoch,
         "steps": progress.total_steps,
-        "dev_f1": progress.best_f1 if is_best else None,
+        "dev_f1": own_dev_f1(progress),
         "shards": saved.index.fingerprint(),
         "versions": {**run_directory.versions(), "onnx": version("onnx")},
         "config": dataclasses.asdict(saved.config),
+    }
+
+
+def _identity(directory: Path, name: str | None, version: str | None) -> dict[str, Any]:
+    """What tells this export from others. Raises ExportError for a name or version that it cannot have."""
+    for option, given in (("--name", name), ("--version", version)):
+        if given is not None and not is_name(given):
+            raise ExportError(f"{option} {given}: expected {NAME_RULE}")
+    created = utc(time.time())
+    # Two exports of the same day have different versions.
+    default = created.replace("-", "").replace(":", "")
+    return {
+        "name": name or as_name(directory.resolve().name),
+        "version": version or default,
+        "commit": code_commit(),
+        "created": created,
     }

@@ -6,6 +6,7 @@ docs/reference/export-format.md describes its fields.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,6 +44,18 @@ class TensorSpec(NamedTuple):
     type: str
     axes: Sequence[str]
     meaning: str
+
+
+class ReadExport(NamedTuple):
+    """What the description of an export says."""
+
+    vocabularies: Vocabularies
+    # FORBIDDEN where BILOU does not allow a tag or transition.
+    transition_scores: TransitionScores
+    # docs/reference/export-format.md
+    origin: dict[str, Any]
+    # Its own checksum, which covers that of the network.
+    sha256: str
 
 
 WORD, SPELLING, CHAR, LENGTH, EMISSION = "word", "form", "char", "length", "emission"
@@ -96,11 +109,8 @@ def is_export(directory: Path) -> bool:
         return False
 
 
-def read(directory: Path) -> tuple[Vocabularies, TransitionScores, dict[str, Any]]:
-    """Read and verify both files of an export; returns what `write` was given. Raises ExportError naming what is wrong.
-
-    The scores are FORBIDDEN where BILOU does not allow a tag or transition.
-    """
+def read(directory: Path) -> ReadExport:
+    """Read and verify both files of an export. Raises ExportError naming what is wrong."""
     (record, data), path = _record(directory), directory / DESCRIPTION_NAME
     if record["format"] != FORMAT:
         raise ExportError(f'{path}: not the description of an export (no "format": "{FORMAT}"); {_AGAIN}')
@@ -123,7 +133,8 @@ def read(directory: Path) -> tuple[Vocabularies, TransitionScores, dict[str, Any
         if names != (MODEL_NAME, *sorted(input_names(found.vocabularies)), EMISSION):
             raise ForeignFileError(f"{path}: model, inputs or output have other names than its vocabularies ask for")
     _require_model(directory, found.model)
-    return found.vocabularies, found.scores.as_arrays(), record["origin"]
+    sha256 = record[SEAL] if version >= _SEALED_SINCE else hashlib.sha256(data).hexdigest()
+    return ReadExport(found.vocabularies, found.scores.as_arrays(), record["origin"], sha256)
 
 
 def _require_model(directory: Path, entry: ListedFile) -> None:

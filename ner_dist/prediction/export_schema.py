@@ -16,6 +16,7 @@ from ner_dist.contract.vocabulary_checks import check_parts
 from ner_dist.foreign.errors import refuse
 from ner_dist.foreign.names import shortened
 from ner_dist.model.crf import TransitionScores
+from ner_dist.prediction.model_name import NAME_RULE, is_name
 
 # Of a token's characters, and of the zeros around them.
 _MOST_CHARACTERS, _MOST_PADDING = 1 << 16, 127
@@ -52,6 +53,12 @@ class _Origin:
     shards: Optional[str] = None
     versions: Optional[dict[str, str]] = None
     config: Optional[dict[str, Any]] = None
+    # Since version 4.
+    name: Optional[str] = None
+    version: Optional[str] = None
+    commit: Optional[str] = None
+    created: Optional[str] = None
+    examples: Optional[list[str]] = None
 
 
 @dataclasses.dataclass
@@ -79,6 +86,9 @@ def check_description(found: Description, path: Path) -> None:
     if not all(np.isfinite(values).all() for values in scores.as_arrays()):
         refuse(path, "scores has one that is no finite number", "numbers")
     _check_vocabularies(found.vocabularies, path)
+    for field in (found.origin.name, found.origin.version):
+        if field is not None and not is_name(field):
+            refuse(path, f"the name or version in origin is {shortened(field)}", NAME_RULE)
 
 
 def _check_vocabularies(found: Vocabularies, path: Path) -> None:

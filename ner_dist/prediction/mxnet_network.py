@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
 
 from ner_dist.data import used_inputs
 from ner_dist.data.batch import Batch
+from ner_dist.prediction.identity import ModelIdentity, identity_of_run
 from ner_dist.prediction.vocabularies import checkpoint_vocabularies
 from ner_dist.run import checkpoint
 from ner_dist.run.restore import restore
@@ -18,6 +20,7 @@ class CheckpointNetwork:
 
     def __init__(self, place: Path, device: str) -> None:
         """place: of the checkpoint. Raises UserError if there is none, or if it does not suffice for new text."""
+        self._place = place
         self.checkpoint = saved = checkpoint.load(place)
         directory = checkpoint.find(place)
         self.vocabularies = checkpoint_vocabularies(directory, saved.index, saved.config)
@@ -26,6 +29,10 @@ class CheckpointNetwork:
         self.weight_VD = self._network.weight_VD
         self._num_features = len(saved.index.features)
         self._used = [place for place, _ in used_inputs.used_features(saved.config.model, saved.index)]
+
+    @functools.cached_property
+    def identity(self) -> ModelIdentity:
+        return identity_of_run(self._place)
 
     def emissions(self, batch: Batch) -> np.ndarray:
         """float32 (T, B, K)."""

@@ -10,6 +10,7 @@ import onnxruntime
 from ner_dist.data.batch import Batch
 from ner_dist.prediction import export_format
 from ner_dist.prediction.export_format import CHAR, EMISSION, LENGTH, MODEL_NAME, SPELLING, WORD, ExportError
+from ner_dist.prediction.identity import identity_of_export
 from ner_dist.ranks import environment
 
 # How the name of a file with a tensor's values begins; that file could be any on the machine.
@@ -19,7 +20,9 @@ _ELSEWHERE = b"\n\x08location\x12"
 class OnnxNetwork:
     def __init__(self, directory: Path) -> None:
         """directory: of the export. Raises UserError if it is damaged, or if it has another format version."""
-        self.vocabularies, self.transition_scores, self.origin = export_format.read(directory)
+        found = export_format.read(directory)
+        self.vocabularies, self.transition_scores, self.origin = found[:3]
+        self.identity = identity_of_export(directory, found)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = environment.prepare(), 1
         # Threads that spin were 5 % faster on two free cores, and 28 % slower where another process used one of them.
@@ -37,9 +40,9 @@ class OnnxNetwork:
         # It raises a dozen kinds of exceptions that have no base in common.
         except Exception as error:
             raise ExportError(f"{path}: onnxruntime {onnxruntime.__version__} cannot read it ({error})") from error
-        found = [each.name for each in (*self._session.get_inputs(), *self._session.get_outputs())]
-        if found != (expected := [*export_format.input_names(self.vocabularies), EMISSION]):
-            raise ExportError(f"{path}: its inputs and outputs are {', '.join(found)}, expected {', '.join(expected)}")
+        names = [each.name for each in (*self._session.get_inputs(), *self._session.get_outputs())]
+        if names != (expected := [*export_format.input_names(self.vocabularies), EMISSION]):
+            raise ExportError(f"{path}: its inputs and outputs are {', '.join(names)}, expected {', '.join(expected)}")
 
     def emissions(self, batch: Batch) -> np.ndarray:
         """float32 (T, B, K)."""

@@ -29,6 +29,7 @@ from ner_dist.prediction.documents import Document, Entity, Sentence, document_o
 from ner_dist.prediction.encoder import Encoder
 from ner_dist.prediction.export_format import DESCRIPTION_NAME
 from ner_dist.prediction.familiarity import Familiarity
+from ner_dist.prediction.identity import ModelIdentity
 from ner_dist.ranks import environment
 
 # Sentences that are sorted by length together: more of them means less padding, and more memory.
@@ -44,6 +45,10 @@ class TaggerNetwork(Protocol):
 
     vocabularies: Vocabularies
     transition_scores: TransitionScores
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Which model it is."""
 
     def emissions(self, batch: Batch) -> np.ndarray:
         """float32 (T, B, K)."""
@@ -129,6 +134,11 @@ class Tagger:
             self._must_warn = False
             log.warning("warning: %s", _other_version(self._network.vocabularies.tokenizer))
         return Document(text, [Sentence(*sentence) for sentence in self._tokenizer.sentences(text)])
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Which model it is."""
+        return self._network.identity
 
     @property
     def familiarity(self) -> Familiarity:

@@ -7,6 +7,7 @@ from typing import Any
 from ner_dist.ranks.comm import on_rank_0
 from ner_dist.run import checkpoint, run_directory
 from ner_dist.run.checkpoint import Checkpoint
+from ner_dist.run.code_commit import code_commit
 from ner_dist.run.progress import Progress
 from ner_dist.run.saver import BEST
 from ner_dist.training.training_run import Run, note
@@ -45,7 +46,7 @@ def write_result(run: Run, progress: Progress) -> dict[str, Any] | None:
         "warnings": _warnings(scores["dev"]["entity"], kept.progress.epoch, which, progress),
         "seed": run.config.train.seed,
         "shards": run.index.fingerprint(),
-        "versions": run_directory.versions(),
+        "versions": {**run_directory.versions(), "commit": code_commit() or "unknown"},
     }
     run_directory.write_result(run.path, result)
     run.trackers.result(result, progress.total_steps)

@@ -438,14 +438,19 @@ def test_the_command_prints_what_it_wrote_and_how_it_differs(
     synth_shards: Path, tiny_knobs: list[str], tmp_path: Path
 ) -> None:
     made = random_run(tmp_path / "run", synth_shards, tiny_knobs)
-    finished = run(alone("ner_dist.export", "run", "--onnx", "out"), tmp_path)
+    options = ("--name", "news", "--version", "2.1")
+    finished = run(alone("ner_dist.export", "run", "--onnx", "out", *options), tmp_path)
     assert (finished.code, finished.errors) == (0, [])
     first, second = finished.out.splitlines()
     size = (tmp_path / "out" / "model.onnx").stat().st_size / 1e6
-    assert first == f"out: run (best checkpoint, epoch 1, dev entity F1 50.00), {size:,.1f} MB"
+    assert first == f"out: run (best checkpoint, epoch 1, dev entity F1 50.00), {size:,.1f} MB, called news@2.1"
+    origin = json.loads((tmp_path / "out" / "tagger.json").read_text())["origin"]
+    assert (origin["name"], origin["version"], origin["created"][-1]) == ("news", "2.1", "Z")
     assert second.startswith("largest difference from MXNet's emissions ")
     assert second.endswith(" on 40 sentences of dev")
     assert "other tags 0 of " in second
+    with pytest.raises(UserError, match=r"--version 2 1: expected 1 to 100 letters"):
+        write_export.export(made, None, tmp_path / "other", model_version="2 1")
     shutil.rmtree(made / "checkpoints")
     finished = run(alone("ner_dist.export", "run", "--onnx", "out"), tmp_path)
     assert finished.code == 1
