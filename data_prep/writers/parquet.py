@@ -1,11 +1,10 @@
 """Parquet as Hugging Face's `datasets` writes it: tokens, and tags as integers whose names are in the metadata.
 
-A row is a sentence. The metadata are those of `datasets` itself: {"info": {"features": ...}} under "huggingface".
+A row is a sentence.
 """
 
 from __future__ import annotations
 
-import json
 from typing import IO
 
 import numpy as np
@@ -16,36 +15,29 @@ from data_prep.problems import Problems
 from data_prep.sentences.block import TaggedSentences
 from data_prep.tags.tag_strings import SPELLINGS, SPELLINGS_AFTER_SAME_TYPE, report_inexpressible, spell_tags
 from data_prep.writers.output_format import OutputFormat, WriteOptions, document_names, record_ids, report_types
-
-METADATA_KEY = "huggingface"
-ID, DOCUMENT, TOKENS, TAGS = "id", "document", "tokens", "ner_tags"
+from ner_dist.tool_formats import huggingface
+from ner_dist.tool_formats.huggingface import DOCUMENT, ID, TAGS, TOKENS
 
 
 def tag_names(entity_types: list[str], scheme: str) -> list[str]:
     """The tags of a scheme by number: O, then those of each type."""
-    if scheme == "io":
-        return ["O", *entity_types]
-    spelled = set(SPELLINGS[scheme] + SPELLINGS_AFTER_SAME_TYPE[scheme])
-    letters = [letter for letter in "BIMLEUSW" if letter in spelled]
-    return ["O", *(f"{letter}-{entity_type}" for entity_type in entity_types for letter in letters)]
+    spelled = set(SPELLINGS[scheme] + SPELLINGS_AFTER_SAME_TYPE[scheme]) if scheme != "io" else set()
+    return huggingface.names_of_tags(entity_types, "".join(letter for letter in "BIMLEUSW" if letter in spelled))
 
 
 def _schema(options: WriteOptions, names: list[str]) -> pa.Schema:
-    text = {"dtype": "string", "_type": "Value"}
-    # All versions of `datasets` read this name of a list; newer ones write another.
-    texts = {"feature": text, "_type": "Sequence"}
+    texts = huggingface.list_feature(huggingface.TEXT)
     names_of_rows = [name for name, there in ((ID, options.has_ids), (DOCUMENT, options.has_documents)) if there]
-    features: dict[str, object] = dict.fromkeys(names_of_rows, text)
+    features: dict[str, object] = dict.fromkeys(names_of_rows, huggingface.TEXT)
     features[TOKENS] = texts
-    features[TAGS] = {"feature": {"names": names, "_type": "ClassLabel"}, "_type": "Sequence"}
+    features[TAGS] = huggingface.tag_feature(names)
     features.update(dict.fromkeys(options.features, texts))
     types = {
         **dict.fromkeys(features, pa.list_(pa.string())),
         **dict.fromkeys(names_of_rows, pa.string()),
         TAGS: pa.list_(pa.int64()),
     }
-    info = json.dumps({"info": {"features": features}})
-    return pa.schema([(name, types[name]) for name in features], metadata={METADATA_KEY: info})
+    return pa.schema([(name, types[name]) for name in features], metadata=huggingface.metadata(features))
 
 
 class _ParquetWriter:
