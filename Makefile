@@ -46,7 +46,7 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Create .venv, unless it is up to date (PYTHON=python3.10 selects the interpreter)
-	@launch/$(if $(filter 1,$(GPU)),setup-gpu,setup).sh
+	@launch/$(if $(filter 1,$(GPU)),setup-gpu,setup).sh $(filter setup,$(MAKECMDGOALS))
 
 setup-gpu: ## Create .venv-gpu, with MXNet's GPU build and NCCL; then make train GPU=1
 	@launch/setup-gpu.sh

@@ -111,6 +111,10 @@ def _options_of(name: str) -> type:
     return kind
 
 
+def _field_names(name: str) -> set[str]:
+    return {field.name for field in dataclasses.fields(_options_of(name))}
+
+
 def _parser(name: str) -> ArgumentParser:
     launcher = LAUNCHERS[name]
     parser = make_yaml_parser(
@@ -144,8 +148,11 @@ def _explain(message: str, name: str, parser: ArgumentParser) -> str:
         return re.sub(r"^--\w+", lambda option: option[0].replace("_", "-"), sentence)
     plain = word.lstrip("-").split("=")[0]
     near = nearest(plain.replace("_", "-"), [each.lstrip("-") for each in parser._option_string_actions])
+    owners = [other for other in LAUNCHERS if other != name and plain.replace("-", "_") in _field_names(other)]
     if plain in {*knobs.flat(knobs.Config()), "config"}:
         advice = "options of training follow --"
+    elif owners:
+        advice = f"it is a setting of {' and '.join(owners)}; each launcher has a file of its own"
     else:
         advice = f"did you mean --{near}?" if near else f"see {_PROG} {name} --help"
     return f"{name} has no option {word}; {advice}"

@@ -6,11 +6,17 @@
 set -euo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# Set if it is what the user wants, not a step towards something else.
+goal=${1-}
+next="next: make train, or: . .venv/bin/activate && ner-dist --help"
 venv=$PWD/.venv
 source launch/venv.sh
 
 main() {
-    ! is_ready launch/setup.sh || return 0
+    if is_ready launch/setup.sh; then
+        [ -z "$goal" ] || say "$venv_name is up to date; $next"
+        return 0
+    fi
     check_machine
     export PATH="$venv/bin:$PATH"
     { venv_is_sound && horovod_works; } || check_build_tools
@@ -23,6 +29,7 @@ main() {
     fi
     verify
     echo "$key" >"$ready"
+    [ -z "$goal" ] || say "done; $next"
 }
 
 main

@@ -26,11 +26,32 @@ fail() {
     exit 1
 }
 
+# tick LOG: shows in the terminal, every second, how long it has been running and the last line of LOG.
+tick() {
+    local began=$SECONDS width
+    width=$(($(tput cols 2>/dev/null || echo 80) - 12))
+    # Until this script is gone, which Ctrl-C may end without a word.
+    while sleep 1 && kill -0 $$ 2>/dev/null; do
+        printf '\r\033[K%5d s  %s' $((SECONDS - began)) \
+            "$(tail -n 1 "$1" | tr -cd '[:print:]' | cut -c "1-$width")" >&2
+    done
+}
+
 # logged LOG COMMAND...: appends the command's output to LOG; if it fails, shows its first error and its end.
 logged() {
-    local log=$1 status=0
+    local log=$1 status=0 ticking=
     shift
+    if [ -t 2 ]; then
+        touch "$log"
+        tick "$log" &
+        ticking=$!
+    fi
     "$@" >>"$log" 2>&1 </dev/null || status=$?
+    if [ -n "$ticking" ]; then
+        kill "$ticking" 2>/dev/null || true
+        wait "$ticking" 2>/dev/null || true
+        printf '\r\033[K' >&2
+    fi
     if [ $status -ne 0 ]; then
         grep -m 1 -A 7 -E 'CMake Error|error:' "$log" >&2 && echo ... >&2
         tail -n 10 "$log" >&2

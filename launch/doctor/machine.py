@@ -37,6 +37,8 @@ class DoctorOptions:
     """Shards of the job"""
     run: str = option("runs", metavar="DIR")
     """Directory that runs are written to"""
+    deep: bool = False
+    """Start the ranks with horovodrun itself, and load all of MXNet; twice the time"""
     json: bool = False
     """Print one JSON object instead of lines"""
     only: Tuple[str, ...] = option((), metavar="NAME")

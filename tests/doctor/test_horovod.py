@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from ask_doctor import debian, distribution, follow, program, provokes, write
 
 from launch.doctor.checks import mxnet_and_horovod, software
 from launch.doctor.machine import DoctorOptions, Machine
+
+# With horovodrun itself.
+DEEP = DoctorOptions(deep=True)
 
 
 @pytest.fixture
@@ -40,21 +44,21 @@ def with_launcher(folder: Path, script: str, **variables: str) -> Machine:
 def test_variables_of_another_job_are_unset(project: Path) -> None:
     script = 'if [ "$HOROVOD_CONTROLLER" = mpi ]; then echo "RuntimeError: no MPI here" >&2; exit 1; fi'
     machine = with_launcher(project, script, HOROVOD_CONTROLLER="mpi")
-    found = mxnet_and_horovod.horovod(machine, DoctorOptions())
+    found = mxnet_and_horovod.horovod(machine, DEEP)
     assert (found.found, found.fix) == (
         "2 ranks do not work together: RuntimeError: no MPI here",
         "unset HOROVOD_CONTROLLER",
     )
     unset = follow(found._replace(fix=f"{found.fix}\nenv"), project, HOROVOD_CONTROLLER="mpi")
     left = dict(line.split("=", 1) for line in unset.splitlines() if line.startswith("HOROVOD_"))
-    assert mxnet_and_horovod.horovod(with_launcher(project, script, **left), DoctorOptions()).status == "ok"
+    assert mxnet_and_horovod.horovod(with_launcher(project, script, **left), DEEP).status == "ok"
 
 
 @provokes("horovod")
 @pytest.mark.parametrize(
     ("script", "told"),
     [
-        ("sleep 60", "2 ranks did not sum anything within 0.5 s: -np 2 hangs"),
+        ("sleep 60", "2 ranks did not sum anything within 0.5 s: horovodrun -np 2 hangs"),
         (
             "echo '[1]<stderr>:verify: the sum of counts is 3' >&2; exit 1",
             "2 ranks do not work together: the sum of counts is 3",
@@ -72,7 +76,7 @@ def test_a_horovod_that_does_not_work_is_built_again(
     if script == "rm":
         launcher.unlink()
         machine = debian(project, python=machine.python, environment={"PATH": "/none"})
-    found = mxnet_and_horovod.horovod(machine, DoctorOptions())
+    found = mxnet_and_horovod.horovod(machine, DEEP)
     assert (found.status, found.found) == ("FAIL", told)
     monkeypatch.setattr(mxnet_and_horovod, "TIMEOUT_S", 60)
     # make setup installs another one, or pip if only horovodrun is missing.
@@ -81,7 +85,21 @@ def test_a_horovod_that_does_not_work_is_built_again(
     program(project, "python", f'[ "$1 $2" = "-m pip" ]; [ $3 = uninstall ] || {{ {repaired}; }}')
     (project / ".venv" / "bin" / "python").symlink_to(project / "stand-ins" / "python")
     follow(found, project, program(project, "make", f"[ $1 = setup ]; [ ! -e .venv/ready ]; {repaired}"))
-    assert mxnet_and_horovod.horovod(machine, DoctorOptions()).status == "ok"
+    assert mxnet_and_horovod.horovod(machine, DEEP).status == "ok"
+
+
+def test_by_default_the_project_s_own_launcher_starts_the_ranks(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine, commands = with_launcher(project, "exit 7"), []
+
+    def child(machine: Machine, command: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, "[0]<stdout>:verify: 2 ranks add up exactly on cpu(0); x", "")
+
+    monkeypatch.setattr(mxnet_and_horovod, "_without_driver", lambda machine: False)
+    monkeypatch.setattr(Machine, "child", child)
+    found = mxnet_and_horovod.horovod(machine, DoctorOptions())
+    assert found.found == "2 ranks add up exactly on cpu(0) through Gloo"
+    assert commands == [[*f"{machine.python} -m launch.job.horovodrun -np 2 {machine.python} -m launch.verify".split()]]
 
 
 @provokes("nccl")

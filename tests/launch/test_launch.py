@@ -189,6 +189,7 @@ def test_ranks_default_to_usable_gpus_then_cores_never_above_shards(
         (["slurm", "--sbatch", "x"], "--sbatch is 'x', expected a list, for example '[a, b]'; see"),
         (["slurm", "--out", ""], "slurm: --out is empty, expected the file to write"),
         (["slurm", "--settings", "absent.yaml"], "--settings: File does not exist: "),
+        (["kubernetes", "--partition", "x"], "kubernetes has no option --partition; it is a setting of slurm; each"),
         (["doctor", "--", "--run", "x"], "unrecognized arguments: -- --run x; see python -m launch doctor --help"),
         (["doctor", "--np"], "argument --np: expected one argument; see python -m launch doctor --help"),
         (["doctor", "--only", "ssh"], "--only ssh is a check of other hosts; list them with --hosts FILE"),
