@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Any, Optional
 
 from ner_dist.errors import UserError
@@ -44,6 +45,11 @@ class Feature:
 
     name: str
     num_values: int
+
+
+def is_selected(feature: Feature, names: Sequence[str] | None) -> bool:
+    """Whether --model.features with these names selects a feature; "lexicon" selects those of all lists."""
+    return names is None or feature.name in names or feature.name.split("_")[0] in names
 
 
 @dataclasses.dataclass(frozen=True)

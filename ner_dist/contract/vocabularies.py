@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
+from pathlib import Path
 from typing import Optional
 
+from ner_dist.contract.shard_format import CHAR_TYPES, FEATURE_NAME, NUM_CHAR_SPECIALS, UNK_ID
 from ner_dist.contract.spelling import TOKEN_FEATURES
 from ner_dist.contract.tokenizers import TokenizerChoice, choose
+from ner_dist.contract.vocabulary_checks import check_parts
+from ner_dist.foreign.errors import refuse
+from ner_dist.foreign.names import shortened
+
+# Of a token's characters, and of the zeros around them.
+_MOST_CHARACTERS, _MOST_PADDING = 1 << 16, 127
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,3 +63,37 @@ class Vocabularies:
     def given_features(self) -> list[str]:
         """The features that are not computed from the tokens: new text must bring their values."""
         return [feature.name for feature in self.features if feature.is_given]
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides which ids the tokens of a corpus get; of a run and of its export the same."""
+        parts = dataclasses.asdict(self)
+        # The network's, and that of texts alone.
+        for name in ("character_padding", "tokenizer_applied"):
+            del parts[name]
+        del parts["tokenizer"]["version"]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def check_vocabularies(found: Vocabularies, path: Path) -> None:
+    """Whether its parts fit together. Raises ForeignFileError naming the first fault."""
+    for name, values, num_specials in (
+        ("words", found.words, UNK_ID + 1),
+        ("characters", found.characters, NUM_CHAR_SPECIALS),
+        *((feature.name, feature.values, UNK_ID + 1) for feature in found.features),
+    ):
+        named = values[num_specials:]
+        if len(values) < num_specials or len(set(named)) < len(named):
+            refuse(path, f"{shortened(name)} has fewer than {num_specials} values, or one twice", "distinct values")
+    types = found.character_types
+    if len(types) != len(found.characters) or not all(0 <= kind < len(CHAR_TYPES) for kind in types):
+        refuse(path, "character_types has others", f"0 to {len(CHAR_TYPES) - 1}, one for each character")
+    ids = found.without_vector or []
+    if any(a >= b for a, b in zip([-1, *ids], [*ids, len(found.words)])):
+        refuse(path, "without_vector has ids out of order", "ids of words, ascending")
+    if not 1 <= found.max_characters <= _MOST_CHARACTERS or not 0 <= found.character_padding <= _MOST_PADDING:
+        refuse(path, "max_characters or character_padding is out of range", "numbers of characters")
+    names = [feature.name for feature in found.features]
+    if len(set(names)) < len(names) or not all(map(FEATURE_NAME.fullmatch, names)):
+        refuse(path, f"features has {shortened(names)}", "distinct names of token features")
+    for feature in found.features:
+        check_parts(feature.parts, feature.entries, path, f"parts of {feature.name}")

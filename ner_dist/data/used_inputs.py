@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ner_dist.config import ConfigError, Model
+from ner_dist.contract.index_record import is_selected
 from ner_dist.contract.shard_format import Feature, Index
 
 
@@ -38,8 +39,7 @@ def used_features(knobs: Model, index: Index) -> list[tuple[int, Feature]]:
                 f"--model.features names {name!r}, which the shards do not have, only {', '.join(sorted(names))}; "
                 "leave it out or build the shards with it"
             )
-    wanted = set(knobs.features)
-    return [(i, f) for i, f in enumerate(index.features) if not wanted.isdisjoint((f.name, f.name.split("_")[0]))]
+    return [(i, feature) for i, feature in enumerate(index.features) if is_selected(feature, knobs.features)]
 
 
 def unused_features(knobs: Model, index: Index) -> list[str]:

@@ -6,36 +6,27 @@ docs/reference/export-format.md describes its fields.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ner_dist.contract.export_record import AGAIN, FORMAT, VERSION, read_record
+from ner_dist.contract.export_record import DESCRIPTION_NAME as DESCRIPTION_NAME
+from ner_dist.contract.export_record import ExportError as ExportError
+from ner_dist.contract.export_record import is_export as is_export
 from ner_dist.contract.shard_format import ListedFile, file_sha256
 from ner_dist.contract.tag_schemes import bilou_tags
-from ner_dist.contract.tokenizers import choose
 from ner_dist.contract.vocabularies import Vocabularies
-from ner_dist.errors import UserError
 from ner_dist.foreign.errors import ForeignFileError, advising
-from ner_dist.foreign.json_files import SEAL, checked, loads, read_bytes, seal, verify_seal
+from ner_dist.foreign.json_files import checked, seal
 from ner_dist.foreign.names import require_inside, shortened
 from ner_dist.model.crf import TransitionScores
 from ner_dist.prediction.export_schema import Description, check_description
 
-FORMAT, VERSION = "ner-tagger", 4
-# Versions before have no checksum of their own.
-_SEALED_SINCE = 3
-DESCRIPTION_NAME, MODEL_NAME = "tagger.json", "model.onnx"
+MODEL_NAME = "model.onnx"
 FORBIDDEN = -1e30
-# Words, and the entries of lexicons, of which there may be millions.
-_MOST_BYTES = 1 << 30
-_AGAIN = "export the run again (python -m ner_dist.export)"
-
-
-class ExportError(UserError):
-    """An export that is absent, damaged or foreign, or that cannot be written."""
 
 
 class TensorSpec(NamedTuple):
@@ -101,40 +92,20 @@ def write(
     (directory / DESCRIPTION_NAME).write_text(seal(record, indent=None), encoding="utf-8")
 
 
-def is_export(directory: Path) -> bool:
-    """Whether a directory is an export, of any version."""
-    try:
-        return _record(directory)[0]["format"] == FORMAT
-    except ExportError:
-        return False
-
-
 def read(directory: Path) -> ReadExport:
     """Read and verify both files of an export. Raises ExportError naming what is wrong."""
-    (record, data), path = _record(directory), directory / DESCRIPTION_NAME
-    if record["format"] != FORMAT:
-        raise ExportError(f'{path}: not the description of an export (no "format": "{FORMAT}"); {_AGAIN}')
-    version = record.get("version")
-    if type(version) is not int or not 1 <= version <= VERSION:
-        raise ExportError(
-            f"{path}: format version {version}, this code reads versions 1 to {VERSION}; use the code that wrote it, "
-            f"or {_AGAIN}"
-        )
-    with advising(ExportError, f"the file is damaged: {_AGAIN}"):
-        if version >= _SEALED_SINCE:
-            verify_seal(data, record, path)
-        fields = {name: value for name, value in record.items() if name not in ("format", "version", SEAL)}
-        if version == 1 and isinstance(fields.get("vocabularies"), dict):
-            # It cut texts by English rules without saying so; its corpus came as tokens.
-            fields["vocabularies"].update(tokenizer=choose("rules", "en").to_record(), tokenizer_applied=False)
-        found = checked(fields, path, Description)
-        check_description(found, path)
+    record = read_record(directory)
+    with advising(ExportError, f"the file is damaged: {AGAIN}"):
+        found = checked(record.fields, record.path, Description)
+        check_description(found, record.path)
         names = (found.model.path, *sorted(found.inputs), *found.output)
         if names != (MODEL_NAME, *sorted(input_names(found.vocabularies)), EMISSION):
-            raise ForeignFileError(f"{path}: model, inputs or output have other names than its vocabularies ask for")
+            raise ForeignFileError(
+                f"{record.path}: model, inputs or output have other names than its vocabularies ask for"
+            )
     _require_model(directory, found.model)
-    sha256 = record[SEAL] if version >= _SEALED_SINCE else hashlib.sha256(data).hexdigest()
-    return ReadExport(found.vocabularies, found.scores.as_arrays(), record["origin"], sha256)
+    origin = record.fields["origin"]
+    return ReadExport(found.vocabularies, found.scores.as_arrays(), origin, record.sha256)
 
 
 def _require_model(directory: Path, entry: ListedFile) -> None:
@@ -143,22 +114,11 @@ def _require_model(directory: Path, entry: ListedFile) -> None:
         require_inside(directory, model)
         num_bytes, sha256 = model.stat().st_size, file_sha256(model)
     except OSError as error:
-        raise ExportError(f"{model}: not readable ({error.strerror}); the export is damaged: {_AGAIN}") from error
+        raise ExportError(f"{model}: not readable ({error.strerror}); the export is damaged: {AGAIN}") from error
     except ForeignFileError as error:
-        raise ExportError(f"{error}; {_AGAIN}") from error
+        raise ExportError(f"{error}; {AGAIN}") from error
     if sha256 != entry.sha256 or num_bytes != entry.num_bytes:
         raise ExportError(
             f"{model}: checksum {sha256[:12]}..., {DESCRIPTION_NAME} has {shortened(entry.sha256[:12])[1:-1]}...; the "
-            f"export is damaged: {_AGAIN}"
+            f"export is damaged: {AGAIN}"
         )
-
-
-def _record(directory: Path) -> tuple[dict[str, Any], bytes]:
-    """tagger.json as it is; "format" is present, with any value. And its bytes."""
-    path = directory / DESCRIPTION_NAME
-    if not path.is_file():
-        raise ExportError(f"{path}: not readable (No such file or directory); is this an export?")
-    with advising(ExportError, f"the file is damaged: {_AGAIN}"):
-        data = read_bytes(path, _MOST_BYTES)
-        record = loads(data, path)
-    return ({"format": None, **record} if isinstance(record, dict) else {"format": None}), data

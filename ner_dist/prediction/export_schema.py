@@ -9,17 +9,13 @@ from typing import Any, Optional
 import numpy as np
 
 from ner_dist.contract.index_checks import MOST_TYPES
-from ner_dist.contract.shard_format import CHAR_TYPES, FEATURE_NAME, NUM_CHAR_SPECIALS, UNK_ID, ListedFile
+from ner_dist.contract.shard_format import ListedFile
 from ner_dist.contract.tag_schemes import bilou_tags
-from ner_dist.contract.vocabularies import Vocabularies
-from ner_dist.contract.vocabulary_checks import check_parts
+from ner_dist.contract.vocabularies import Vocabularies, check_vocabularies
 from ner_dist.foreign.errors import refuse
 from ner_dist.foreign.names import shortened
 from ner_dist.model.crf import TransitionScores
 from ner_dist.prediction.model_name import NAME_RULE, is_name
-
-# Of a token's characters, and of the zeros around them.
-_MOST_CHARACTERS, _MOST_PADDING = 1 << 16, 127
 
 
 @dataclasses.dataclass
@@ -85,31 +81,7 @@ def check_description(found: Description, path: Path) -> None:
         refuse(path, f"scores are not for {len(tags)} tags", f"{len(tags)} for start and end, and rows of as many")
     if not all(np.isfinite(values).all() for values in scores.as_arrays()):
         refuse(path, "scores has one that is no finite number", "numbers")
-    _check_vocabularies(found.vocabularies, path)
+    check_vocabularies(found.vocabularies, path)
     for field in (found.origin.name, found.origin.version):
         if field is not None and not is_name(field):
             refuse(path, f"the name or version in origin is {shortened(field)}", NAME_RULE)
-
-
-def _check_vocabularies(found: Vocabularies, path: Path) -> None:
-    for name, values, num_specials in (
-        ("words", found.words, UNK_ID + 1),
-        ("characters", found.characters, NUM_CHAR_SPECIALS),
-        *((feature.name, feature.values, UNK_ID + 1) for feature in found.features),
-    ):
-        named = values[num_specials:]
-        if len(values) < num_specials or len(set(named)) < len(named):
-            refuse(path, f"{shortened(name)} has fewer than {num_specials} values, or one twice", "distinct values")
-    types = found.character_types
-    if len(types) != len(found.characters) or not all(0 <= kind < len(CHAR_TYPES) for kind in types):
-        refuse(path, "character_types has others", f"0 to {len(CHAR_TYPES) - 1}, one for each character")
-    ids = found.without_vector or []
-    if any(a >= b for a, b in zip([-1, *ids], [*ids, len(found.words)])):
-        refuse(path, "without_vector has ids out of order", "ids of words, ascending")
-    if not 1 <= found.max_characters <= _MOST_CHARACTERS or not 0 <= found.character_padding <= _MOST_PADDING:
-        refuse(path, "max_characters or character_padding is out of range", "numbers of characters")
-    names = [feature.name for feature in found.features]
-    if len(set(names)) < len(names) or not all(map(FEATURE_NAME.fullmatch, names)):
-        refuse(path, f"features has {shortened(names)}", "distinct names of token features")
-    for feature in found.features:
-        check_parts(feature.parts, feature.entries, path, f"parts of {feature.name}")
