@@ -179,6 +179,9 @@ class Train:
     """Write a line to metrics.jsonl every this many steps."""
     track: List[TrackerName] = field(default_factory=list, metadata=_RESUMABLE)
     """Also send knobs, metrics and result to [mlflow] or [wandb] (Weights & Biases); needs ner-dist[track]."""
+    begin_from: Optional[str] = field(default=None, metadata=_PATH)
+    """Begin from the parameters of this run, or checkpoint's directory, wherever words, characters, types and values
+    of token features have the same names; only what it does not know begins as usual."""
     resume: bool = field(default=False, metadata=_RESUMABLE)
     """Continue the run in --run from its last checkpoint, if it has one."""
     device: Literal["auto", "cpu", "gpu"] = field(default="auto", metadata=_RESUMABLE)

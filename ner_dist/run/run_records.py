@@ -9,6 +9,7 @@ from typing import Any, List, Optional
 from ner_dist.errors import UserError
 from ner_dist.foreign.errors import ForeignFileError, advising
 from ner_dist.foreign.json_files import SEAL, checked, loads, read_bytes, verify_seal
+from ner_dist.run.begun_from import BegunFrom
 
 # Lines of very long runs.
 _MOST_METRICS_BYTES = 1 << 30
@@ -39,6 +40,7 @@ class _Result:
     # Not in results of before.
     stopped: Optional[str] = None
     warnings: Optional[List[str]] = None
+    begun_from: Optional[BegunFrom] = None
     dev: Optional[_Scores] = None
     test: Optional[_Scores] = None
 

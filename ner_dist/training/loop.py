@@ -35,6 +35,7 @@ from ner_dist.run.run_lock import RunLock
 from ner_dist.run.saver import BEST, Saver, newest_sound
 from ner_dist.run.trackers.reporting import Trackers
 from ner_dist.run.trackers.table import require_packages
+from ner_dist.training.begin_from import read_origin, record_origin
 from ner_dist.training.dev_loss import LossTally
 from ner_dist.training.elastic import Kept, in_generations
 from ner_dist.training.epoch_windows import epoch_windows
@@ -79,7 +80,8 @@ def _train(
     lock = _one_writer(path, comm, kept)
     is_carried_on = kept.is_carried_on(comm)
     saved = None if is_carried_on else on_rank_0(comm, lambda: _saved_run(config, index, path))
-    learner = new_learner(config, index, comm, kept.learner)
+    origin = None if is_carried_on or saved is not None else read_origin(config, index, comm)
+    learner = new_learner(config, index, comm, kept.learner, origin)
     word_dropout = new_word_dropout(config, index, comm)
     # Everything that can be wrong with the job has been checked; from here on the run leaves files behind.
     on_rank_0(comm, lambda: run_directory.create(path, config, kept.is_changed))
@@ -87,6 +89,8 @@ def _train(
         on_rank_0(comm, lambda: checkpoint.link_vectors(Path(config.data.shards), path / "checkpoints"))
     log_path = path / f"rank-{comm.rank}.log"
     log_to(log_path)
+    if origin is not None:
+        on_rank_0(comm, lambda: record_origin(path, origin))
     log.info(
         "rank %d of %d: process %d on %s, OMP_NUM_THREADS %s, device %s",
         *(comm.rank, comm.num_ranks, os.getpid(), platform.node(), os.environ["OMP_NUM_THREADS"]),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from ner_dist.ranks.comm import on_rank_0
-from ner_dist.run import checkpoint, run_directory
+from ner_dist.run import begun_from, checkpoint, run_directory
+from ner_dist.run.begun_from import BegunFrom
 from ner_dist.run.checkpoint import Checkpoint
 from ner_dist.run.code_commit import code_commit
 from ner_dist.run.progress import Progress
@@ -21,12 +23,12 @@ def write_result(run: Run, progress: Progress) -> dict[str, Any] | None:
     Every rank must call it; rank 0 returns the result.
     """
 
-    def read() -> Checkpoint:
+    def read() -> tuple[Checkpoint, BegunFrom | None]:
         if run.saver is not None:
             run.saver.wait()
-        return checkpoint.load(run.path / "checkpoints" / BEST)
+        return checkpoint.load(run.path / "checkpoints" / BEST), begun_from.read(run.path)
 
-    kept = on_rank_0(run.comm, read)
+    kept, origin = on_rank_0(run.comm, read)
     run.kept.finish()
     run.learner.set_scored(kept.parameters(), kept.words())
     scores: dict[str, Any] = {split: run.score(split, over_characters=True) for split in run.texts}
@@ -48,6 +50,8 @@ def write_result(run: Run, progress: Progress) -> dict[str, Any] | None:
         "shards": run.index.fingerprint(),
         "versions": {**run_directory.versions(), "commit": code_commit() or "unknown"},
     }
+    if origin is not None:
+        result["begun_from"] = dataclasses.asdict(origin)
     run_directory.write_result(run.path, result)
     run.trackers.result(result, progress.total_steps)
     if has_stopped:

@@ -5,6 +5,8 @@ Every rank must call each function, and all of them get JobError if any could no
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from ner_dist.config import Config
@@ -17,6 +19,8 @@ from ner_dist.model.initial_values import initial_embeddings, initial_parameters
 from ner_dist.ranks.comm import Comm, on_every_rank
 from ner_dist.ranks.device_agreement import agree_on_device, same_norms
 from ner_dist.ranks.environment import choose_device
+from ner_dist.training.begin_from import Origin, named
+from ner_dist.training.carry_over import carry_over
 from ner_dist.training.objective import class_weights
 from ner_dist.training.step import Learner
 from ner_dist.training.word_dropout import WordDropout
@@ -68,13 +72,23 @@ def new_word_dropout(config: Config, index: Index, comm: Comm) -> WordDropout:
     return WordDropout(config.model, config.train.seed, np.array(counts, np.int64))
 
 
-def new_learner(config: Config, index: Index, comm: Comm, kept: Learner | None = None) -> Learner:
-    """A learner at the start of training, the same on every rank; or the one that a rank has kept."""
+def new_learner(
+    config: Config, index: Index, comm: Comm, kept: Learner | None = None, origin: Origin | None = None
+) -> Learner:
+    """A learner at the start of training, the same on every rank; or the one that a rank has kept.
+
+    origin: what training begins from, where it has a counterpart, instead of values that are drawn.
+    """
 
     def build() -> Learner:
         tagger = cnn_bilstm.build_tagger(config, index, choose_device(config.train.device))
-        cnn_bilstm.set_parameters(tagger, initial_parameters(tagger, config.model, config.train.seed))
+        parameters = initial_parameters(tagger, config.model, config.train.seed)
         words = initial_embeddings(config, index, config.data.shards)
+        if origin is not None:
+            trained_LD = words.weight_VD[: len(words.pretrained_L)]
+            drawn = named(config, index, Path(config.data.shards), parameters, trained_LD)
+            parameters, trained_LD[:] = carry_over(origin.model, drawn)
+        cnn_bilstm.set_parameters(tagger, parameters)
         return Learner(tagger, words, config, class_weights(config.loss, index), comm)
 
     learner = on_every_rank(comm, lambda: kept or build())

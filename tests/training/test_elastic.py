@@ -27,9 +27,11 @@ def trained(run: Path, knobs: list[str], comm: Comm) -> Any:
 
 
 @pytest.fixture(scope="module")
-def knobs(synth_shards: Path, tiny_knobs: list[str]) -> list[str]:
+def knobs(synth_shards: Path, tiny_knobs: list[str], tiny_run: Path) -> list[str]:
     values = {
         "data.shards": synth_shards,
+        # Read at the start alone, whatever happens to the ranks.
+        "train.begin_from": tiny_run,
         "optimizer.learning_rate": 0.05,
         "train.epochs": 2,
         "train.batch_sentences": 40,
