@@ -144,7 +144,7 @@ class _ExportOnShards:
 
     def __init__(self, network: ScoredNetwork, used: list[int]) -> None:
         self._network, self._used = network, used
-        self.transition_scores = network.transition_scores
+        self.transition_scores, self.temperature = network.transition_scores, network.temperature
 
     def emissions(self, batch: Batch) -> np.ndarray:
         return self._network.emissions(batch._replace(feature_FTB=batch.feature_FTB[self._used]))

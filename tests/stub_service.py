@@ -67,7 +67,7 @@ class StubTagger:
 
 
 def _entities(document: Document) -> Iterator[Entity]:
-    for number, (tokens, starts, ends, _) in enumerate(document.sentences):
+    for number, (tokens, starts, ends, *_) in enumerate(document.sentences):
         for place, (token, start, end) in enumerate(zip(tokens, starts, ends)):
             if token[0].isupper():
                 yield Entity(start, end, "PER", 0.987654321, token, number, place, place + 1)

@@ -48,6 +48,7 @@ class WordNetwork:
         rng = np.random.default_rng(seed)
         self.emission_VK, self.before_VK = rng.normal(0, 2, (2, NUM_WORDS, NUM_TAGS))
         self.transition_scores: TransitionScores = zero_transition_scores(NUM_TAGS)
+        self.temperature = 1.0
 
     def emissions(self, batch: Batch) -> np.ndarray:
         word_TB = batch.word_ids_W[batch.word_TB]

@@ -76,6 +76,7 @@ class ScoredPeer:
         self._tagger, self._sizes = tagger.eval(), sizes
         self._word_VD = torch.cat([tagger.word.weight.detach(), unseen_VD])
         self.transition_scores = TransitionScores(*(values.detach().numpy() for values in tagger.crf.scores()))
+        self.temperature = 1.0
 
     def emissions(self, batch: Batch) -> np.ndarray:
         with torch.no_grad():

@@ -30,6 +30,9 @@ class ScoredNetwork(Protocol):
     @property
     def transition_scores(self) -> TransitionScores: ...
 
+    @property
+    def temperature(self) -> float: ...
+
     def emissions(self, batch: Batch) -> np.ndarray:
         """(T, B, K)."""
 
@@ -54,7 +57,8 @@ def decode_batches(network: ScoredNetwork, batches: Iterable[Batch]) -> Iterator
     scores = network.transition_scores
     for batch in batches:
         emission_TBK = network.emissions(batch)
-        yield DecodedBatch(batch, emission_TBK, scores, decode(emission_TBK, batch.length_B, scores))
+        tag_TB = decode(emission_TBK, batch.length_B, scores)
+        yield DecodedBatch(batch, emission_TBK, scores, tag_TB, network.temperature)
 
 
 def score_split(

@@ -18,7 +18,7 @@ from ner_dist.errors import UserError
 from ner_dist.model.viterbi import decode
 from ner_dist.prediction.documents import Sentence
 from ner_dist.prediction.encoder import Encoder
-from ner_dist.prediction.tagger import TaggerNetwork, rows_of_similar_length
+from ner_dist.prediction.tag_sentences import TaggerNetwork, rows_of_similar_length
 from ner_dist.run import checkpoint
 from ner_dist.run.checkpoint import Checkpoint
 

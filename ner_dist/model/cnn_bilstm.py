@@ -168,6 +168,8 @@ class TrainedNetwork:
 
     def __init__(self, tagger: CnnBiLstm, weight_VD: np.ndarray) -> None:
         self.tagger, self.weight_VD = tagger, weight_VD
+        # Of its probabilities, see DecodedBatch.
+        self.temperature = 1.0
 
     @property
     def transition_scores(self) -> TransitionScores:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ner_dist.errors import UserError
+from ner_dist.foreign.names import shortened
 
 NO_FEATURES: Mapping[str, list[str]] = MappingProxyType({})
 
@@ -73,6 +74,29 @@ class Document(NamedTuple):
         return min((sentence.margin for sentence in self.sentences), default=1.0)
 
 
+def is_one_sentence(sentences: Any) -> bool:
+    """Whether these are the tokens of one sentence, not several sentences. Raises TypeError if they are neither."""
+    if isinstance(sentences, str) or not _is_list(sentences):
+        raise TypeError(
+            f"tag_tokens() was given {shortened(sentences)}, expected the tokens of a sentence, or several such lists; "
+            "texts are for tag()"
+        )
+    is_token = [isinstance(each, str) for each in sentences]
+    odd = [
+        each for each, is_text in zip(sentences, is_token) if is_text != is_token[0] or not (is_text or _is_list(each))
+    ]
+    if odd:
+        raise TypeError(
+            f"tag_tokens() was given {shortened(odd[0])} among others, expected tokens only, or lists of tokens only"
+        )
+    return any(is_token)
+
+
+def _is_list(value: object) -> bool:
+    """Whether it has an order and a length, as lists, tuples and arrays do."""
+    return isinstance(value, Collection) and not isinstance(value, (str, bytes, bytearray, Set, Mapping))
+
+
 def document_of_tokens(
     sentences: Sequence[Sequence[str]], features: Mapping[str, Sequence[Sequence[str]]] = MappingProxyType({})
 ) -> Document:
@@ -97,7 +121,7 @@ def _joined_places(tokens: Sequence[str], position: int) -> tuple[list[int], lis
     # The separators count, too.
     starts = list(itertools.accumulate((len(token) + 1 for token in tokens), initial=position))
     # A sentence without tokens is an empty line.
-    position = starts.pop() + (not tokens)
+    position = starts.pop() + (len(tokens) == 0)
     return starts, [start + len(token) for start, token in zip(starts, tokens)], position
 
 

@@ -26,6 +26,7 @@ class CheckpointNetwork:
         self.vocabularies = checkpoint_vocabularies(directory, saved.index, saved.config)
         self._network = restore(saved, directory, device)
         self.transition_scores = self._network.transition_scores
+        self.temperature = self._network.temperature
         self.weight_VD = self._network.weight_VD
         self._num_features = len(saved.index.features)
         self._used = [place for place, _ in used_inputs.used_features(saved.config.model, saved.index)]

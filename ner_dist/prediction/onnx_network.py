@@ -22,6 +22,7 @@ class OnnxNetwork:
         """directory: of the export. Raises UserError if it is damaged, or if it has another format version."""
         found = export_format.read(directory)
         self.vocabularies, self.transition_scores, self.origin = found[:3]
+        self.temperature = 1.0
         self.identity = identity_of_export(directory, found)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = environment.prepare(), 1

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import Dict, Union
+from typing import Union
 
 from ner_dist.errors import UserError
 from ner_dist.foreign.names import shortened
 
 # One for all types, or by type, with "*" for those that are not named.
-Threshold = Union[float, Dict[str, float]]
+Threshold = Union[float, dict[str, float]]
 OTHERS = "*"
 METAVAR = "X|TYPE=X,..."
 

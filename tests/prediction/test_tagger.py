@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from ner_dist.contract.vocabularies import FeatureValues, Vocabularies
 from ner_dist.data.batch import Batch
 from ner_dist.errors import UserError
 from ner_dist.model.crf import zero_transition_scores
-from ner_dist.prediction import Tagger, tagger
+from ner_dist.prediction import Tagger, tag_sentences
 from ner_dist.prediction.documents import Document, Entity
 
 TYPES = ["PER", "LOC"]
@@ -31,6 +32,7 @@ class StubNetwork:
     """Its emissions depend only on a token's word, characters and position, so that many tokens are entities."""
 
     transition_scores = zero_transition_scores(1 + 4 * len(TYPES))
+    temperature = 1.0
     vocabularies = Vocabularies(
         TYPES,
         ["<pad>", "<unk>", "the"],
@@ -176,7 +178,7 @@ def test_long_sentences_are_tagged_a_few_at_a_time(monkeypatch: pytest.MonkeyPat
             shapes.append(batch.word_TB.shape)
             return super().emissions(batch)
 
-    monkeypatch.setattr(tagger, "_BATCH_TOKENS", 60)
+    monkeypatch.setattr(tag_sentences, "_BATCH_TOKENS", 60)
     Tagger(Watched()).tag_tokens([["a"] * length for length in (50, 3, 3, 70, 20, 2)])
     assert [tokens * sentences for tokens, sentences in shapes if sentences > 1] == [
         9,
@@ -308,3 +310,72 @@ def test_a_directory_without_a_model_is_named(tmp_path: Path) -> None:
 def test_tokens_are_tagged_without_loading_spacy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spacy", None)
     assert len(Tagger(StubNetwork()).tag_tokens([["a", "b"]])) == 1
+
+
+TEXTS = ["the a Ba. An aa the", "aab ab the!", ""]
+
+
+def test_one_text_gives_its_entities_and_several_texts_a_list_for_each(tagger_of_stub: Tagger) -> None:
+    several = tagger_of_stub.tag(TEXTS)
+    assert len(several[0]) > 1
+    assert [tagger_of_stub.tag(text) for text in TEXTS] == several
+    assert tagger_of_stub.tag(iter(TEXTS)) == several
+
+
+def test_one_sentence_of_tokens_gives_its_entities(tagger_of_stub: Tagger) -> None:
+    sentences = [["the", "a", "Ba"], ["aab"]]
+    several = tagger_of_stub.tag_tokens(sentences)
+    assert [tagger_of_stub.tag_tokens(sentence) for sentence in sentences] == several
+    assert tagger_of_stub.tag_tokens(("the", "a", "Ba"), pos=["DT", "NN", "NN"]) == several[0]
+    assert tagger_of_stub.tag_tokens(np.array(sentences[0])) == several[0]
+
+
+@pytest.mark.parametrize("wrong", [b"a text", None, 7, [b"a text"], ["a text", None]])
+def test_what_is_no_text_is_a_type_error(tagger_of_stub: Tagger, wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"expected (a text \()?str"):
+        tagger_of_stub.tag(wrong)
+
+
+@pytest.mark.parametrize("wrong", ["a text", b"a text", None, ["a", ["b"]], [["a"], "b"], [b"a"], [None], {"a": 1}])
+def test_what_are_no_tokens_is_a_type_error(tagger_of_stub: Tagger, wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"tag_tokens\(\) was given .*expected"):
+        tagger_of_stub.tag_tokens(wrong)
+
+
+def test_thresholds_only_leave_entities_out(tagger_of_stub: Tagger) -> None:
+    every = list(tagger_of_stub.stream(map(tagger_of_stub.document, TEXTS)))
+    confidences = sorted(entity.confidence for document in every for entity in document.entities)
+    middle = confidences[len(confidences) // 2]
+    for threshold in (middle, {"PER": middle}, {"LOC": 0.0, "*": middle}, 0, 1):
+        least = threshold if isinstance(threshold, dict) else {"*": threshold}
+        bar = {kind: least.get(kind, least.get("*", 0)) for kind in TYPES}
+        strict = Tagger(StubNetwork(), threshold=threshold)
+        for whole, part in zip(every, strict.stream(map(strict.document, TEXTS))):
+            kept = [entity for entity in whole.entities if entity.confidence >= bar[entity.type]]
+            assert part == whole._replace(entities=kept)
+    with pytest.raises(UserError, match="it knows PER, LOC"):
+        Tagger(StubNetwork(), threshold={"ORG": 0.5})
+
+
+def test_every_sentence_and_document_has_a_confidence_with_entities_or_none(tagger_of_stub: Tagger) -> None:
+    documents = list(tagger_of_stub.stream(map(tagger_of_stub.document, TEXTS)))
+    for document in documents[:2]:
+        assert len(document.sentences) >= 1
+        pairs = [(sentence.confidence, sentence.margin) for sentence in document.sentences]
+        assert all(0 <= margin <= confidence < 1 for confidence, margin in pairs)
+        assert document.confidence == pytest.approx(np.prod([confidence for confidence, _ in pairs]))
+        assert document.margin == min(margin for _, margin in pairs)
+    assert (documents[2].confidence, documents[2].margin) == (1, 1)
+
+
+def test_a_temperature_changes_confidences_and_no_entity(tagger_of_stub: Tagger) -> None:
+    class Warm(StubNetwork):
+        temperature = 2.5
+
+    cold, warm = ([*each.stream(map(each.document, TEXTS))] for each in (tagger_of_stub, Tagger(Warm())))
+
+    def bare(documents: list[Document]) -> list[Entity]:
+        return [entity._replace(confidence=0) for document in documents for entity in document.entities]
+
+    assert bare(cold) == bare(warm)
+    assert [document.confidence for document in warm[:2]] != [document.confidence for document in cold[:2]]

@@ -36,7 +36,7 @@ def test_a_type_may_contain_an_equals_sign() -> None:
 
 @pytest.mark.parametrize("text", ["high", "1.5", "-0.1", "nan", "", "PER=", "=0.5", "PER=0.5,PER=0.6", "PER=0.5,0.7"])
 def test_what_is_no_threshold_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="PER=0.9,LOC=0.5"):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"PER=0\.9,LOC=0\.5"):
         parse_threshold(text)
 
 
@@ -47,5 +47,5 @@ def test_an_unknown_type_is_refused_with_those_that_there_are() -> None:
 
 @pytest.mark.parametrize("value", [2, -1, float("nan"), "0.5", None, True])
 def test_from_python_only_numbers_from_0_to_1_are_taken(value: object) -> None:
-    with pytest.raises(UserError, match="threshold for PER is .*, expected a confidence from 0 to 1"):
+    with pytest.raises(UserError, match=r"threshold for PER is .*, expected a confidence from 0 to 1"):
         least_confidences({"PER": value}, TYPES)  # type: ignore[dict-item]
