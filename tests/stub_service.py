@@ -45,7 +45,7 @@ class StubTagger:
         sentence = Sentence([m.group() for m in found], [m.start() for m in found], [m.end() for m in found])
         return Document(text, [sentence])
 
-    def stream(self, documents: Iterable[Document]) -> Iterator[Document]:
+    def stream(self, documents: Iterable[Document], *, certainty: bool = True) -> Iterator[Document]:
         documents = list(documents)
         self.batches.append([document.text for document in documents])
         self.begun.set()
@@ -76,7 +76,7 @@ def _entities(document: Document) -> Iterator[Entity]:
 class SlowStub(StubTagger):
     """Takes as many seconds as a text that is a number."""
 
-    def stream(self, documents: Any) -> Any:
+    def stream(self, documents: Any, *, certainty: bool = True) -> Any:
         documents = list(documents)
         for document in documents:
             if document.text[:1].isdigit():

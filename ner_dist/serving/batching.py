@@ -171,7 +171,8 @@ class TaggingWorker:
 def _tag(tagger: Tagger, texts: list[Taggable]) -> list[_Outcome]:
     """The documents; if one of them fails, each is tagged on its own, so that only that one is refused."""
     try:
-        return [*tagger.stream([tagger.document(text) if isinstance(text, str) else text for text in texts])]
+        documents = [tagger.document(text) if isinstance(text, str) else text for text in texts]
+        return [*tagger.stream(documents, certainty=False)]
     except Exception as error:
         if len(texts) > 1:
             return [outcome for text in texts for outcome in _tag(tagger, [text])]

@@ -21,7 +21,7 @@ CLOSE = b"Connection: close"
 class TalkativeStub(StubTagger):
     """Finds very long entities in texts that begin with "many"."""
 
-    def stream(self, documents: object) -> Iterator[Document]:
+    def stream(self, documents: object, *, certainty: bool = True) -> Iterator[Document]:
         for document in super().stream(documents):  # type: ignore[arg-type]
             if document.text.startswith("many"):
                 document = document._replace(entities=[Entity(0, 4, "PER", 0.5, "x" * 40_000, 0, 0, 1)] * 500)

@@ -18,7 +18,7 @@ HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(1)> Ada </textarea
 class LocationStub(StubTagger):
     """Also finds locations, with low confidence."""
 
-    def stream(self, documents: Any) -> Any:
+    def stream(self, documents: Any, *, certainty: bool = True) -> Any:
         for document in super().stream(documents):
             entities = [e._replace(type="LOC", confidence=0.4) if "i" in e.text else e for e in document.entities]
             yield document._replace(entities=entities)
