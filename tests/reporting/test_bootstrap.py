@@ -9,7 +9,8 @@ from judged_readings import Tagged, judged_readings, parse, training, two_readin
 from tag_sequences import TYPES, ids, starts
 
 from ner_dist.evaluation.f1 import count, scores
-from ner_dist.reporting.bootstrap import draws, interval, paired_test, resample, score_rows
+from ner_dist.evaluation.intervals import wilson
+from ner_dist.reporting.bootstrap import draws, interval, paired_test, ratios_of_draws, resample, score_rows
 from ner_dist.reporting.tallies import Tally, tally_all
 
 
@@ -33,10 +34,32 @@ def test_a_draw_counts_what_scoring_the_drawn_sentences_would(readings: tuple[Ta
             part = plain["entity"]["per_type"][name]
             assert found.tolist() == [part["right"], part["predicted"], part["gold"]]
         (line,) = score_rows(Tally(["all"], tallies["entity"].count_NL3[drawn]), sums["entity"][draw : draw + 1])
-        # Of one draw alone: both ends of the interval are its score.
         assert line.f1.value == pytest.approx(plain["entity"]["f1"])
-        assert line.f1.low == pytest.approx(plain["entity"]["f1"])
-        assert line.recall.high == pytest.approx(plain["entity"]["recall"])
+        ratio_3 = ratios_of_draws(sums["entity"][draw])[0]
+        assert ratio_3 == pytest.approx([plain["entity"][name] for name in ("precision", "recall", "f1")])
+        for estimate in (line.precision, line.recall, line.f1):
+            assert estimate.low <= estimate.value <= estimate.high
+
+
+def test_76_of_76_right_do_not_read_100_to_100() -> None:
+    every = Tally(["all"], np.ones((76, 1, 3), np.int64))
+    (row,) = score_rows(every, resample([{"entity": every}], 100, 1)[0]["entity"])
+    assert (row.f1.value, row.f1.high) == (1, 1)
+    assert row.precision.low == row.recall.low == pytest.approx(0.952, abs=5e-4)
+    assert row.f1.low == pytest.approx(2 * 0.9519 / 1.9519, abs=5e-4)
+
+
+def test_the_interval_is_the_bootstraps_where_the_errors_of_a_sentence_come_together() -> None:
+    # In every other sentence, all ten are wrong.
+    together = Tally(["all"], np.array([[[10 * (i % 2), 10, 10]] for i in range(100)]))
+    (row,) = score_rows(together, resample([{"entity": together}], 500, 1)[0]["entity"])
+    assert row.recall.high - row.recall.low > 2 * np.diff(wilson(500, 1000))[0]
+
+
+def test_where_gold_is_not_counted_precision_alone_has_an_interval() -> None:
+    (row,) = score_rows(Tally(["sure"], np.array([[[5, 5, 0]]])), np.array([[[5, 5, 0]]]))
+    assert (row.precision.value, row.precision.high) == (1, 1)
+    assert row.precision.low == pytest.approx(0.566, abs=1e-3)
 
 
 def test_portions_of_draws_are_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
