@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Literal, Optional
@@ -16,7 +17,7 @@ import yaml
 from ner_dist.cli.yaml_options import check_arguments, explain, make_yaml_parser, nearest, unknown_option
 from ner_dist.errors import UserError
 from ner_dist.foreign.errors import ForeignFileError
-from ner_dist.foreign.json_files import checked
+from ner_dist.foreign.json_files import checked, loads, read_bytes
 from ner_dist.foreign.local_paths import local_path
 from ner_dist.foreign.yaml_files import read_yaml
 
@@ -39,6 +40,8 @@ _ABOVE_0, _SHARE = {"above_0": True}, {"most": 0.95}
 _UNITS, _ANY_UNITS = {"above_0": True, "most": 1 << 16}, {"most": 1 << 16}
 # It may change when a run is resumed: it decides where, how long or how often, not what is learned.
 _RESUMABLE = {"resumable": True}
+# What --like leaves to the new run, and how large an export's description may be.
+_NOT_LIKE, _MOST_EXPORT_BYTES = ("run", "train.resume", "train.begin_from"), 1 << 30
 # A file or folder of the user's.
 _PATH = {"is_path": True}
 
@@ -220,21 +223,26 @@ RESUMABLE = {name for name, knob, _ in _knobs(Config()) if knob.metadata.get("re
 
 
 def parse(argv: list[str]) -> tuple[Config, str]:
-    """The configuration of a command line, and the name of its job file without folder and ending.
+    """The configuration of a command line, and the name of its job file without folder and ending, or of its model.
 
-    Without --config the job is job/default.yaml. Raises ConfigError; --help exits.
+    Without --config or --like the job is job/default.yaml. Raises ConfigError; --help exits.
     """
     parser = make_yaml_parser(
         Config,
         _PROG,
-        usage="[--config JOB] [--run DIR] [--SECTION.KNOB VALUE ...]",
+        usage="[--config JOB | --like MODEL] [--run DIR] [--SECTION.KNOB VALUE ...]",
         description="Train a CNN-BiLSTM tagger on shards, in one process or on every rank of a horovodrun job.",
         example=f"horovodrun -np 4 {_PROG} --config job/conll2003.yaml --train.seed 2",
         first=("config", "data.shards", "run", "train.epochs", "train.resume"),
         file_option="--config",
         file_help=f"Job file: knobs in YAML (default {DEFAULT_JOB})",
+        file_like=(
+            "--like",
+            "Train as this model was trained (a run, a checkpoint or an export), instead of a job file",
+        ),
     )
-    words = _with_job_files(argv)
+    model, argv = like_model(argv)
+    words = _with_job_files(argv) if model is None else [*_as_words(_knobs_of(model)), *argv]
     try:
         check_arguments(words, ["--config", *(f"--{section.name}" for section in dataclasses.fields(Config))])
         parsed = parser.parse_args(words)
@@ -257,7 +265,67 @@ def parse(argv: list[str]) -> tuple[Config, str]:
     for knob_name, knob, value in _knobs(config):
         if knob.metadata.get("is_path") and value:
             _require_local(value, f"--{knob_name}")
+    if model is not None:
+        # Of a checkpoint, the run's name says more.
+        return config, model.resolve().parents[1].name if model.parent.name == "checkpoints" else model.resolve().name
     return config, Path(str(parsed.config[-1])).stem if parsed.config else "default"
+
+
+def like_model(argv: list[str]) -> tuple[Path | None, list[str]]:
+    """The model of --like, and the command line without it. Raises ConfigError unless it alone names knobs."""
+    words = [part for word in argv for part in (word.split("=", 1) if word.startswith("--like=") else [word])]
+    if "--like" not in words:
+        return None, argv
+    place = words.index("--like")
+    if place + 1 == len(words) or words[place + 1].startswith("--"):
+        raise ConfigError("--like has no value, expected the directory of a run, of a checkpoint or of an export")
+    rest = [*words[:place], *words[place + 2 :]]
+    for other in ("--like", "--config"):
+        if any(word.split("=")[0] == other for word in rest):
+            raise ConfigError(f"--like and {other} both say which knobs to begin with; keep one of them")
+    _require_local(words[place + 1], "--like")
+    return Path(words[place + 1]), rest
+
+
+def like_sentence(argv: list[str]) -> str:
+    """What --like takes over, for people; empty without it. The command line must be one that parse accepts."""
+    model, rest = like_model(argv)
+    if model is None:
+        return ""
+    given = {word.split("=")[0].removeprefix("--") for word in rest if word.startswith("--")}
+    taken = {name: value for name, value in _knobs_of(model).items() if name not in given}
+    shown = ", ".join(
+        f"{name} {json.dumps(value) if isinstance(value, dict) else value}" for name, value in taken.items()
+    )
+    return f"as {model}: {shown or 'all knobs at their defaults'}; not its {', '.join(_NOT_LIKE)}"
+
+
+def _knobs_of(model: Path) -> dict[str, Any]:
+    """The knobs of a model that are not at their defaults, but for those of a single run. Raises ConfigError."""
+    defaults = flat(Config())
+    found = {name: value for name, value in flat(_config_of(model)).items() if value != defaults[name]}
+    return {name: value for name, value in found.items() if name not in _NOT_LIKE}
+
+
+def _config_of(model: Path) -> Config:
+    export = model / "tagger.json"
+    try:
+        for path in (model / "config.yaml", model / "checkpoints" / "best" / "config.yaml"):
+            if path.is_file():
+                return read_stored(path)
+        if export.is_file():
+            record = loads(read_bytes(export, _MOST_EXPORT_BYTES), export)
+            origin = record.get("origin") if isinstance(record, dict) else None
+            return from_record(origin.get("config") if isinstance(origin, dict) else None, export)
+    except ForeignFileError as error:
+        raise ConfigError(f"--like {model}: {error}") from error
+    raise ConfigError(f"--like {model}: neither a run, nor a checkpoint (config.yaml), nor an export (tagger.json)")
+
+
+def _as_words(values: Mapping[str, Any]) -> list[str]:
+    """Knobs by their dotted names as words of a command line."""
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+    return [word for name, text in texts.items() for word in (f"--{name}", text)]
 
 
 def job_file(name: str) -> Path:
@@ -325,7 +393,7 @@ def _explain(message: str) -> str:
     if name is None:
         return explain(message, _PROG, "--config")
     name = name.lstrip("-").partition("=")[0]
-    near = nearest(name, [*flat(Config()), "config", "help"], least_alike=0.0)
+    near = nearest(name, [*flat(Config()), "config", "like", "help"], least_alike=0.0)
     return f"unknown knob {name!r}; did you mean --{near}?"
 
 

@@ -1,5 +1,5 @@
 # PYTHON_ARGCOMPLETE_OK
-"""Train a tagger: python -m ner_dist.train [--config job/NAME.yaml] [--section.knob value ...]."""
+"""Train a tagger: python -m ner_dist.train [--config job/NAME.yaml | --like MODEL] [--section.knob value ...]."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from typing import Any
 from ner_dist import config
 from ner_dist.ranks.comm import Comm, Solo
 from ner_dist.ranks.environment import prepare, require_mxnet
-from ner_dist.ranks.rank_process import refuse, run_rank
+from ner_dist.ranks.rank_process import launched_rank, refuse, run_rank
 
 
 def main(argv: list[str] | None = None) -> None:
+    words = sys.argv[1:] if argv is None else argv
     try:
-        settings, job = config.parse(sys.argv[1:] if argv is None else argv)
+        settings, job = config.parse(words)
+        if (sentence := config.like_sentence(words)) and launched_rank() == 0:
+            print(sentence, flush=True)
     except config.ConfigError as error:
         refuse(str(error))
 
@@ -35,15 +38,22 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def train_tagger(
-    job: str | Path | None = None, *, run: str | Path | None = None, progress: bool = True, **knobs: dict[str, Any]
+    job: str | Path | None = None,
+    *,
+    like: str | Path | None = None,
+    run: str | Path | None = None,
+    progress: bool = True,
+    **knobs: dict[str, Any],
 ) -> dict[str, Any]:
     """Train in this process, for example in a notebook; returns result.json, with the run's directory as "run".
 
-    job: a job file; job/default.yaml if not given. run: the directory to write, a new one under runs/ if not given.
+    job: a job file; job/default.yaml if not given. like: a trained model, whose knobs are taken instead. run: the
+    directory to write, a new one under runs/ if not given.
     knobs: by section, as in a job file: `train_tagger(data={"shards": "data/mine"}, train={"epochs": 5})`.
     Raises UserError for what the user can correct. Ranks are for `horovodrun` and `ner-dist launch`.
     """
     words = [] if job is None else ["--config", str(job)]
+    words += [] if like is None else ["--like", str(like)]
     # A notebook's kernel must not be killed because one of its cells waits.
     knobs = {**knobs, "train": {"hang_seconds": 0, **knobs.get("train", {})}}
     for section, values in knobs.items():

@@ -31,12 +31,14 @@ def make_yaml_parser(
     first: Sequence[str],
     file_option: str | None = None,
     file_help: str = "",
+    file_like: tuple[str, str] | None = None,
     prints_config: bool = True,
 ) -> ArgumentParser:
     """A parser whose options are the fields of `kind`, and SECTION.FIELD for those of its fields that are dataclasses.
 
     usage: what follows prog on the first line. first: options that come first in the help, without dashes, for example
-    train.epochs. file_option: names a YAML file of options. prints_config: whether --print_config shows them as YAML.
+    train.epochs. file_option: names a YAML file of options. file_like: name and help of an option in its
+    place, which the help shows beside it and the caller reads. prints_config: whether --print_config shows them as YAML.
     """
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = ArgumentParser(
@@ -58,6 +60,11 @@ def make_yaml_parser(
             values = list(typing.get_args(hint))
             action.completer = lambda values=values, **_: values  # type: ignore[attr-defined]
     _arrange(parser, first)
+    if file_like:
+        name, text = file_like
+        most_used = parser._action_groups[0]
+        action = argparse.Action([name], name.lstrip("-"), metavar="MODEL", help=text)
+        most_used._group_actions.insert(1, action)
     return parser
 
 

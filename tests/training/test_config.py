@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,72 @@ def test_the_command_line_prevails_over_the_job_file_and_later_files_over_earlie
     for argv in (["--train.epochs", "7", f"--config={first}"], [f"--config={first}", "--train.epochs", "7"]):
         assert parsed(*argv)["train.seed"] == 5
     assert parsed(f"--config={first}", "--train.epochs", "7")["train.epochs"] == 7
+
+
+@pytest.fixture
+def old_run(tmp_path: Path) -> Path:
+    """The directory of a run, as far as its knobs are concerned."""
+    weights = {"B-LOC": 2.0, "O": 0.5}
+    made = Config(
+        run="runs/old",
+        data=config.Data("data/old: 1"),
+        model=config.Model(features=["caps"], lstm_units=7),
+        loss=config.Loss(weighting="given", weights=weights),
+        train=config.Train(resume=True, begin_from="runs/older", device="cpu"),
+    )
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "config.yaml").write_text(config.to_yaml(made))
+    return tmp_path / "old"
+
+
+def test_a_run_takes_the_knobs_of_a_model_but_not_what_concerns_that_run_alone(old_run: Path) -> None:
+    argv = ["--model.lstm_units", "9", "--like", str(old_run), "--train.epochs=3"]
+    found, name = config.parse(argv)
+    assert name == "old"
+    assert config.flat(found) == {
+        **config.flat(config.read_stored(old_run / "config.yaml")),
+        "run": None,
+        "train.resume": False,
+        "train.begin_from": None,
+        "model.lstm_units": 9,
+        "train.epochs": 3,
+    }
+    assert config.like_sentence(argv) == (
+        f"as {old_run}: data.shards data/old: 1, model.features ['caps'], loss.weighting given, loss.weights "
+        '{"B-LOC": 2.0, "O": 0.5}, train.device cpu; not its run, train.resume, train.begin_from'
+    )
+
+
+def test_the_knobs_of_a_checkpoint_and_of_an_export_are_those_of_their_run(old_run: Path, tmp_path: Path) -> None:
+    expected, _ = config.parse(["--like", str(old_run)])
+    best = tmp_path / "new" / "checkpoints" / "best"
+    best.mkdir(parents=True)
+    (old_run / "config.yaml").rename(best / "config.yaml")
+    assert config.parse(["--like", str(best)]) == (expected, "new")
+    assert config.parse([f"--like={tmp_path / 'new'}"]) == (expected, "new")
+    origin = {"config": dataclasses.asdict(config.read_stored(best / "config.yaml"))}
+    (tmp_path / "tagger.json").write_text(json.dumps({"origin": origin}))
+    assert config.parse(["--like", str(tmp_path)]) == (expected, tmp_path.name)
+    (tmp_path / "tagger.json").write_text('{"origin": {"config": {"runs": 1}}}')
+    with pytest.raises(ConfigError, match=r"^--like .*tagger.json: "):
+        config.parse(["--like", str(tmp_path)])
+
+
+LIKE_MISTAKES = {
+    "--like": "--like has no value, expected the directory of a run, of a checkpoint or of an export",
+    "--like --run x": "--like has no value, expected the directory of a run, of a checkpoint or of an export",
+    "--like a --config job/smoke.yaml": "--like and --config both say which knobs to begin with; keep one of them",
+    "--like a --like=b": "--like and --like both say which knobs to begin with; keep one of them",
+    "--like nowhere": "--like nowhere: neither a run, nor a checkpoint (config.yaml), nor an export (tagger.json)",
+    "--like s3://bucket/run": "--like: 's3://bucket/run' is an address",
+}
+
+
+@pytest.mark.parametrize("argv", LIKE_MISTAKES)
+def test_what_is_no_model_is_refused(argv: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(argv.split())
+    assert str(caught.value).startswith(LIKE_MISTAKES[argv])
 
 
 def test_a_run_is_named_after_its_job_file() -> None:
@@ -274,13 +341,13 @@ def test_help_begins_with_the_usage_an_example_and_the_most_used_options(
     with pytest.raises(SystemExit):
         config.parse(["--help"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("usage: python -m ner_dist.train [--config JOB] ")
+    assert lines[0].startswith("usage: python -m ner_dist.train [--config JOB | --like MODEL] ")
     assert lines[1] == ""
     assert len(lines) < 200
     headings = [place for place, line in enumerate(lines) if line.endswith(":") and not line.startswith(" ")]
     assert [lines[place] for place in headings[:3]] == ["Example:", "most used:", "Shards to train on:"]
     most_used = [line.split()[0] for line in lines[headings[1] : headings[2]] if line.startswith("  --")]
-    assert most_used == ["--config", "--data.shards", "--run", "--train.epochs", "--train.resume"]
+    assert most_used == ["--config", "--like", "--data.shards", "--run", "--train.epochs", "--train.resume"]
     # None of jsonargparse's own: types, and a file for each section.
     text = "\n".join(lines)
     assert not [noise for noise in ("type:", "--data ", "--train ", "Optional[", "features+ ") if noise in text]
