@@ -37,8 +37,8 @@ def make_yaml_parser(
     """A parser whose options are the fields of `kind`, and SECTION.FIELD for those of its fields that are dataclasses.
 
     usage: what follows prog on the first line. first: options that come first in the help, without dashes, for example
-    train.epochs. file_option: names a YAML file of options. file_like: name and help of an option in its
-    place, which the help shows beside it and the caller reads. prints_config: whether --print_config shows them as YAML.
+    train.epochs. file_option: names a YAML file of options. file_like: name and help of an option in its place, which
+    the help shows beside it and the caller reads. prints_config: whether --print_config shows them as YAML.
     """
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = ArgumentParser(
