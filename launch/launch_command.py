@@ -11,7 +11,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from launch.job.training_command import check_training
+from launch.job.training_command import TrainingRequest, check_training
 from launch.launch_errors import UsageError
 from launch.launchers import LAUNCHERS
 from ner_dist import config as knobs
@@ -25,7 +25,7 @@ _PROG = "python -m launch"
 _TRAINING = """What follows -- goes to python -m ner_dist.train and is checked before anything starts. Without it
 job/default.yaml is trained. A run without --run gets its name now."""
 # Options of launchers that are paths.
-PATHS = {"hosts", "out", "project"}
+PATHS = {"hosts", "out", "project", "model"}
 _SUMMARIES = {
     **{name: launcher.summary for name, launcher in LAUNCHERS.items()},
     "doctor": "list what this machine, or the hosts of a list, lack for training",
@@ -51,12 +51,20 @@ def run_command(argv: list[str]) -> int:
         problem = problem if name else "no command was given"
         raise UsageError(f"{problem}, expected one of {', '.join(_SUMMARIES)}; see {_PROG} --help")
     options = read_options(name, words)
+    code: int = importlib.import_module(LAUNCHERS[name].module).launch(options, *_training(name, argv[end:]))
+    return code
+
+
+def _training(name: str, words: list[str]) -> list[TrainingRequest]:
+    """What follows --, checked; nothing if the launcher does not train. words: -- and the rest. Raises UsageError."""
+    if not LAUNCHERS[name].trains:
+        if words:
+            raise UsageError(f"{name} trains nothing, so nothing can follow --; found {' '.join(words[1:])!r}")
+        return []
     try:
-        request = check_training(argv[end + 1 :])
+        return [check_training(words[1:])]
     except ConfigError as error:
         raise UsageError(str(error)) from error
-    code: int = importlib.import_module(LAUNCHERS[name].module).launch(options, request)
-    return code
 
 
 def read_options(name: str, words: list[str]) -> Any:
@@ -96,7 +104,8 @@ def _overview() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=_PROG,
         usage=f"{_PROG} COMMAND [options] [-- TRAIN ARGUMENTS]",
-        description="Train on this machine, on several, on SLURM or on Kubernetes; and see beforehand what is missing.",
+        description="Train on this machine, on several, on SLURM or on Kubernetes, and see beforehand what is missing; "
+        "roll out the service.",
         epilog="Examples:\n" + "\n".join(f"  {example}" for example in examples),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -120,8 +129,8 @@ def _parser(name: str) -> ArgumentParser:
     parser = make_yaml_parser(
         _options_of(name),
         f"{_PROG} {name}",
-        usage="[options] [-- TRAIN ARGUMENTS]",
-        description=f"{launcher.summary[0].upper()}{launcher.summary[1:]}.\n\n{_TRAINING}",
+        usage="[options] [-- TRAIN ARGUMENTS]" if launcher.trains else "[options]",
+        description=f"{launcher.summary[0].upper()}{launcher.summary[1:]}." + f"\n\n{_TRAINING}" * launcher.trains,
         example=launcher.example,
         first=launcher.most_used,
         file_option="--settings" if launcher.has_settings_file else None,
@@ -167,7 +176,7 @@ def _complete() -> None:
     if name not in _SUMMARIES:
         shell_completion.complete(_overview())
         return
-    for_training = "--" in words[first:-1] and name in LAUNCHERS
+    for_training = "--" in words[first:-1] and name in LAUNCHERS and LAUNCHERS[name].trains
     os.environ["_ARGCOMPLETE"] = str((words.index("--", first) if for_training else first) + 1)
     if name == "doctor":
         from launch.doctor.doctor_command import doctor_parser

@@ -7,7 +7,8 @@ To add one, write a module with a dataclass of options, each field with its mean
     def launch(options: Options, training: TrainingRequest) -> int: start the training, or write what starts it there
 
 which returns an exit code and raises LaunchError for what stands in the way; then add a row here. Its options, their
-help, its place in `python -m launch --help` and completion in the shell follow from the row.
+help, its place in `python -m launch --help` and completion in the shell follow from the row. One that does not train
+(`trains=False`) is called with its options alone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ class Launcher(NamedTuple):
     example: str
     # Whether its options may come from a YAML file, too: --settings FILE.
     has_settings_file: bool = False
+    # Whether a training follows --.
+    trains: bool = True
 
 
 LAUNCHERS = {
@@ -57,5 +60,14 @@ LAUNCHERS = {
         ("settings", "out", "image", "workers", "ranks_per_worker"),
         "python -m launch kubernetes --settings launch/kubernetes.example.yaml --out job.yaml -- --train.epochs 5",
         has_settings_file=True,
+    ),
+    "serving": Launcher(
+        "launch.launchers.serving.write_files",
+        "ServingOptions",
+        "write what runs and watches the service: compose file, Kubernetes, Prometheus, Grafana",
+        ("settings", "out", "image", "model", "name"),
+        "python -m launch serving --out rollout --image registry.example.org/ner/ner-dist:serving --model exports/mine",
+        has_settings_file=True,
+        trains=False,
     ),
 }

@@ -177,7 +177,7 @@ def test_ranks_default_to_usable_gpus_then_cores_never_above_shards(
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ([], "no command was given, expected one of local, ssh, slurm, kubernetes, doctor"),
+        ([], "no command was given, expected one of local, ssh, slurm, kubernetes, serving, doctor"),
         (["lcal"], "there is no command 'lcal' (did you mean local?)"),
         (["local", "--restart", "1"], "local has no option --restart; did you mean --restarts?"),
         (["local", "--train.epochs", "1"], "local has no option --train.epochs; options of training follow --"),
@@ -190,6 +190,7 @@ def test_ranks_default_to_usable_gpus_then_cores_never_above_shards(
         (["slurm", "--out", ""], "slurm: --out is empty, expected the file to write"),
         (["slurm", "--settings", "absent.yaml"], "--settings: File does not exist: "),
         (["kubernetes", "--partition", "x"], "kubernetes has no option --partition; it is a setting of slurm; each"),
+        (["serving", "--", "--run", "x"], "serving trains nothing, so nothing can follow --; found '--run x'"),
         (["doctor", "--", "--run", "x"], "unrecognized arguments: -- --run x; see python -m launch doctor --help"),
         (["doctor", "--np"], "argument --np: expected one argument; see python -m launch doctor --help"),
         (["doctor", "--only", "ssh"], "--only ssh is a check of other hosts; list them with --hosts FILE"),

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import functools
 import hashlib
-import json
 import math
 import re
 import shlex
@@ -17,21 +15,15 @@ import sys
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-import yaml
-
 from launch.job.training_command import TrainingRequest, grace_seconds
 from launch.launch_errors import LaunchError
 from launch.launchers import text_output
+from launch.launchers.kubernetes_text import DNS, LABEL_VALUE, NAME_RULE, QUANTITY, as_json, in_block_style
 from ner_dist import config as knobs
 
-# A DNS name (RFC 1123) that begins with a letter.
-_DNS = r"[a-z]([-a-z0-9]*[a-z0-9])?"
-_LABEL_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
-_QUANTITY = r"[1-9]\d*(\.\d+)?([kMGTPE]|[KMGTPE]i)?"
 _LEAST = {"workers": 1, "ranks_per_worker": 1, "gpus": 0, "restarts": 0, "deadline_seconds": 0, "keep_seconds": 0}
 # How long a launcher may take to end after its ranks have had their time to save.
 _END_S = 15
-_NAME_RULE = "lower case letters, digits and -, a letter first"
 
 
 @dataclasses.dataclass
@@ -102,8 +94,7 @@ def manifest(options: KubernetesOptions, training: TrainingRequest) -> str:
     worker = {"cpu": f"{options.cpus:g}", "memory": options.memory}
     text = text_output.render(
         Path(__file__).with_name("manifest.yaml.j2"),
-        # Every JSON text is a YAML text.
-        {"sh": shlex.quote, "json": functools.partial(json.dumps, ensure_ascii=False, default=str)},
+        {"sh": shlex.quote, "json": as_json},
         options=options,
         name=options.name or _name_of(training.run.name, options),
         ranks=ranks,
@@ -118,9 +109,7 @@ def manifest(options: KubernetesOptions, training: TrainingRequest) -> str:
         threads=max(1, int(options.cpus) // options.ranks_per_worker),
         worker_resources={**worker, "nvidia.com/gpu": options.gpus} if options.gpus else worker,
     )
-    opening, *documents = text.split("---\n# ")
-    parts = [document.partition("\n") for document in documents]
-    return opening + "".join(f"---\n# {purpose}\n{_dump(yaml.safe_load(body))}" for purpose, _, body in parts)
+    return in_block_style(text)
 
 
 def check(options: KubernetesOptions) -> None:
@@ -132,13 +121,13 @@ def check(options: KubernetesOptions) -> None:
     longest = _longest_name(options)
     for name, needed in {"name": False, "namespace": False, "claim": True, "storage_class": False}.items():
         value = getattr(options, name)
-        fits = len(value) <= longest and re.fullmatch(_DNS, value)
-        _expect(options, name, bool(fits or not (value or needed)), f"{_NAME_RULE}, up to {longest} characters")
+        fits = len(value) <= longest and re.fullmatch(DNS, value)
+        _expect(options, name, bool(fits or not (value or needed)), f"{NAME_RULE}, up to {longest} characters")
     for name, needed in {"memory": True, "shared_memory": True, "claim_size": False}.items():
         value = getattr(options, name)
-        _expect(options, name, bool(re.fullmatch(_QUANTITY, value) or not (value or needed)), "a size such as 4Gi")
+        _expect(options, name, bool(re.fullmatch(QUANTITY, value) or not (value or needed)), "a size such as 4Gi")
     for name in ("labels", "node_selector"):
-        fit = all(re.fullmatch(_LABEL_VALUE, value) for value in getattr(options, name).values())
+        fit = all(re.fullmatch(LABEL_VALUE, value) for value in getattr(options, name).values())
         _expect(options, name, fit, "values of up to 63 letters, digits, -, _ and .")
     if options.gpus and options.ranks_per_worker > options.gpus:
         raise LaunchError(
@@ -162,7 +151,7 @@ def _name_of(run: str, options: KubernetesOptions) -> str:
     """An allowed name for the MPIJob; if the run's name had to be changed, a checksum of it keeps it distinct."""
     longest = _longest_name(options)
     name = re.sub(r"[^a-z0-9]+", "-", run.lower()).strip("-")
-    if name == run and len(name) <= longest and re.fullmatch(_DNS, name):
+    if name == run and len(name) <= longest and re.fullmatch(DNS, name):
         return name
     kept = f"ner-{name}"[: longest - 7].strip("-")
     return f"{kept}-{hashlib.sha256(run.encode()).hexdigest()[:6]}"
@@ -190,20 +179,3 @@ def _job_file(training: TrainingRequest, options: KubernetesOptions) -> str:
     if options.gpus and config.train.device == "auto":
         config.train.device = "gpu"
     return knobs.to_yaml(config)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Block style without aliases, and quoted text wherever a YAML reader could take it for something else."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    # PyYAML and Kubernetes disagree on which texts are numbers: 1e3, 0o17.
-    style = "|" if "\n" in text else '"' if re.match(r"[-+.\d]", text) else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
-
-
-_Dumper.add_representer(str, _text)
-_dump = functools.partial(yaml.dump, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
