@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional, TextIO
 
 from data_prep.checking.check_command import CheckCommand
-from data_prep.checking.corpus_files import CorpusFiles, ListOption, SplitFiles
+from data_prep.checking.corpus_files import BuildFiles, ListOption, SplitFiles
 from data_prep.checking.finding_list import STDOUT, check_is_no_input, failures_listed, finding_list
 from data_prep.fetching.fetch import DEFAULT_OUT, PACKAGES_NAME, fetch
 from data_prep.fetching.resources import RESOURCES
@@ -31,6 +31,7 @@ from data_prep.statistics.tables import text_lines
 from data_prep.synthesis.synth import synthesise
 from data_prep.writers import table as writers
 from ner_dist.cli.options import make_parser, nested, option
+from ner_dist.contract.like_model import find_like
 from ner_dist.contract.tag_schemes import ALL_SCHEMES
 
 PROG = "python -m data_prep"
@@ -56,19 +57,28 @@ class BuildCommand:
 
     out: Path = option(metavar="DIR")
     """shard directory; an older shard set there is replaced"""
-    files: CorpusFiles = nested(CorpusFiles)
+    files: BuildFiles = nested(BuildFiles)
+    like: Optional[Path] = option(None, metavar="MODEL")
+    """build like this run, checkpoint, export or shard set: its vocabularies, features, lexicon entries, tokenizer and
+    spelling rules instead of those of train, and its entity types, which new ones follow; what it does not know becomes
+    unknown; pretrained vectors are copied, if it has any and there is a train"""
     findings: ListOption = nested(ListOption)
     settings: Settings = nested(Settings)
 
     def run(self) -> int:
         begin_s = time.perf_counter()
+        if not self.files.train and self.like is None:
+            raise SettingsError("name a corpus with --train FILE; only beside --like MODEL it may be left out")
+        if self.files == BuildFiles():
+            raise SettingsError("name the files of a split with --train, --dev or --test")
+        like = None if self.like is None else find_like(self.like)
         with finding_list(self.findings.name) as listed:
             problems = Problems(listed)
             try:
                 with failures_listed(problems):
                     sources = self.files.sources(self.settings, problems)
                     check_is_no_input(self.findings.name, [file.path for _, file in sources])
-                    index = build_with_bars(sources, self.settings, self.out, problems)
+                    index = build_with_bars(sources, self.settings, self.out, problems, like=like)
             except CorpusError:
                 print(f"no shards were written to {self.out}, because:", file=sys.stderr)
                 raise
@@ -241,9 +251,9 @@ FILES = ("files.train", "files.dev", "files.test")
 COMMANDS = {
     "build": CommandRow(
         BuildCommand,
-        "--train FILE ... [--dev FILE ...] [--test FILE ...] --out DIR [OPTION ...]",
+        "--train FILE ... [--dev FILE ...] [--test FILE ...] [--like MODEL] --out DIR [OPTION ...]",
         "--train eng.train --dev eng.testa --test eng.testb --out shards/conll2003",
-        (*FILES, "out", "settings.num_shards"),
+        (*FILES, "out", "like", "settings.num_shards"),
     ),
     "check": CommandRow(
         CheckCommand,

@@ -13,9 +13,10 @@ from typing import Any, Union
 from data_prep.formats.find_sources import expand_splits
 from data_prep.passes.build import build
 from data_prep.problems import Problems
-from data_prep.settings import Settings
+from data_prep.settings import Settings, SettingsError
 from data_prep.sources.source_files import SourceFile, Sources
 from data_prep.sources.stored_files import stored_bytes
+from ner_dist.contract.like_model import Like, find_like
 from ner_dist.contract.shard_format import Index
 from ner_dist.foreign.local_paths import local_path
 
@@ -48,14 +49,19 @@ def num_bytes(sources: Sources, settings: Settings) -> int:
 
 
 def build_with_bars(
-    sources: Sources, settings: Settings, out: Path, problems: Problems, shown: bool | None = None
+    sources: Sources,
+    settings: Settings,
+    out: Path,
+    problems: Problems,
+    shown: bool | None = None,
+    like: Like | None = None,
 ) -> Index:
     """As passes.build.build, with progress bars."""
     with (
         progress_bar(num_bytes(sources, settings), "B", "read", shown) as reading,
         progress_bar(None, " tokens", "write", shown) as writing,
     ):
-        return build(sources, settings, out, problems, reading, writing)
+        return build(sources, settings, out, problems, reading, writing, like)
 
 
 def _listed(names: Names) -> list[str | os.PathLike[str]]:
@@ -63,11 +69,12 @@ def _listed(names: Names) -> list[str | os.PathLike[str]]:
 
 
 def prepare_shards(
-    train: Names,
+    train: Names | None,
     out: str | os.PathLike[str],
     dev: Names | None = None,
     test: Names | None = None,
     progress: bool = True,
+    like: str | os.PathLike[str] | None = None,
     **settings: Any,
 ) -> Index:
     """Build the shard set `out` from a tagged corpus, as `python -m data_prep build` does.
@@ -78,9 +85,11 @@ def prepare_shards(
         index.num_tokens("train"), index.entity_types, index.warnings
 
     Args:
-        train, dev, test: the name of a corpus file, folder, pattern or archive, or several; as --train of `build`.
+        train, dev, test: the name of a corpus file, folder, pattern or archive, or several; as --train of `build`. With
+            `like`, train may be None.
         out: the shard directory.
         progress: whether to show progress bars.
+        like: the directory of a run, checkpoint, export or shard set, whose vocabularies apply; as --like of `build`.
         settings: fields of data_prep.settings.Settings by name; each is also an option of `build --help`.
 
     Returns:
@@ -102,10 +111,19 @@ def prepare_shards(
     chosen, problems = Settings(**settings), Problems()
     given = {"train": train, "dev": dev, "test": test}
     names = {split: _listed(some) for split, some in given.items() if some is not None}
-    for path in (out, *(name for some in names.values() for name in some), *chosen.vectors, chosen.lexicon or ""):
+    if not names or (train is None and like is None):
+        raise SettingsError("train is None: name a corpus; only with like=MODEL, dev or test may be alone")
+    for path in (
+        out,
+        like or "",
+        *(name for some in names.values() for name in some),
+        *chosen.vectors,
+        chosen.lexicon or "",
+    ):
         local_path(path)
     sources = expand_splits(names, chosen.read_options, problems)
-    index = build_with_bars(sources, chosen, Path(out), problems, progress)
+    model = None if like is None else find_like(Path(like))
+    index = build_with_bars(sources, chosen, Path(out), problems, progress, model)
     if problems.warning_lines:
         warnings.warn("\n".join(problems.warning_lines), stacklevel=2)
     return index

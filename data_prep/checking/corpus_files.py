@@ -41,6 +41,16 @@ class CorpusFiles(SplitFiles):
 
 
 @dataclasses.dataclass(frozen=True)
+class BuildFiles(SplitFiles):
+    """The corpus files of the splits of a shard set, or those that are to be split."""
+
+    train: tuple[str, ...] = option((), metavar="FILE")
+    """training corpus: files, folders of files, patterns such as 'data/*.conll', or - for stdin; also compressed, and
+    archives or files in them such as corpus.zip/train.conll; without --dev and --test it is split; only with --like it
+    may be left out"""
+
+
+@dataclasses.dataclass(frozen=True)
 class ListOption:
     """Where all findings are written."""
 

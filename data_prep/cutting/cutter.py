@@ -10,8 +10,9 @@ from ner_dist.contract.tokenizers import TokenizedSentence, Tokenizer, Tokenizer
 class Cutter:
     """The tokenizer of a corpus."""
 
-    def __init__(self, name: str = "auto", language: str | None = None) -> None:
-        self._name, self._language = name, language
+    def __init__(self, name: str = "auto", language: str | None = None, given: TokenizerChoice | None = None) -> None:
+        """given: the choice, if it has been made already, as for a corpus that is built like a model."""
+        self._name, self._language, self._given = name, language, given
         self._choice: TokenizerChoice | None = None
         self._tokenizer: Tokenizer | None = None
         # Whether some text came without tokens.
@@ -25,7 +26,7 @@ class Cutter:
     def choice(self, first_texts: Iterable[str] = ()) -> TokenizerChoice:
         """What to cut with; `auto` is decided by the first texts, and stays. Raises UserError."""
         if self._choice is None:
-            return choose(self._name, self._language, first_texts)
+            return self._given or choose(self._name, self._language, first_texts)
         return self._choice
 
     def fix(self, first_texts: Iterable[str]) -> TokenizerChoice:

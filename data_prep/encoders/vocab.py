@@ -172,7 +172,7 @@ def _code_points(token_V: list[str], max_chars: int) -> Iterator[tuple[slice, np
         yield some, code_C, np.array([len(token) for token in shown], np.int64)
 
 
-def _char_counts(token_V: list[str], count_V: np.ndarray, max_chars: int) -> tuple[np.ndarray, np.ndarray]:
+def char_counts(token_V: list[str], count_V: np.ndarray, max_chars: int) -> tuple[np.ndarray, np.ndarray]:
     """The code points of all tokens, ascending, and how often each occurs in train."""
     counts, occurs = np.zeros(0, np.int64), np.zeros(0, bool)
     for some, code_C, length_V in _code_points(token_V, max_chars):
@@ -186,7 +186,7 @@ def _char_counts(token_V: list[str], count_V: np.ndarray, max_chars: int) -> tup
 
 def fit_chars(token_V: list[str], count_V: np.ndarray, settings: Settings) -> CharEncoding:
     """Character ids of every distinct token; a rare character gets the <unk-...> of its type."""
-    codes, counts = _char_counts(token_V, count_V, settings.max_chars)
+    codes, counts = char_counts(token_V, count_V, settings.max_chars)
     texts = [chr(code) for code in codes]
     frequent, _ = fit_values(texts, counts, settings.min_char_count)
     kept = slice(UNK_ID + 1, UNK_ID + 1 + MAX_CHAR_VALUES - NUM_CHAR_SPECIALS)
@@ -199,9 +199,16 @@ def fit_chars(token_V: list[str], count_V: np.ndarray, settings: Settings) -> Ch
         count_ids(id_of_text[rare], counts[rare], NUM_CHAR_SPECIALS).tolist() + frequent.counts[kept],
         [CHAR_TYPES.index(kind) for kind in (*special_types, *map(char_type, ids))],
     )
+    return encode_chars(token_V, settings.max_chars, codes, id_of_text, vocab)
+
+
+def encode_chars(
+    token_V: list[str], max_chars: int, codes: np.ndarray, id_of_text: np.ndarray, vocab: Vocab
+) -> CharEncoding:
+    """The ids of the characters of every distinct token; codes: those that occur, with the id of each."""
     id_of_code = np.zeros(codes.max(initial=-1) + 1, np.uint16)
     id_of_code[codes] = id_of_text
-    pieces = [(id_of_code[code_C], length_V) for _, code_C, length_V in _code_points(token_V, settings.max_chars)]
+    pieces = [(id_of_code[code_C], length_V) for _, code_C, length_V in _code_points(token_V, max_chars)]
     id_C, length_V = (np.concatenate(arrays) for arrays in zip(*pieces))
     offsets = np.append(0, np.cumsum(length_V * id_C.itemsize)).astype(np.int32)
     bytes_V = pa.BinaryArray.from_buffers(pa.binary(), len(length_V), [None, pa.py_buffer(offsets), pa.py_buffer(id_C)])

@@ -50,7 +50,7 @@ def agreement_lines(directory: Path, index: Index) -> list[str]:
     Only whole matches count, with the beginning and the end of an entry; right are those that are entities of the type.
     """
     type_ids = _type_ids(index)
-    if not type_ids:
+    if not type_ids or "train" not in index.splits:
         return []
     # For each list: entities of its type, matches, and matches that are such entities.
     counts = {name: np.zeros(3, np.int64) for name in type_ids}

@@ -16,12 +16,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from data_prep.encoders.known_vocabularies import copy_vectors
 from data_prep.encoders.lexicon_files import entity_lists
 from data_prep.encoders.word_vectors import write_vectors
 from data_prep.passes.encode import shard_features, write_vocabs
+from data_prep.passes.like_settings import NOT_FITTED, settings_like
 from data_prep.passes.prepare import PreparedCorpus, prepare, split_stats
 from data_prep.passes.shard_pass import deal_to_shards, raw_name
 from data_prep.passes.write_pass import write_shards
@@ -31,6 +34,7 @@ from data_prep.sources.source_files import SourceFile, Sources
 from data_prep.sources.stored_files import companions, describe
 from data_prep.sources.text_source import Progress
 from data_prep.staging import check_output, staged
+from ner_dist.contract.like_model import Like
 from ner_dist.contract.shard_format import Index, write_index
 from ner_dist.contract.tokenizers import TokenizerChoice
 
@@ -45,16 +49,20 @@ def build(
     problems: Problems,
     read_progress: Progress | None = None,
     write_progress: Callable[[int], object] = lambda num_tokens: None,
+    like: Like | None = None,
 ) -> Index:
     """Build the shard set `out` from the files of the splits; an older one stays until the new one is complete.
 
-    Raises CorpusError listing what is wrong with the corpus, SettingsError for a lexicon's folder or names,
-    OutputError if `out` must not be replaced.
+    like: a model, or a set, whose vocabularies and entity types are taken instead of fitting them. Raises CorpusError
+    listing what is wrong with the corpus, SettingsError for a lexicon's folder or names and for what contradicts the
+    model, OutputError if `out` must not be replaced.
     """
+    if like is not None:
+        settings = settings_like(settings, like)
     lists = [("lexicon", entity_list.path) for entity_list in entity_lists(settings)]
     check_output(out, [*(file.path for _, file in sources), *map(Path, settings.vectors), *(path for _, path in lists)])
     with staged(out) as (directory, spill):
-        prepared = prepare(sources, settings, spill, problems, read_progress)
+        prepared = prepare(sources, settings, spill, problems, read_progress, like=like)
         problems.raise_errors()
         assert prepared is not None
         tagged, encoder = prepared.tagged, prepared.encoder
@@ -65,17 +73,9 @@ def build(
         if prepared.vectors is not None and lookup is not None:
             used = [("vectors", path) for path in prepared.vectors.files]
             vectors = write_vectors(directory, lookup.row_I, lookup.first_unseen, prepared.vectors.matrix_RD)
+        elif like is not None and lookup is not None:
+            vectors = copy_vectors(like, directory)
         beside = [(split, companion) for split, file in sources for companion in companions(file)]
-        # Files without their folders: the same input gives the same bytes wherever it lies.
-        recorded = {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in dataclasses.asdict(settings).items()
-            if name not in LIMIT_SETTINGS
-        }
-        # Those that apply, not only those that were given.
-        recorded.update(settings.policies._asdict())
-        recorded["vectors"] = [Path(path).name for path in settings.vectors]
-        recorded["lexicon"] = settings.lexicon and Path(settings.lexicon).name
         index = Index(
             entity_types=tagged.entity_types,
             bucket_edges=prepared.edges,
@@ -91,11 +91,30 @@ def build(
                 {"split": split, **describe(file)}
                 for split, file in [*sources, *beside, *((split, SourceFile(path)) for split, path in [*lists, *used])]
             ],
-            settings={**recorded, "scheme_found": tagged.scheme.name},
+            settings={**_recorded(settings, like), "scheme_found": tagged.scheme.name},
             warnings=dict(sorted(problems.warnings.items())),
         )
         write_index(directory, index)
     return index
+
+
+def _recorded(settings: Settings, like: Like | None) -> dict[str, Any]:
+    """The settings that apply, for the index; files without their folders: the same input gives the same bytes wherever
+    it lies."""
+    recorded = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in dataclasses.asdict(settings).items()
+        if name not in LIMIT_SETTINGS
+    }
+    # Those that apply, not only those that were given.
+    recorded.update(settings.policies._asdict())
+    recorded["vectors"] = [Path(path).name for path in settings.vectors]
+    recorded["lexicon"] = settings.lexicon and Path(settings.lexicon).name
+    if like is not None:
+        for name in NOT_FITTED:
+            del recorded[name]
+        recorded["like"] = like.vocabularies.fingerprint()
+    return recorded
 
 
 def _tokenizer(prepared: PreparedCorpus) -> TokenizerChoice:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from data_prep.encoders.features import EncodeInput, FitInput, FittedFeature, fit_features
+from data_prep.encoders.known_vocabularies import known_chars, known_features, known_words
 from data_prep.encoders.vocab import CharEncoding, WordEncoding, fit_chars, fit_words, gather_chars
 from data_prep.encoders.word_vectors import Vectors
 from data_prep.passes.origin_file import read_origins
@@ -17,6 +18,7 @@ from data_prep.passes.read_pass import IdCorpus
 from data_prep.passes.shard_pass import ShardSentences
 from data_prep.passes.tag_pass import TaggedCorpus
 from data_prep.settings import Settings
+from ner_dist.contract.like_model import Like
 from ner_dist.contract.shard_format import TEXT_COLUMNS, Feature, VocabFile, file_sha256, shard_schema
 
 
@@ -88,17 +90,28 @@ def shard_features(features: dict[str, FittedFeature]) -> list[Feature]:
 
 
 def fit_encoder(
-    corpus: IdCorpus, tagged: TaggedCorpus, settings: Settings, vectors: Vectors | None = None
+    corpus: IdCorpus, tagged: TaggedCorpus, settings: Settings, vectors: Vectors | None = None, like: Like | None = None
 ) -> ShardEncoder:
-    """Fit vocabularies and features to the training split (split 0); look up the words' pretrained vectors."""
-    count_V = tagged.token_SV[0]
-    given = {name: (values, tagged.features[name][0]) for name, values in corpus.features.items()}
-    features = fit_features(FitInput(corpus.token_V, count_V, given), settings)
+    """Fit vocabularies and features to the training split, or take the model's; look up the words' pretrained vectors.
+
+    like: the model that the corpus is built like.
+    """
+    count_V = tagged.of_train(tagged.token_SV)
+    given = {name: (values, tagged.of_train(tagged.features[name])) for name, values in corpus.features.items()}
+    fit_input = FitInput(corpus.token_V, count_V, given)
+    if like is None:
+        rows = () if vectors is None else (vectors.rows, vectors.unknown_row)
+        words = fit_words(corpus.token_V, count_V, settings, *rows)
+        chars, features = fit_chars(corpus.token_V, count_V, settings), fit_features(fit_input, settings)
+    else:
+        # What is only scored needs no vectors: the network has them.
+        words = known_words(corpus.token_V, count_V, like, with_vectors="train" in tagged.splits)
+        chars = known_chars(corpus.token_V, count_V, like.vocabularies)
+        features = known_features(fit_input, like.vocabularies)
     has_text = corpus.cutter.was_used
-    rows = () if vectors is None else (vectors.rows, vectors.unknown_row)
     return ShardEncoder(
-        fit_words(corpus.token_V, count_V, settings, *rows),
-        fit_chars(corpus.token_V, count_V, settings),
+        words,
+        chars,
         features,
         pa.array(corpus.token_V, pa.string()),
         shard_schema(tagged.tag_SK.shape[1], shard_features(features), has_text),

@@ -18,6 +18,7 @@ from data_prep.settings import Settings
 from data_prep.sources.mojibake import report_odd_text
 from data_prep.sources.source_files import Sources
 from data_prep.sources.text_source import Progress
+from ner_dist.contract.like_model import Like
 from ner_dist.contract.shard_format import SPLITS, UNK_ID
 from ner_dist.contract.tag_schemes import bilou_tags
 
@@ -46,19 +47,22 @@ def prepare(
     problems: Problems,
     progress: Progress | None = None,
     keep_read: bool = False,
+    like: Like | None = None,
 ) -> PreparedCorpus | None:
     """Read the files of each split (or those of the one to be split). None if there are no sentences.
 
-    Intermediate files go to `spill`; keep_read: those of the first pass, too, stay there. Raises CorpusError if a whole
-    file is unreadable; other problems are collected.
+    Intermediate files go to `spill`; keep_read: those of the first pass, too, stay there. like: a model whose
+    vocabularies apply (settings_like has the settings). Raises CorpusError if a whole file is unreadable; other
+    problems are collected.
     """
     vectors = read_all_vectors([Path(path) for path in settings.vectors], spill, problems, progress, settings.caps)
-    corpus = read_sources(sources, settings, spill / "read", problems, progress)
+    corpus = read_sources(sources, settings, spill / "read", problems, progress, like)
     if not sum(source.num_sentences for source in corpus.sources):
         return None
     given = list(dict.fromkeys(split for split, _ in sources))
-    splits = given if len(given) > 1 else list(SPLITS[: len(settings.split)])
-    tagged = resolve_tags(corpus, splits, settings, spill / "tagged", problems)
+    splits = list(SPLITS[: len(settings.split)]) if given == ["train"] else given
+    known_types = None if like is None else like.vocabularies.entity_types
+    tagged = resolve_tags(corpus, splits, settings, spill / "tagged", problems, known_types)
     for path in () if keep_read else (corpus.path, corpus.hash_path, corpus.documents.path):
         path.unlink()
     report_odd_text(corpus.token_V, tagged.token_SV.sum(0), str(sources[0][1]), problems)
@@ -66,9 +70,9 @@ def prepare(
     edges = optimal_edges(tagged.length_SL.sum(0), settings.num_buckets)
     # The last bucket also takes longer raw sentences.
     edges[-1] = max(edges[-1], tagged.raw_SL.shape[1] - 1)
-    encoder = fit_encoder(corpus, tagged, settings, vectors)
+    encoder = fit_encoder(corpus, tagged, settings, vectors, like)
     lookup = encoder.words.lookup
-    if lookup is not None and not any(lookup.steps):
+    if vectors is not None and lookup is not None and not any(lookup.steps):
         what = "no word of the corpus has a vector here; are these vectors of its language?"
         problems.error(", ".join(settings.vectors), what, "vectors_unused")
     return PreparedCorpus(corpus, tagged, encoder, edges, vectors)

@@ -14,6 +14,7 @@ from data_prep.formats.read_corpus import Recognised, read_as, recognise
 from data_prep.passes.blank_tokens import report_blank_tokens
 from data_prep.passes.chunk_file import append_fields
 from data_prep.passes.document_hashes import DocumentHashes
+from data_prep.passes.like_settings import tokenizer_like
 from data_prep.passes.origin_file import OriginWriter
 from data_prep.passes.tag_collector import Scheme, SourceTags, TagCollector, describe_schemes, occurrences
 from data_prep.problems import CorpusError, Problems
@@ -22,6 +23,7 @@ from data_prep.sentences.string_ids import CorpusStrings, FeatureStrings, String
 from data_prep.settings import Settings
 from data_prep.sources.source_files import SourceFile
 from data_prep.sources.text_source import Progress
+from ner_dist.contract.like_model import Like
 from ner_dist.contract.mixing_hash import GAMMA, mix_bits
 from ner_dist.contract.visible_text import is_blank_text, shown
 
@@ -140,10 +142,13 @@ class _TokenCollector:
 class _Reading:
     """The state of this pass: what all sources share."""
 
-    def __init__(self, settings: Settings, spill_path: Path, problems: Problems, stack: ExitStack) -> None:
+    def __init__(
+        self, settings: Settings, spill_path: Path, problems: Problems, stack: ExitStack, like: Like | None
+    ) -> None:
         self.settings, self.problems = settings, problems
         self.tokens, self.tags, self.features = _TokenCollector(settings), TagCollector(), FeatureStrings()
-        self.cutter = Cutter(settings.tokenizer, settings.language)
+        given = None if like is None else tokenizer_like(settings, like)
+        self.cutter = Cutter(settings.tokenizer, settings.language, given)
         self.paths = [spill_path, *(spill_path.with_name(f"{spill_path.name}-{name}") for name in ("hash", "origin"))]
         self._chunks, self._hashes, origins = (stack.enter_context(path.open("wb")) for path in self.paths)
         self._origins = OriginWriter(origins)
@@ -218,17 +223,19 @@ def read_sources(
     spill_path: Path,
     problems: Problems,
     progress: Progress | None = None,
+    like: Like | None = None,
 ) -> IdCorpus:
     """Read all sources, each of a split, into the file `spill_path`; invalid lines go to `problems`.
 
-    Raises CorpusError if a whole file is unreadable.
+    like: the model whose tokenizer and entity types apply. Raises CorpusError if a whole file is unreadable.
     """
     with ExitStack() as stack:
-        reading = _Reading(settings, spill_path, problems, stack)
+        reading = _Reading(settings, spill_path, problems, stack, like)
         read = [reading.read(i, split, file, progress) for i, (split, file) in enumerate(sources)]
     tags, where = reading.tags, str(sources[0][1])
     names, splits = [str(file) for _, file in sources], [split for split, _ in sources]
-    found = tags.choose_schemes(names, settings, "--scheme", problems, not problems.num_errors, splits)
+    known = () if like is None else like.vocabularies.entity_types
+    found = tags.choose_schemes(names, settings, "--scheme", problems, not problems.num_errors, splits, known)
     if not tags.entity_types and not problems.num_errors:
         what = "no entities at all: every tag is O; is this the column of the tags?"
         problems.error(where, what, "no_entities")

@@ -36,7 +36,8 @@ class SplitChooser:
         self.num_sentences = int(self.source_ends[-1])
         self.num_seen = 0
         given = [source.split for source in corpus.sources]
-        self.single = len(set(given)) == 1
+        # A set of test files alone has one split, and nothing to choose.
+        self.single = len(set(given)) == 1 < len(splits)
         self.by_document = self.single and _by_document(corpus, settings)
         # Documents that are not kept whole although nobody chose so.
         is_auto = self.single and settings.split_by == "auto" and corpus.documents.any_long
@@ -144,7 +145,9 @@ def count_duplicates(chooser: SplitChooser, splits: list[str], problems: Problem
     for hashes_by_split in chooser.sorted_ranges(len(splits)):
         num_sentences += [len(hash_N) for hash_N in hashes_by_split]
         copies += [np.count_nonzero(hash_N[1:] == hash_N[:-1]) for hash_N in hashes_by_split]
-        train, *others = hashes_by_split
+        # Without a train there is nothing to occur in it.
+        train = hashes_by_split[0] if splits[0] == "train" else np.zeros(0, np.uint64)
+        others = hashes_by_split[1:]
         # A hash that occurs in train ends further right in it than it begins.
         ends = (np.searchsorted(train, hash_N, "right") - np.searchsorted(train, hash_N) for hash_N in others)
         overlap += [0, *map(np.count_nonzero, ends)]

@@ -112,8 +112,9 @@ class TagCollector:
         problems: Problems,
         report: bool = True,
         splits: Sequence[str] | None = None,
+        known_types: Sequence[str] = (),
     ) -> list[SourceTags]:
-        """What the tags of each source mean, by its number; fixes `entity_types`.
+        """What the tags of each source mean, by its number; fixes `entity_types`: the known ones first, as they are.
 
         names: of the sources, for messages. splits: the split of each; without, each is one of its own. option: the one
         that sets the scheme. Warns of trimmed tags and near types; reports a scheme that is not clear if asked to.
@@ -124,7 +125,7 @@ class TagCollector:
         given = None if settings.scheme == "auto" else settings.scheme
         choices = choose_dialects([source.counts for source in sources], splits, self.tags, given)
         uses = self._type_uses(names, sources, choices, lenient=settings.policies.on_malformed_tag == "repair")
-        self.entity_types = sorted(uses.keys() | self._span_types)
+        self.entity_types = [*known_types, *sorted((uses.keys() | self._span_types) - set(known_types))]
         self._check_order(types_in_order(settings.policies.on_overlap), problems)
         for name, source, choice in zip(names, sources, choices):
             self._report_source(name, source, choice, problems, option if report and not given else None)

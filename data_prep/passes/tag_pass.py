@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -73,6 +74,10 @@ class TaggedCorpus:
         # Place of the first token with this (split id, type id).
         self.first_seen: dict[tuple[int, int], str] = {}
 
+    def of_train(self, counts_SX: np.ndarray) -> np.ndarray:
+        """The row of train, which is the first if there is one; else zeros."""
+        return counts_SX[0] if self.splits[0] == "train" else np.zeros_like(counts_SX[0])
+
     def entities(self, split_id: int) -> dict[str, int]:
         """Number of entities of each type in a split: one begins at each B and U."""
         tag_KB = self.tag_SK[split_id, 1:].reshape(-1, 4)
@@ -107,9 +112,17 @@ def _with_lengths(histogram_SL: np.ndarray, split_N: np.ndarray, length_N: np.nd
 
 
 def resolve_tags(
-    corpus: IdCorpus, splits: list[str], settings: Settings, path: Path, problems: Problems
+    corpus: IdCorpus,
+    splits: list[str],
+    settings: Settings,
+    path: Path,
+    problems: Problems,
+    known_types: Sequence[str] | None = None,
 ) -> TaggedCorpus:
-    """Read the first pass's file, write `path` for the third pass, and count."""
+    """Read the first pass's file, write `path` for the third pass, and count.
+
+    known_types: of the model that it is built like, if there is one.
+    """
     tagged = TaggedCorpus(path, splits, corpus)
     chooser = SplitChooser(corpus, splits, settings)
     if chooser.single and corpus.documents.any_long and settings.split_by == "auto" and not chooser.by_document:
@@ -145,7 +158,9 @@ def resolve_tags(
                 whole_N = np.repeat(whole_N, pieces_N)
             tagged.add(block_of(chunk), whole_N, name)
             _append(spill, chunk, whole_N)
-    _check_types(tagged, settings, problems)
+    _check_types(tagged, settings, problems, known_types or ())
+    if known_types is not None:
+        _report_new_types(tagged, known_types, problems)
     if not problems.num_errors:
         _check_splits(tagged, str(corpus.sources[0].file), settings, problems)
     count_duplicates(chooser, splits, problems)
@@ -204,10 +219,12 @@ def _count_raw(tagged: TaggedCorpus, corpus: IdCorpus, chunk: ReadChunk, split_N
             tagged.inexpressible[split_id].update(lost)
 
 
-def _check_types(tagged: TaggedCorpus, settings: Settings, problems: Problems) -> None:
-    """Entity types of dev or test that do not occur in train."""
+def _check_types(tagged: TaggedCorpus, settings: Settings, problems: Problems, known_types: Sequence[str]) -> None:
+    """Entity types of dev or test that do not occur in train, if there is one, and that no model knows."""
     for (split_id, type_id), where in sorted(tagged.first_seen.items()):
-        if split_id == 0 or (0, type_id) in tagged.first_seen:
+        if split_id == 0 or (0, type_id) in tagged.first_seen or tagged.splits[0] != "train":
+            continue
+        if type_id < len(known_types):
             continue
         what = f"entity type {shown(tagged.entity_types[type_id])} occurs in {tagged.splits[split_id]} but not in train"
         if settings.on_unseen_type == "keep":
@@ -216,12 +233,30 @@ def _check_types(tagged: TaggedCorpus, settings: Settings, problems: Problems) -
             problems.error(where, f"{what}; pass --on-unseen-type keep to go on (first seen here)", "unseen_type")
 
 
+def _report_new_types(tagged: TaggedCorpus, known_types: Sequence[str], problems: Problems) -> None:
+    """Types that the model does not know, in one warning: how many entities of each."""
+    by_split = [tagged.entities(split_id) for split_id in range(len(tagged.splits))]
+    new = tagged.entity_types[len(known_types) :]
+    counts = {name: sum(entities[name] for entities in by_split) for name in new}
+    if counts:
+        named = ", ".join(f"{shown(name)} ({_counted(count, 'entity', 'entities')})" for name, count in counts.items())
+        where = min(place for (_, type_id), place in tagged.first_seen.items() if type_id >= len(known_types))
+        what = f"{_counted(len(counts), 'type', 'types')} that the model does not know: {named}"
+        problems.warn("types_not_in_model", where, what, sum(counts.values()))
+
+
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number:,} {one if number == 1 else several}"
+
+
 def _check_splits(tagged: TaggedCorpus, where: str, settings: Settings, problems: Problems) -> None:
     num_sentences_S = tagged.length_SL.sum(1)
     for split, num_sentences in zip(tagged.splits, num_sentences_S):
         if not num_sentences:
             what = f"none of the {int(num_sentences_S.sum())} sentences falls to {split}"
             problems.error(where, f"{what}; use a larger corpus or other --split fractions", "empty_split")
+    if tagged.splits[0] != "train":
+        return
     if num_sentences_S[0] and not tagged.tag_SK[0, 1:].any():
         problems.error(where, "train holds no entities", "no_entities")
     if 0 < num_sentences_S[0] < settings.num_shards:

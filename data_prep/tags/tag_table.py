@@ -22,7 +22,7 @@ class TagTable(NamedTuple):
     """K distinct tag strings in a dialect; a type's number is its place in `entity_types`, -1 for O."""
 
     dialect: Dialect
-    # The types of all sources of the corpus, ordered by name.
+    # The types of all sources of the corpus: those of the model that it is built like, then the others by name.
     entity_types: list[str]
     tags: Sequence[ParsedTag]
     prefix_K: np.ndarray

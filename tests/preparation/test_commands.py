@@ -111,7 +111,10 @@ MISTAKES = [
     (["--train", "{corpus}", "--num-buckets", "x"], "invalid int value: 'x'"),
     (["--train", "{corpus}", "--split", "a,b"], "invalid list of fractions value: 'a,b'"),
     (["--train", "{corpus}", "--pos-column", "x"], "invalid column value: 'x'"),
-    ([], "the following arguments are required: --train"),
+    ([], "name a corpus with --train FILE"),
+    (["--test", "{corpus}"], "name a corpus with --train FILE"),
+    (["--like", "{absent}", "--test", "{corpus}"], "absent: does not exist; expected the directory of a run"),
+    (["--like", "{absent}"], "name the files of a split with --train, --dev or --test"),
 ]
 
 
