@@ -13,10 +13,9 @@ import dataclasses
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from ner_dist.contract.index_checks import check_index
 from ner_dist.contract.index_record import FEATURE_NAME as FEATURE_NAME
@@ -40,6 +39,9 @@ from ner_dist.foreign.arrays import read_npy
 from ner_dist.foreign.errors import ForeignFileError, advising
 from ner_dist.foreign.json_files import SEAL, checked, loads, parse_json, read_bytes, seal, verify_seal
 from ner_dist.foreign.names import member
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # Ids fixed in every vocabulary. Characters have one UNK per character type.
 PAD_ID = 0
@@ -66,6 +68,8 @@ def shard_schema(num_tags: int, features: list[Feature], has_text: bool) -> pa.S
     word, tag, text, start and the features are lists of T; char is a list of C, which the counts in token_chars (T)
     split; spans has start, end and type id of each entity.
     """
+    # Late, because an export is served without it.
+    import pyarrow as pa
 
     def ids(dtype: np.dtype) -> pa.DataType:
         return pa.list_(pa.field("item", pa.from_numpy_dtype(dtype), nullable=False))

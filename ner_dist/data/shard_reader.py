@@ -15,7 +15,7 @@ from ner_dist.contract.shard_tables import VerifiedShard, open_shard
 from ner_dist.data import used_inputs
 from ner_dist.data.batch import Batch, BatchBuilder, Deduplicator
 from ner_dist.data.chapters import RowSelection, chapter_selections, num_chapters
-from ner_dist.data.sentence_arrays import concatenate_tables
+from ner_dist.data.concatenate_tables import concatenate_tables
 from ner_dist.data.shard_file import read_rows
 from ner_dist.data.step_plan import Step, owned_shards
 from ner_dist.errors import UserError

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ner_dist.contract.shard_format import UNK_ID, read_index
-from ner_dist.data.sentence_arrays import SentenceArrays, concatenate_tables
+from ner_dist.data.concatenate_tables import concatenate_tables
+from ner_dist.data.sentence_arrays import SentenceArrays
 
 
 def arrays(sentences: SentenceArrays) -> list[np.ndarray]:
