@@ -24,7 +24,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from ner_dist.errors import UserError
 
@@ -46,13 +46,23 @@ def whole_file(path: Path) -> Iterator[TextIO]:
 
     Raises UserError if it cannot be written.
     """
+    with whole_binary_file(path) as binary:
+        file = io.TextIOWrapper(binary, encoding="utf-8", newline="")
+        yield file
+        # Not closed here: the file itself has still to be written to disk.
+        file.detach()
+
+
+@contextmanager
+def whole_binary_file(path: Path) -> Iterator[BinaryIO]:
+    """The same for a file of bytes."""
     # Renaming onto /dev/null would replace the device itself.
     if path.exists() and not path.is_file() and not path.is_dir():
         raise UserError(f"{path} is not a regular file, so it cannot be replaced; choose another name")
     with temporary_beside(path) as partial:
         with _failures_named(path):
             raw = _NamedFile(partial, path)
-        with io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", newline="") as file:
+        with io.BufferedWriter(raw) as file:
             yield file
             file.flush()
             with _failures_named(path):

@@ -1,31 +1,31 @@
 # PYTHON_ARGCOMPLETE_OK
-"""Find entities in text: python -m ner_dist.predict RUN [FILE | -] [--to jsonl|conll|inline|html] [--out FILE]."""
+"""Find entities in text: python -m ner_dist.predict RUN [FILE | -] [--to FORMAT] [--out FILE]."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import logging
-import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import List, Literal, Optional, TextIO, Tuple
+from typing import BinaryIO, List, Literal, Optional, Tuple
 
 from tqdm import tqdm
 
-from ner_dist.atomic_file import whole_file
+from ner_dist.atomic_file import whole_binary_file
 from ner_dist.cli.options import make_parser, option, read_options
 from ner_dist.cli.shell_completion import complete
 from ner_dist.contract.tokenizers import TOKENIZERS
 from ner_dist.errors import UserError
 from ner_dist.prediction import input_formats, input_lines, output_formats
+from ner_dist.prediction.document_writer import DocumentWriter
 from ner_dist.prediction.familiarity import Familiarity
 from ner_dist.prediction.input_formats import InputOptions
-from ner_dist.prediction.output_formats import DocumentWriter
 from ner_dist.prediction.read_conll import TokenColumns, next_document
 from ner_dist.prediction.tagger import Tagger
 from ner_dist.ranks.comm import Comm, on_every_rank
@@ -58,9 +58,17 @@ class PredictOptions:
     """text: prose, with blank lines between paragraphs; lines: each line is a text; tokens: each line is a sentence of
     tokens separated by spaces; conll: each line has a token in columns, with a blank line after each sentence; jsonl:
     each line is {"text": ...}, {"tokens": [...]} or both, with other fields; auto: by the file's name, else text"""
-    output_format: str = option("auto", names=("--to",), choices=("auto", *output_formats.FORMATS), metavar=None)
+    output_format: str = option(
+        "auto",
+        names=("--to",),
+        choices=("auto", *output_formats.FORMATS),
+        type=output_formats.usual_name,
+        metavar=None,
+    )
     """jsonl: entities with character positions, type and confidence; conll: a token and its BIO tag per line; inline:
-    the text with <TYPE>...</TYPE>; html: a page of coloured entities; auto: by the name of --out, else jsonl"""
+    the text with <TYPE>...</TYPE>; html: a page of coloured entities; doccano, label-studio and prodigy: what these
+    tools import, with the entities as suggestions; docbin: spaCy's .spacy; parquet: as Hugging Face's datasets has it,
+    a row for each sentence; auto: by the name of --out, else jsonl"""
     out: Optional[Path] = option(None, metavar="FILE")
     """where to write, whole or not at all; standard output if not given"""
     tokenizer: str = option("auto", choices=("auto", *TOKENIZERS), metavar=None, group="reading the input")
@@ -89,7 +97,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = make_parser(
         PredictOptions,
         "python -m ner_dist.predict",
-        usage="RUN [FILE | -] [--to jsonl|conll|inline|html] [--out FILE] [options]",
+        usage="RUN [FILE | -] [--to FORMAT] [--out FILE] [options]",
         example="runs/mine article.txt --out article.html\n"
         '  echo "Angela Merkel visited Paris." | python -m ner_dist.predict runs/mine --to inline\n'
         "  horovodrun -np 4 python -m ner_dist.predict runs/mine corpus.jsonl --out tagged.jsonl",
@@ -110,6 +118,9 @@ def predict(options: PredictOptions, comm: Comm) -> None:
         raise UserError("several ranks cannot share standard input; name a FILE, or start one process")
     if not options.max_line_mb > 0:
         raise UserError(f"--max-line-mb must be above 0, not {options.max_line_mb:g}")
+    format_name = output_formats.format_of(options.out, options.output_format)
+    if options.out is None and format_name in output_formats.BINARY:
+        raise UserError(f"{format_name} is no text, so it does not go to standard output; name a file with --out FILE")
     began_s = time.perf_counter()
 
     def prepare() -> tuple[Tagger, DocumentWriter]:
@@ -120,20 +131,22 @@ def predict(options: PredictOptions, comm: Comm) -> None:
             checkpoint=options.checkpoint,
             device=options.device,
         )
-        format_name = output_formats.format_of(options.out, options.output_format)
         title = options.file.name if options.file else "entities"
-        return tagger, output_formats.document_writer(format_name, tagger.entity_types, title)
+        writer = output_formats.document_writer(format_name, tagger.entity_types, title, str(tagger.identity))
+        return tagger, writer
 
     # What every rank would say, one says.
     logging.getLogger("ner_dist.prediction").disabled = comm.rank > 0
     tagger, writer = on_every_rank(comm, prepare)
     total: Counter[str] = Counter()
-    with _output(options.out, comm.rank == 0) as out:
-        out.write(writer.head)
-        for text, counts in _tagged_portions(options, comm, tagger, writer):
-            out.write(text)
+    with contextlib.ExitStack() as files:
+        sink = writer.open(files.enter_context(_output(options.out))) if comm.rank == 0 else None
+        for portion, counts in _tagged_portions(options, comm, tagger, writer):
             total += counts
-        out.write(writer.end)
+            if sink is not None:
+                sink.write(portion)
+        if sink is not None:
+            sink.close()
     if comm.rank == 0:
         seconds = time.perf_counter() - began_s
         print(
@@ -148,8 +161,8 @@ def predict(options: PredictOptions, comm: Comm) -> None:
 
 def _tagged_portions(
     options: PredictOptions, comm: Comm, tagger: Tagger, writer: DocumentWriter
-) -> Iterator[tuple[str, Counter[str]]]:
-    """All portions in the order of the input, as text to write, with counts; in each round every rank tags one."""
+) -> Iterator[tuple[bytes, Counter[str]]]:
+    """All portions in the order of the input, as bytes to write, with counts; in each round every rank tags one."""
     format_name = input_formats.format_of(options.file, options.input_format)
     name = str(options.file or "standard input")
     columns = {} if options.pos_column is None else {"pos": options.pos_column}
@@ -162,7 +175,7 @@ def _tagged_portions(
         lines = input_lines.read_lines(file, name, options.max_line_mb)
         portions = input_lines.portions(lines, format_name, next_document, name, options.max_line_mb)
 
-        def tag_mine() -> tuple[str, Counter[str]] | None:
+        def tag_mine() -> tuple[bytes, Counter[str]] | None:
             # Every rank reads all portions of the round and keeps its own.
             read = list(itertools.islice(portions, comm.num_ranks))
             bar.update(sum(len(line.text) for portion in read for line in portion.lines))
@@ -176,7 +189,7 @@ def _tagged_portions(
                 tokens=sum(document.num_tokens for document in tagged),
                 entities=sum(len(document.entities) for document in tagged),
             )
-            return "".join(map(writer.document, tagged)), counts
+            return writer.portion(tagged), counts
 
         while True:
             done = comm.gather_objects(on_every_rank(comm, tag_mine))
@@ -187,13 +200,12 @@ def _tagged_portions(
         bar.close()
 
 
-def _output(path: Path | None, is_writer: bool) -> AbstractContextManager[TextIO]:
-    """A file that appears once it is whole, or standard output without a path; the null device on other ranks."""
-    if path is not None and is_writer:
-        return whole_file(path)
-    # UTF-8 whatever the terminal's encoding, and the text's own line ends.
-    stream = sys.stdout.fileno() if is_writer else os.devnull
-    return open(stream, "w", encoding="utf-8", newline="", closefd=not is_writer)
+def _output(path: Path | None) -> AbstractContextManager[BinaryIO]:
+    """A file that appears once it is whole, or standard output without a path."""
+    if path is not None:
+        return whole_binary_file(path)
+    # Bytes, whatever the terminal's encoding.
+    return open(sys.stdout.fileno(), "wb", closefd=False)
 
 
 if __name__ == "__main__":

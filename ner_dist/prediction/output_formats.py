@@ -1,31 +1,41 @@
-"""Documents with entities -> JSON lines, CoNLL columns, inline markup, or a page of coloured entities."""
+"""The formats of documents with entities: JSON lines, columns, markup, a page, and those of other tools."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from ner_dist.contract.column_text import distinct_types, without_space
 from ner_dist.pages.templates import environment
+from ner_dist.prediction import tool_records
+from ner_dist.prediction.document_writer import DocumentWriter, text_writer
 from ner_dist.prediction.documents import Document, Entity
 
-FORMATS = ("jsonl", "conll", "inline", "html")
-_BY_SUFFIX = {".jsonl": "jsonl", ".json": "jsonl", ".conll": "conll", ".xml": "inline", ".html": "html", ".htm": "html"}
+FORMATS = ("jsonl", "conll", "inline", "html", "doccano", "label-studio", "prodigy", "docbin", "parquet")
+# Those that are no text.
+BINARY = ("docbin", "parquet")
+_BY_SUFFIX = {
+    ".jsonl": "jsonl",
+    ".json": "jsonl",
+    ".conll": "conll",
+    ".xml": "inline",
+    ".html": "html",
+    ".htm": "html",
+    ".spacy": "docbin",
+    ".parquet": "parquet",
+}
+_OTHER_NAMES = {"labelstudio": "label-studio"}
 # What must be replaced to make an entity type the name of an element.
 _NOT_IN_NAMES = re.compile(r"[^\w.-]|^(?=[\d.-])")
 
 
-class DocumentWriter(NamedTuple):
-    """The parts of an output file: its head, each document, its end."""
-
-    document: Callable[[Document], str]
-    head: str = ""
-    end: str = ""
+def usual_name(name: str) -> str:
+    """A format's name in whichever way it is spelt."""
+    return _OTHER_NAMES.get(name, name)
 
 
 def format_of(path: Path | None, wanted: str) -> str:
@@ -33,27 +43,51 @@ def format_of(path: Path | None, wanted: str) -> str:
     return wanted if wanted != "auto" else _BY_SUFFIX.get(path.suffix.lower() if path else "", "jsonl")
 
 
-def document_writer(format_name: str, entity_types: list[str], title: str) -> DocumentWriter:
-    """The writer of a format. title: of the page, for html."""
+def document_writer(format_name: str, entity_types: list[str], title: str, model_version: str = "") -> DocumentWriter:
+    """The writer of a format. title: of the page, for html. model_version: what Label Studio calls the predictions."""
     if format_name == "html":
         return _html_writer(entity_types, title)
-    if format_name == "jsonl":
-        return DocumentWriter(_json_line)
     if format_name == "conll":
-        return DocumentWriter(partial(_conll_lines, types=distinct_types(entity_types)))
-    return DocumentWriter(partial(_inline_text, names=distinct_types(entity_types, _element_name)))
+        return text_writer(partial(_conll_lines, types=distinct_types(entity_types)))
+    if format_name == "inline":
+        return text_writer(partial(_inline_text, names=distinct_types(entity_types, _element_name)))
+    if format_name == "label-studio":
+        # An array, a line for each of its tasks.
+        return text_writer(
+            lambda document: _to_json(tool_records.label_studio_task(document, model_version)), "[\n", ",\n", "\n]\n"
+        )
+    if format_name in BINARY:
+        return _binary_writer(format_name, entity_types)
+    to_record = {"doccano": tool_records.doccano_record, "prodigy": tool_records.prodigy_task}.get(
+        format_name, json_record
+    )
+    return text_writer(lambda document: _to_json(to_record(document)) + "\n")
 
 
-def _json_line(document: Document) -> str:
+def _binary_writer(format_name: str, entity_types: list[str]) -> DocumentWriter:
+    # Late: pyarrow and spaCy take their time.
+    if format_name == "docbin":
+        from ner_dist.prediction.docbin_writer import DOCBIN_WRITER
+
+        return DOCBIN_WRITER
+    from ner_dist.prediction.parquet_writer import parquet_writer
+
+    return parquet_writer(entity_types)
+
+
+def _to_json(record: dict[str, object]) -> str:
+    return json.dumps(record, ensure_ascii=False)
+
+
+def json_record(document: Document) -> dict[str, object]:
     """An object with the text, tokens by sentence, entities, and the other fields of the input record."""
-    record = {
+    return {
         **document.others,
         "text": document.text,
         "offset": document.offset,
         "entities": [entity.to_record() for entity in document.entities],
         "sentences": [{"tokens": sentence.tokens, "starts": sentence.starts} for sentence in document.sentences],
     }
-    return json.dumps(record, ensure_ascii=False) + "\n"
 
 
 def _conll_lines(document: Document, types: dict[str, str]) -> str:
@@ -113,4 +147,4 @@ def _html_writer(entity_types: list[str], title: str) -> DocumentWriter:
         shown = document._replace(text=document.text.rstrip())
         return str(macros.document(_pieces(shown), numbers)) if shown.text else ""  # type: ignore[attr-defined]
 
-    return DocumentWriter(article, str(macros.head()), str(macros.end()))  # type: ignore[attr-defined]
+    return text_writer(article, str(macros.head()), end=str(macros.end()))  # type: ignore[attr-defined]

@@ -32,12 +32,13 @@ from data_prep.problems import Problems
 from data_prep.sentences.string_ids import CorpusStrings, FeatureStrings, StringIds
 from data_prep.settings import Settings
 from data_prep.tags.tag_names import read_tag_names
+from ner_dist.prediction.document_writer import DocumentWriter
 from ner_dist.prediction.documents import Document, document_of_tokens
 from ner_dist.prediction.input_formats import FORMATS as INPUT_FORMATS
 from ner_dist.prediction.input_formats import InputOptions, read_documents
 from ner_dist.prediction.input_lines import portions, read_lines
 from ner_dist.prediction.output_formats import FORMATS as OUTPUT_FORMATS
-from ner_dist.prediction.output_formats import DocumentWriter, document_writer
+from ner_dist.prediction.output_formats import document_writer
 from ner_dist.prediction.read_conll import next_document
 
 _ANN = "T1\tPER 0 3\tAnn\nT2\tLOC 9 13\tRome\nT3\tLOC 0 3;9 13\tAnn Rome\nR1\tin Arg1:T1 Arg2:T2\n#1\tNote T1 x\n"
@@ -145,7 +146,7 @@ def _input_target(format_name: str) -> Callable[[bytes], None]:
         for portion in portions(read_lines(io.BytesIO(data), "file"), format_name, next_document, "file"):
             for document in read_documents(portion, format_name, "file", options):
                 for writer in _writers():
-                    writer.document(document).encode()
+                    writer.portion([document])
 
     return target
 

@@ -9,12 +9,15 @@ import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pyarrow.parquet as pq
 import pytest
 from browser import open_page
 from encoded import read_conll
 from processes import ROOT, alone, launched, run
 
+from ner_dist.errors import UserError
 from ner_dist.predict import PredictOptions, main, predict
+from ner_dist.prediction import input_lines
 from ner_dist.ranks.comm import Solo
 
 SENTENCES = 'Mr. Smith lives in "New York". He works there.\n\nAngela visited Paris \u2013 twice.\n'
@@ -63,6 +66,23 @@ def test_all_formats_give_the_same_entities(text_run: Path, synth_corpus: dict[s
         page = (tmp_path / "out.html").read_text(encoding="utf-8")
         assert len(re.findall(r"<mark ", page)) == len(flat)
     assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.parametrize("to", ["docbin", "parquet"])
+def test_what_is_no_text_goes_to_files_only(to: str, text_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").write_text(SENTENCES, encoding="utf-8")
+    with pytest.raises(UserError, match=f"{to} is no text, so it does not go to standard output; name a file with"):
+        predict(PredictOptions(text_run, tmp_path / "in", output_format=to), Solo())
+
+
+def test_parquet_grows_by_a_row_group_for_each_portion(
+    text_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(input_lines, "_PORTION_LINES", 2)
+    (tmp_path / "in").write_text("Mr. Smith left .\n\nAngela saw Paris .\n", encoding="utf-8")
+    predict(PredictOptions(text_run, tmp_path / "in", out=tmp_path / "out.parquet", input_format="lines"), Solo())
+    file = pq.ParquetFile(tmp_path / "out.parquet")
+    assert (file.num_row_groups, file.read(["record"]).to_pydict()) == (2, {"record": [0, 2]})
 
 
 @pytest.mark.ranks

@@ -148,15 +148,15 @@ def test_marks_of_documents_keep_their_names() -> None:
     content = "-DOCSTART- (1 EU)\n\nAda O\n\n-DOCSTART- (2 (b))\n\nran O\n\n-DOCSTART-\n\nend O\n\n"
     read = documents(content)
     assert [document.others["document"] for document in read] == ["1 EU", "2 (b)", "3"]
-    write = document_writer("conll", [], "").document
-    assert "".join(map(write, read)) == content.replace("-DOCSTART-\n", "-DOCSTART- O\n")
+    write = document_writer("conll", [], "").portion
+    assert write(read).decode() == content.replace("-DOCSTART-\n", "-DOCSTART- O\n")
 
 
 @pytest.mark.parametrize("lines", [1, 4096])
 def test_marks_and_comments_are_written_where_they_were_read(lines: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(input_lines, "_PORTION_LINES", lines)
-    write = document_writer("conll", [], "").document
-    assert "".join(map(write, documents(NAMED))) == (
+    write = document_writer("conll", [], "").portion
+    assert write(documents(NAMED)).decode() == (
         "-DOCSTART- O\n\n# a comment\nAda O\n\n-DOCSTART- O\n\nran O\n\n"
         "# newdoc id = third one\n# sent_id = s 3\nfast O\n\n-DOCSTART- O\n\nend O\n\n"
     )
