@@ -1,0 +1,93 @@
+"""Whether confidences are what they say: the expected calibration error, and the temperature that makes it small.
+
+Guo et al. 2017, On Calibration of Modern Neural Networks: all scores are divided by one number, fitted to data that
+training has not seen. Axes: P predicted entities, C groups of confidence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ner_dist.evaluation.judged_entities import judge_all
+from ner_dist.model import crf
+from ner_dist.model.entities import DecodedBatch
+from ner_dist.ranks.comm import Comm
+
+# Lower bounds of the groups; most entities of a trained model are among the highest.
+CONFIDENCES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+# Beyond these, something else is wrong.
+LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.1, 10.0
+# Of the search: a step is 0.618 times the one before.
+_NUM_STEPS = 24
+
+
+class Calibrated(NamedTuple):
+    temperature: float
+    # The expected calibration error at the temperature 1, and at this one.
+    error_before: float
+    error_after: float
+    # Predicted entities, of which the errors are computed.
+    num_entities: int
+
+
+def confidence_group(confidence_P: np.ndarray) -> np.ndarray:
+    """Which of CONFIDENCES each confidence belongs to."""
+    return np.searchsorted(CONFIDENCES, confidence_P, side="right") - 1
+
+
+def calibration_error(confidence_P: np.ndarray, right_P: np.ndarray) -> float:
+    """The mean of |share right - mean confidence| of an entity's group; 0 without entities."""
+    group_P = confidence_group(confidence_P)
+    off_C = np.bincount(group_P, right_P - confidence_P, len(CONFIDENCES))
+    return float(np.abs(off_C).sum() / max(1, len(confidence_P)))
+
+
+def calibrate(batches: Sequence[DecodedBatch], num_types: int, comm: Comm) -> Calibrated | None:
+    """The temperature under which the gold tags are most probable; None if there is nothing to fit it to.
+
+    batches: of this rank, with gold tags. Every rank must call it, and gets the same.
+    """
+    if not sum(comm.gather_objects(len(batches))):
+        return None
+
+    def loss(log_temperature: float) -> float:
+        at = [decoded._replace(temperature=math.exp(log_temperature)) for decoded in batches]
+        # Added in the order of the ranks, so that all of them get the same.
+        return sum(comm.gather_objects(sum(map(_gold_loss, at))))
+
+    # A temperature of which more digits than are shown mattered would be chance.
+    temperature = round(math.exp(_least(loss, math.log(LEAST_TEMPERATURE), math.log(MOST_TEMPERATURE))), 4)
+    errors, num_entities = [], 0
+    for each in (1.0, temperature):
+        judged = judge_all((decoded._replace(temperature=each) for decoded in batches), num_types, comm)
+        errors.append(calibration_error(judged.confidence_P, judged.right_P))
+        num_entities = len(judged.confidence_P)
+    return Calibrated(temperature, *errors, num_entities)
+
+
+def _gold_loss(decoded: DecodedBatch) -> float:
+    """The negative log likelihood of the gold tags among all valid ones, summed over the sentences."""
+    emission_TBK, scores = decoded.scaled()
+    batch = decoded.batch
+    return crf.sentence_loss(emission_TBK, batch.tag_TB, batch.length_B, scores)
+
+
+def _least(value: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function with a single minimum is least, by golden section."""
+    ratio = (math.sqrt(5) - 1) / 2
+    left, right = high - ratio * (high - low), low + ratio * (high - low)
+    at_left, at_right = value(left), value(right)
+    for _ in range(_NUM_STEPS):
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
+            left = high - ratio * (high - low)
+            at_left = value(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + ratio * (high - low)
+            at_right = value(right)
+    return (low + high) / 2
