@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ner_dist.evaluation.calibration import calibration_error, confidence_group
 from ner_dist.evaluation.score_table import about_characters
 from ner_dist.pages.figure import SERIES, drawing_style
 from ner_dist.pages.templates import environment
@@ -17,7 +18,6 @@ from ner_dist.reporting.example_sentences import choose_examples
 from ner_dist.reporting.gather import JudgedRun, ReportData
 from ner_dist.reporting.run_comparison import compare_runs
 from ner_dist.reporting.shard_summary import summarise_shards
-from ner_dist.reporting.tallies import CONFIDENCES
 from ner_dist.reporting.training_curves import training_curves
 
 # Wrong entities that are shown in context.
@@ -50,9 +50,8 @@ def _section(gathered: ReportData, run: JudgedRun, prefix: str) -> dict[str, Any
     confusion = judged.scores["entity"]["confusion"]
     confused = [n for row, cells in confusion.items() for column, n in cells.items() if row != column]
     # The mean of the predicted entities of each row.
-    rows, group_P = run.rows["confidence"], np.searchsorted(CONFIDENCES, judged.confidence_P, side="right")
+    group_P = confidence_group(judged.confidence_P)
     confidences = [float(judged.confidence_P[group_P == i].mean()) for i in np.unique(group_P)]
-    off = [row.predicted * abs(row.precision.value - mean) for row, mean in zip(rows, confidences)]
     # result.json has the scores of the best checkpoint alone.
     result = (run.facts.result or {}).get(options.split) if options.checkpoint == "best" else None
     return {
@@ -64,8 +63,7 @@ def _section(gathered: ReportData, run: JudgedRun, prefix: str) -> dict[str, Any
         "kinds": error_kinds(gold, judged, sorted_errors),
         "examples": choose_examples(gold, judged, sorted_errors, NUM_EXAMPLES),
         "confidences": confidences,
-        # Expected calibration error: the mean of |share right - mean confidence| over entities.
-        "calibration_error": sum(off) / max(1, len(judged.confidence_P)),
+        "calibration_error": calibration_error(judged.confidence_P, judged.right_P),
     }
 
 
