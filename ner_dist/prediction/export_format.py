@@ -23,7 +23,7 @@ from ner_dist.foreign.errors import ForeignFileError, advising
 from ner_dist.foreign.json_files import checked, seal
 from ner_dist.foreign.names import require_inside, shortened
 from ner_dist.model.crf import TransitionScores
-from ner_dist.prediction.export_schema import Description, check_description
+from ner_dist.prediction.export_schema import Description, Quantisation, check_description
 
 MODEL_NAME = "model.onnx"
 FORBIDDEN = -1e30
@@ -72,7 +72,11 @@ def input_names(vocabularies: Vocabularies) -> list[str]:
 
 
 def write(
-    directory: Path, vocabularies: Vocabularies, transition_scores: TransitionScores, origin: dict[str, Any]
+    directory: Path,
+    vocabularies: Vocabularies,
+    transition_scores: TransitionScores,
+    origin: dict[str, Any],
+    quantisation: Quantisation | None = None,
 ) -> None:
     """Write tagger.json beside the network, which must be there."""
     model = directory / MODEL_NAME
@@ -89,6 +93,8 @@ def write(
         "vocabularies": dataclasses.asdict(vocabularies),
         "origin": origin,
     }
+    if quantisation is not None:
+        record["quantisation"] = dataclasses.asdict(quantisation)
     (directory / DESCRIPTION_NAME).write_text(seal(record, indent=None), encoding="utf-8")
 
 
