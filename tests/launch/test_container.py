@@ -16,6 +16,9 @@ from processes import ROOT
 
 FOLDER = ROOT / "launch" / "container"
 RECIPES = sorted(FOLDER.glob("*.Dockerfile"))
+# Those whose ranks train.
+TRAINING = [recipe for recipe in RECIPES if recipe.stem in ("cpu", "gpu")]
+SERVING = FOLDER / "serving.Dockerfile"
 HADOLINT = Path(sys.executable).with_name("hadolint")
 
 
@@ -105,7 +108,7 @@ def test_a_build_sees_every_file_of_the_packages_and_jobs(project: Path) -> None
     assert files - set(CLUTTER) - seen(project) == set()
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", TRAINING, ids=lambda recipe: recipe.name)
 def test_every_package_is_there_before_the_environment_is_made(recipe: Path) -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (listed,) = re.findall(r"^\[tool\.setuptools\.packages\.find\]\ninclude = (.*)$", project, re.M)
@@ -119,7 +122,7 @@ def test_every_package_is_there_before_the_environment_is_made(recipe: Path) -> 
     assert packages | {"pyproject.toml", "constraints.txt"} <= copied
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", TRAINING, ids=lambda recipe: recipe.name)
 def test_the_environment_lies_at_one_absolute_path(recipe: Path) -> None:
     builder, final = stages(recipe)
     place = next(words[1] for words in builder if words[0] == "WORKDIR")
@@ -131,7 +134,7 @@ def test_the_environment_lies_at_one_absolute_path(recipe: Path) -> None:
     assert path == f"PATH={place}/{environment}/bin:$PATH"
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", TRAINING, ids=lambda recipe: recipe.name)
 def test_both_stages_have_the_same_python(recipe: Path) -> None:
     for stage in stages(recipe):
         installed = next(words for words in stage if words[0] == "RUN" and "install" in words)
@@ -139,7 +142,7 @@ def test_both_stages_have_the_same_python(recipe: Path) -> None:
         assert "libnss-myhostname" in installed
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", TRAINING, ids=lambda recipe: recipe.name)
 def test_ranks_are_not_root_and_no_copy_shares_a_host_key(recipe: Path) -> None:
     _, final = stages(recipe)
     assert [words[1] for words in final if words[0] == "USER"] == ["1000"]
@@ -155,6 +158,31 @@ def test_the_recipe_passes_the_linter(recipe: Path) -> None:
         [HADOLINT, "--no-color", "--ignore", "DL3008", recipe], capture_output=True, text=True, check=False
     )
     assert (finished.returncode, finished.stdout) == (0, "")
+
+
+def test_the_serving_image_has_what_serving_needs_and_no_more() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    needed = re.findall(r'^    "([\w-]+)', project.split("\ndependencies = [")[1].split("\n]")[0], re.M)
+    listed = (FOLDER / "serving-requirements.txt").read_text(encoding="utf-8").splitlines()
+    installed = {line.split("[")[0] for line in listed if not line.startswith("#")}
+    assert installed <= set(needed)
+    # What spaCy brings along in any case: jinja2 and tqdm.
+    assert set(needed) - installed == {"jinja2", "loky", "matplotlib", "pyarrow", "tabulate", "tqdm"}
+    look = "import sys, ner_dist.serve, ner_dist.serving.server, ner_dist.prediction.onnx_network; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"jinja2", "loky", "matplotlib", "pyarrow", "tabulate", "mxnet"} & set(found.stdout.split())
+
+
+def test_the_service_of_the_image_is_not_root_and_tells_its_health() -> None:
+    builder, final = stages(SERVING)
+    words = {instruction[0]: " ".join(instruction[1:]) for instruction in final}
+    assert words["USER"] == "1000"
+    assert "/readyz" in words["HEALTHCHECK"]
+    assert words["ENTRYPOINT"] == '["python", "-m", "ner_dist.serve"]'
+    # The model's place, which launch serving mounts.
+    assert words["CMD"].startswith('["/model", ')
+    assert words["COPY"] == "--from=builder /opt/ner-dist /opt/ner-dist"
+    assert [words[1] for words in builder if words[0] == "WORKDIR"] == ["/opt/ner-dist"]
 
 
 def test_the_linter_finds_what_is_wrong(tmp_path: Path) -> None:
