@@ -13,34 +13,19 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO, List, Literal, Optional, Tuple
-
-from tqdm import tqdm
+from typing import BinaryIO, Optional
 
 from ner_dist.atomic_file import whole_binary_file
-from ner_dist.cli.options import make_parser, option, read_options
+from ner_dist.cli.options import make_parser, nested, option, read_options
 from ner_dist.cli.shell_completion import complete
-from ner_dist.contract.tokenizers import TOKENIZERS
 from ner_dist.errors import UserError
-from ner_dist.prediction import input_formats, input_lines, output_formats
+from ner_dist.prediction import output_formats
 from ner_dist.prediction.document_writer import DocumentWriter
 from ner_dist.prediction.familiarity import Familiarity
-from ner_dist.prediction.input_formats import InputOptions
-from ner_dist.prediction.read_conll import TokenColumns, next_document
+from ner_dist.prediction.reading import ReadingOptions, open_documents
 from ner_dist.prediction.tagger import Tagger
 from ner_dist.ranks.comm import Comm, on_every_rank
 from ner_dist.ranks.rank_process import run_rank
-
-
-def _named_column(text: str) -> Tuple[str, int]:
-    name, _, column = text.partition("=")
-    if not name:
-        raise ValueError
-    return name, int(column)
-
-
-# What argparse calls it in "invalid ... value".
-_named_column.__name__ = "NAME=COLUMN"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,10 +39,6 @@ class PredictOptions:
     """directory of a run, or of an export (python -m ner_dist.export)"""
     file: Optional[Path] = option(None, positional=True, metavar="FILE")
     """input in UTF-8, may be .gz; - or nothing for standard input"""
-    input_format: str = option("auto", names=("--from",), choices=("auto", *input_formats.FORMATS), metavar=None)
-    """text: prose, with blank lines between paragraphs; lines: each line is a text; tokens: each line is a sentence of
-    tokens separated by spaces; conll: each line has a token in columns, with a blank line after each sentence; jsonl:
-    each line is {"text": ...}, {"tokens": [...]} or both, with other fields; auto: by the file's name, else text"""
     output_format: str = option(
         "auto",
         names=("--to",),
@@ -71,26 +52,7 @@ class PredictOptions:
     a row for each sentence; auto: by the name of --out, else jsonl"""
     out: Optional[Path] = option(None, metavar="FILE")
     """where to write, whole or not at all; standard output if not given"""
-    tokenizer: str = option("auto", choices=("auto", *TOKENIZERS), metavar=None, group="reading the input")
-    """what cuts raw text into tokens: spaCy's rules of a language, single characters, or white space; auto: what cut
-    the texts that the model was trained on"""
-    language: Optional[str] = option(None, metavar="CODE", group="reading the input")
-    """spaCy's code of the language, for --tokenizer rules; the model's own if not given"""
-    token_column: int = option(0, group="reading the input")
-    """conll: index of the token's column"""
-    feature: Optional[List[Tuple[str, int]]] = option(
-        None, action="append", nargs=None, type=_named_column, metavar="NAME=COLUMN", group="reading the input"
-    )
-    """conll: index of the column of a token feature, for models that use it; may be given several times. In JSON
-    lines, the field NAME is a list of one value per token"""
-    pos_column: Optional[int] = option(None, group="reading the input")
-    """the same as --feature pos=COLUMN, parts of speech"""
-    max_line_mb: float = option(input_lines.MAX_LINE_MB, metavar="N", group="reading the input")
-    """the longest line, in millions of bytes, against files that are no text and would fill the memory"""
-    checkpoint: Literal["best", "last"] = option("best", group="the model")
-    """which checkpoint of a run"""
-    device: Literal["auto", "cpu", "gpu"] = option("auto", group="the model")
-    """where a run computes"""
+    reading: ReadingOptions = nested(ReadingOptions)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -101,13 +63,13 @@ def main(argv: list[str] | None = None) -> None:
         example="runs/mine article.txt --out article.html\n"
         '  echo "Angela Merkel visited Paris." | python -m ner_dist.predict runs/mine --to inline\n'
         "  horovodrun -np 4 python -m ner_dist.predict runs/mine corpus.jsonl --out tagged.jsonl",
-        first=("run", "file", "input_format", "output_format", "out"),
+        first=("run", "file", "reading.input_format", "output_format", "out"),
     )
     complete(parser)
     options = read_options(PredictOptions, parser.parse_intermixed_args(argv))
     if options.file == Path("-"):
         options = dataclasses.replace(options, file=None)
-    if options.file is None and options.input_format == "auto" and sys.stdin.isatty():
+    if options.file is None and options.reading.input_format == "auto" and sys.stdin.isatty():
         print("type text; Ctrl-D ends it", file=sys.stderr)
     run_rank(lambda comm: predict(options, comm))
 
@@ -116,8 +78,7 @@ def predict(options: PredictOptions, comm: Comm) -> None:
     """On every rank: read the whole input, tag every num_ranks-th portion, and let rank 0 write all in order."""
     if comm.num_ranks > 1 and options.file is None:
         raise UserError("several ranks cannot share standard input; name a FILE, or start one process")
-    if not options.max_line_mb > 0:
-        raise UserError(f"--max-line-mb must be above 0, not {options.max_line_mb:g}")
+    options.reading.require_valid()
     format_name = output_formats.format_of(options.out, options.output_format)
     if options.out is None and format_name in output_formats.BINARY:
         raise UserError(f"{format_name} is no text, so it does not go to standard output; name a file with --out FILE")
@@ -126,10 +87,10 @@ def predict(options: PredictOptions, comm: Comm) -> None:
     def prepare() -> tuple[Tagger, DocumentWriter]:
         tagger = Tagger.load(
             options.run,
-            tokenizer=options.tokenizer,
-            language=options.language,
-            checkpoint=options.checkpoint,
-            device=options.device,
+            tokenizer=options.reading.tokenizer,
+            language=options.reading.language,
+            checkpoint=options.reading.checkpoint,
+            device=options.reading.device,
         )
         title = options.file.name if options.file else "entities"
         writer = output_formats.document_writer(format_name, tagger.entity_types, title, str(tagger.identity))
@@ -163,26 +124,17 @@ def _tagged_portions(
     options: PredictOptions, comm: Comm, tagger: Tagger, writer: DocumentWriter
 ) -> Iterator[tuple[bytes, Counter[str]]]:
     """All portions in the order of the input, as bytes to write, with counts; in each round every rank tags one."""
-    format_name = input_formats.format_of(options.file, options.input_format)
-    name = str(options.file or "standard input")
-    columns = {} if options.pos_column is None else {"pos": options.pos_column}
-    columns.update(options.feature or ())
-    reading = InputOptions(tagger.document, TokenColumns(options.token_column, columns), tagger.given_features)
-    with input_lines.open_input(options.file) as file:
-        size = options.file.stat().st_size if options.file is not None and options.file.suffix != ".gz" else None
-        # disable=None: unless stderr is a terminal.
-        bar = tqdm(total=size, unit="B", unit_scale=True, leave=False, disable=True if comm.rank else None)
-        lines = input_lines.read_lines(file, name, options.max_line_mb)
-        portions = input_lines.portions(lines, format_name, next_document, name, options.max_line_mb)
+    with open_documents(options.file, options.reading, tagger, show_progress=comm.rank == 0) as opened:
 
         def tag_mine() -> tuple[bytes, Counter[str]] | None:
             # Every rank reads all portions of the round and keeps its own.
-            read = list(itertools.islice(portions, comm.num_ranks))
-            bar.update(sum(len(line.text) for portion in read for line in portion.lines))
+            read = list(itertools.islice(opened.portions, comm.num_ranks))
+            for portion in read:
+                opened.advance(portion)
             if comm.rank >= len(read):
                 return None
             known_before = tagger.familiarity.num_known
-            tagged = list(tagger.stream(input_formats.read_documents(read[comm.rank], format_name, name, reading)))
+            tagged = list(tagger.stream(opened.documents(read[comm.rank])))
             counts = Counter(
                 known=tagger.familiarity.num_known - known_before,
                 sentences=sum(len(document.sentences) for document in tagged),
@@ -197,7 +149,6 @@ def _tagged_portions(
             # A round in which a rank got nothing is the last.
             if done[-1] is None:
                 break
-        bar.close()
 
 
 def _output(path: Path | None) -> AbstractContextManager[BinaryIO]:

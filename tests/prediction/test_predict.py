@@ -18,6 +18,7 @@ from processes import ROOT, alone, launched, run
 from ner_dist.errors import UserError
 from ner_dist.predict import PredictOptions, main, predict
 from ner_dist.prediction import input_lines
+from ner_dist.prediction.reading import ReadingOptions
 from ner_dist.ranks.comm import Solo
 
 SENTENCES = 'Mr. Smith lives in "New York". He works there.\n\nAngela visited Paris \u2013 twice.\n'
@@ -49,7 +50,8 @@ def test_all_formats_give_the_same_entities(text_run: Path, synth_corpus: dict[s
         file.write("".join(" ".join(sentence) + "\n" for sentence in sentences))
     for source, input_format in (("in.jsonl", "auto"), ("in.txt.gz", "tokens"), (synth_corpus["test"], "conll")):
         for out in ("out.jsonl", "out.conll", "out.xml", "out.html"):
-            predict(PredictOptions(text_run, tmp_path / source, out=tmp_path / out, input_format=input_format), Solo())
+            reading = ReadingOptions(input_format=input_format)
+            predict(PredictOptions(text_run, tmp_path / source, out=tmp_path / out, reading=reading), Solo())
         entities = [
             [(e["type"], e["text"]) for e in json.loads(line)["entities"]]
             for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
@@ -80,7 +82,8 @@ def test_parquet_grows_by_a_row_group_for_each_portion(
 ) -> None:
     monkeypatch.setattr(input_lines, "_PORTION_LINES", 2)
     (tmp_path / "in").write_text("Mr. Smith left .\n\nAngela saw Paris .\n", encoding="utf-8")
-    predict(PredictOptions(text_run, tmp_path / "in", out=tmp_path / "out.parquet", input_format="lines"), Solo())
+    reading = ReadingOptions(input_format="lines")
+    predict(PredictOptions(text_run, tmp_path / "in", out=tmp_path / "out.parquet", reading=reading), Solo())
     file = pq.ParquetFile(tmp_path / "out.parquet")
     assert (file.num_row_groups, file.read(["record"]).to_pydict()) == (2, {"record": [0, 2]})
 
@@ -148,7 +151,8 @@ def test_a_feature_comes_from_its_column_or_field(
         (tmp_path / "in.jsonl", {}),
     ):
         out = tmp_path / "out.jsonl"
-        predict(PredictOptions(tiny_run, source, out=out, **named), Solo())  # type: ignore[arg-type]
+        reading = ReadingOptions(**named)  # type: ignore[arg-type]
+        predict(PredictOptions(tiny_run, source, out=out, reading=reading), Solo())
         found.append([json.loads(line)["entities"] for line in out.read_text(encoding="utf-8").splitlines()])
     assert found[0] == found[1] == found[2]
     assert sum(map(len, found[0])) > 20
