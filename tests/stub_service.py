@@ -18,12 +18,19 @@ from ner_dist.contract.tokenizers import choose
 from ner_dist.errors import UserError
 from ner_dist.prediction.documents import Document, Entity, Sentence
 from ner_dist.prediction.familiarity import Familiarity
+from ner_dist.prediction.identity import ModelIdentity
+from ner_dist.serving.access_log import AccessLog
 from ner_dist.serving.app import create_app
 from ner_dist.serving.batching import TaggingWorker
-from ner_dist.serving.large_requests import LargeRequests
 from ner_dist.serving.metrics import Metrics
+from ner_dist.serving.models import Models, ModelSource
+from ner_dist.serving.served_model import Loads
 from ner_dist.serving.server import configure, run
 from ner_dist.serving.settings import BatchSettings, Limits, ServerSettings
+from ner_dist.serving.tokens import Tokens
+
+# The label of metrics with the model, first or last among others.
+_OF_MODEL = re.compile(r'(?<=\{)model="[^"]*",?|,model="[^"]*"')
 
 
 class StubTagger:
@@ -34,6 +41,8 @@ class StubTagger:
         self.given_features = list(given_features)
         self.tokenizer = choose("whitespace", None)
         self.familiarity = Familiarity()
+        self.identity = ModelIdentity("stub", "1", "0" * 64, None, None, 0.5, "whitespace", None)
+        self.examples = ["Ada met Bob in Paris."]
         # Texts of each batch.
         self.batches: list[list[str]] = []
         # It works only while the first is set, and sets the second when it begins.
@@ -84,9 +93,14 @@ class SlowStub(StubTagger):
         return super().stream(documents)
 
 
-def serve_slow(grace_s: float) -> None:
-    """Serve SlowStub until a signal; for a process of its own."""
-    run("a stub", SlowStub, ServerSettings("127.0.0.1", 0, grace_s, 64, processes=1), BatchSettings(), Limits())
+def stub_source(load: Callable[[], Any], load_large: Callable[[], Any] | None = None) -> ModelSource:
+    return ModelSource("stub", lambda: Loads(load, load_large))
+
+
+def serve_slow(grace_s: float, **others: Any) -> None:
+    """Serve SlowStub until a signal; for a process of its own. others: of the server's settings."""
+    settings = ServerSettings("127.0.0.1", 0, grace_s, 64, processes=1, **others)
+    run([stub_source(SlowStub)], settings, BatchSettings(), Limits())
 
 
 def post(body: bytes, *headers: bytes) -> bytes:
@@ -97,11 +111,15 @@ def post(body: bytes, *headers: bytes) -> bytes:
 
 class RunningService(NamedTuple):
     stub: StubTagger
-    worker: TaggingWorker
+    models: Models
     client: httpx.Client
     port: int
     server: uvicorn.Server
-    large: LargeRequests | None
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def worker(self) -> TaggingWorker:
+        return self.models.find().worker
 
     def num_unread(self) -> int:
         """Connections whose clients do not read their answers."""
@@ -115,8 +133,8 @@ class RunningService(NamedTuple):
         return self.client.post("/tag", content=body, headers={"Content-Type": "application/json", **headers})
 
     def metric(self, name: str) -> float:
-        """The value of a metric's line, 0 if there is none."""
-        lines = self.client.get("/metrics").text.splitlines()
+        """The value of a metric's line, 0 if there is none. name: without the label of the model."""
+        lines = _OF_MODEL.sub("", self.client.get("/metrics").text).replace("{}", "").splitlines()
         return next((float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), 0.0)
 
 
@@ -126,42 +144,41 @@ def running_service(
     batches: BatchSettings | None = None,
     stub: StubTagger | None = None,
     load_large: Callable[[], Any] | None = None,
+    sources: Sequence[ModelSource] = (),
+    log: Callable[[Metrics], AccessLog] | None = None,
+    tokens: Tokens | None = None,
 ) -> Iterator[RunningService]:
     """A service in this process, at a port of its own. load_large: its second process has the tagger of this."""
     limits, stub, metrics = limits or Limits(), stub or StubTagger(), Metrics()
-    large = None if load_large is None else LargeRequests(load_large, batches or BatchSettings(), limits, metrics)
-    if large is not None:
-        large.start()
-    worker = TaggingWorker(lambda: stub, batches or BatchSettings(), limits, metrics.batch)
-    worker.start()
+    served = stub
+    sources = sources or [stub_source(lambda: served, load_large)]
+    models = Models(sources, batches or BatchSettings(), limits, metrics)
+    loops: list[asyncio.AbstractEventLoop] = []
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         settings = ServerSettings("127.0.0.1", port, grace_s=1.0, max_connections=64)
-        config = configure(create_app(worker, limits, metrics, large=large), settings, limits)
-        server = uvicorn.Server(config)
+        app = create_app(models, limits, metrics, tokens=tokens, log=log(metrics) if log else None)
+        server = uvicorn.Server(configure(app, settings, limits))
 
         async def serve() -> None:
-            if large is not None:
-                await large.until_ready()
+            loops.append(asyncio.get_running_loop())
+            await models.load()
             await server.serve([listener])
-            if large is not None:
-                large.refuse()
+            await models.give_up()
 
         thread = threading.Thread(target=lambda: asyncio.run(serve()))
         thread.start()
         wait_until(lambda: server.started)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
-                yield RunningService(stub, worker, client, port, server, large)
+                yield RunningService(stub, models, client, port, server, loops[0])
         finally:
             stub.free.set()
             server.should_exit = True
             thread.join()
-            worker.close()
-            assert worker.join(5)
-            if large is not None:
-                large.close()
+            assert models.join(5)
+            models.end_processes()
 
 
 def wait_until(true: Callable[[], bool]) -> None:

@@ -11,7 +11,7 @@ from ner_dist.data import used_inputs
 from ner_dist.data.batch import Batch
 from ner_dist.prediction.identity import ModelIdentity, identity_of_run
 from ner_dist.prediction.vocabularies import checkpoint_vocabularies
-from ner_dist.run import checkpoint
+from ner_dist.run import calibration, checkpoint
 from ner_dist.run.restore import restore
 
 
@@ -26,7 +26,8 @@ class CheckpointNetwork:
         self.vocabularies = checkpoint_vocabularies(directory, saved.index, saved.config)
         self._network = restore(saved, directory, device)
         self.transition_scores = self._network.transition_scores
-        self.temperature = self._network.temperature
+        self.calibration = calibration.read(place)
+        self.temperature = 1.0 if self.calibration is None else self.calibration.temperature
         self.weight_VD = self._network.weight_VD
         self._num_features = len(saved.index.features)
         self._used = [place for place, _ in used_inputs.used_features(saved.config.model, saved.index)]
@@ -34,6 +35,11 @@ class CheckpointNetwork:
     @functools.cached_property
     def identity(self) -> ModelIdentity:
         return identity_of_run(self._place)
+
+    @property
+    def examples(self) -> list[str]:
+        # A checkpoint holds no texts.
+        return []
 
     def emissions(self, batch: Batch) -> np.ndarray:
         """float32 (T, B, K)."""

@@ -36,6 +36,10 @@ class TaggerNetwork(Protocol):
     def identity(self) -> ModelIdentity:
         """Which model it is."""
 
+    @property
+    def examples(self) -> Sequence[str]:
+        """Texts to try it on."""
+
     def emissions(self, batch: Batch) -> np.ndarray:
         """float32 (T, B, K)."""
 

@@ -164,6 +164,11 @@ class Tagger:
         return self._network.identity
 
     @property
+    def examples(self) -> list[str]:
+        """Texts to try it on, of an export that has some."""
+        return list(self._network.examples)
+
+    @property
     def familiarity(self) -> Familiarity:
         """How many tokens it has tagged so far, and how many of them are words that the model knows."""
         return self._encoder.familiarity

@@ -36,6 +36,8 @@ class _Job:
     answer: asyncio.Future[list[Document]]
     # How many of its texts the worker has taken, and those that are tagged.
     taken: int = 0
+    # Whether its sentences are to have their confidence.
+    certainty: bool = False
     tagged: list[Document] = dataclasses.field(default_factory=list)
 
 
@@ -59,15 +61,17 @@ class TaggingWorker:
         self._has_complained = False
         self._num_known = 0
         self._busy_since_s = math.inf
-        self._loading: concurrent.futures.Future[Tagger] = concurrent.futures.Future()
+        self._loading: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._run, name="tagger", daemon=True)
 
     def start(self) -> None:
         """Load the tagger; raises whatever loading it raises."""
+        self.begin().result()
+
+    def begin(self) -> concurrent.futures.Future[None]:
+        """Begin to load the tagger; the future raises whatever loading it raises."""
         self._thread.start()
-        tagger = self._loading.result()
-        self.entity_types, self.given_features = tagger.entity_types, tagger.given_features
-        self.tokenizer = str(tagger.tokenizer)
+        return self._loading
 
     @property
     def alive(self) -> bool:
@@ -83,11 +87,14 @@ class TaggingWorker:
         """How long it has been working on the current batch; 0 between batches."""
         return max(0.0, time.monotonic() - self._busy_since_s)
 
-    async def tag(self, texts: list[Taggable]) -> list[Document]:
-        """The documents with their entities. If cancelled, its texts leave the queue. Raises Refused."""
+    async def tag(self, texts: list[Taggable], certainty: bool = False) -> list[Document]:
+        """The documents with their entities. If cancelled, its texts leave the queue. Raises Refused.
+
+        certainty: whether their sentences have their confidence, too.
+        """
         if not texts:
             return []
-        job = _Job(texts, asyncio.get_running_loop().create_future())
+        job = _Job(texts, asyncio.get_running_loop().create_future(), certainty=certainty)
         with self._changed:
             if self._closed:
                 raise Refused(503, STOPPING)
@@ -119,21 +126,26 @@ class TaggingWorker:
     def _run(self) -> None:
         try:
             tagger = self._load()
+            self._describe(tagger)
         except BaseException as error:
             self._closed = True
             self._loading.set_exception(error)
             return
-        self._loading.set_result(tagger)
+        self._loading.set_result(None)
         try:
             while (batch := self._take()) is not None:
                 # Empty if all that waited has been dropped.
                 if batch:
-                    outcomes = _tag(tagger, [text for _, text in batch])
+                    outcomes = _tag(tagger, [text for _, text in batch], any(job.certainty for job, _ in batch))
                     self._count_batch(tagger, [outcome for outcome in outcomes if isinstance(outcome, Document)])
                     _answer([(job, outcome) for (job, _), outcome in zip(batch, outcomes)])
         finally:
             # Even if it dies, nobody must wait for ever.
             self.close()
+
+    def _describe(self, tagger: Tagger) -> None:
+        self.entity_types, self.given_features = tagger.entity_types, tagger.given_features
+        self.tokenizer, self.identity, self.examples = str(tagger.tokenizer), tagger.identity, tagger.examples
 
     def _count_batch(self, tagger: Tagger, documents: list[Document]) -> None:
         """Pass on what a batch was, and say once if the model knows almost none of the tokens so far."""
@@ -168,14 +180,14 @@ class TaggingWorker:
         return batch
 
 
-def _tag(tagger: Tagger, texts: list[Taggable]) -> list[_Outcome]:
+def _tag(tagger: Tagger, texts: list[Taggable], certainty: bool) -> list[_Outcome]:
     """The documents; if one of them fails, each is tagged on its own, so that only that one is refused."""
     try:
         documents = [tagger.document(text) if isinstance(text, str) else text for text in texts]
         return [*tagger.stream(documents, certainty=False)]
     except Exception as error:
         if len(texts) > 1:
-            return [outcome for text in texts for outcome in _tag(tagger, [text])]
+            return [outcome for text in texts for outcome in _tag(tagger, [text], certainty)]
         if isinstance(error, UserError):
             return [Refused(422, str(error))]
         log.exception("a text could not be tagged")

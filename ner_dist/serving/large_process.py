@@ -20,21 +20,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ner_dist.prediction import Tagger
-from ner_dist.serving.answers import answer
+from ner_dist.serving.answers import Answered, answer, answer_lines
 from ner_dist.serving.batching import FAILED, TaggingWorker
 from ner_dist.serving.metrics import BatchCounts
 from ner_dist.serving.request import Refused
 from ner_dist.serving.settings import BatchSettings, Limits
 
-# Kinds of frames. To the process: a request's body, and that its answer is no longer wanted.
-ASK, FORGET = 1, 2
-# From it: that it is ready, or why not; an answer, or the sentence of a refusal; a batch's counts; that it is alive.
+# Kinds of frames. To the process: a request's body, and that its answer is no longer wanted; lines of a batch.
+ASK, FORGET, ASK_LINES = 1, 2, 9
+# From it: that it is ready, with the checksum of its model, or why not; an answer, or the sentence of a refusal; a
+# batch's counts; that it is alive.
 READY, UNABLE, ANSWER, REFUSED, COUNTS, BEAT = 3, 4, 5, 6, 7, 8
 BEAT_S = 1.0
 # Bytes that are read ahead of what is used.
 BUFFER = 1 << 20
 # Frames begin with kind, number of the request, and size of what follows; refusals with their status.
 _HEADER, _STATUS = struct.Struct("!BQQ"), struct.Struct("!H")
+# Answers begin with their texts, tokens and entities; lines with the number of the first.
+_SIZES, _FIRST = struct.Struct("!QQQ"), struct.Struct("!Q")
 # Seconds of the current batch, of the process's CPU time.
 _BEAT = struct.Struct("!dd")
 # A tenth of the weight of a process of ordinary priority, where both want the same core.
@@ -59,6 +62,15 @@ async def read_frame(reader: asyncio.StreamReader) -> Frame | None:
         return Frame(kind, number, await reader.readexactly(size))
     except (asyncio.IncompleteReadError, OSError):
         return None
+
+
+def lines_frame(number: int, first: int, lines: list[bytes]) -> Frame:
+    """first: the number of the first line."""
+    return Frame(ASK_LINES, number, _FIRST.pack(first) + b"\n".join(lines))
+
+
+def answered_of(frame: Frame) -> Answered:
+    return Answered(frame.content[_SIZES.size :], *_SIZES.unpack_from(frame.content))
 
 
 def refused_of(frame: Frame) -> Refused:
@@ -115,10 +127,10 @@ class _Process:
             return
         # Not while it loads: the service waits for it.
         _lower_priority()
-        self._send(Frame(READY, 0, b""))
+        self._send(Frame(READY, 0, self._worker.identity.sha256.encode()))
         beating = asyncio.ensure_future(self._beat())
         while (frame := await read_frame(reader)) is not None:
-            if frame.kind == ASK:
+            if frame.kind in (ASK, ASK_LINES):
                 self._asked[frame.number] = asyncio.ensure_future(self._answer(frame))
             elif frame.kind == FORGET and frame.number in self._asked:
                 self._asked[frame.number].cancel()
@@ -126,7 +138,12 @@ class _Process:
 
     async def _answer(self, frame: Frame) -> None:
         try:
-            self._send(Frame(ANSWER, frame.number, await answer(frame.content, self._worker, self._limits)))
+            if frame.kind == ASK:
+                answered = await answer(frame.content, self._worker, self._limits)
+            else:
+                (first,), lines = _FIRST.unpack_from(frame.content), frame.content[_FIRST.size :].split(b"\n")
+                answered = await answer_lines(first, lines, self._worker, self._limits)
+            self._send(Frame(ANSWER, frame.number, _SIZES.pack(*answered[1:]) + answered.content))
         except Refused as error:
             self._refuse(frame.number, error)
         except Exception:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
-from typing import Any, NoReturn, Union
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, NoReturn, Union
 
 from pydantic import ValidationError
 from starlette.requests import Request
 
 from ner_dist.errors import UserError
 from ner_dist.prediction.documents import Document, document_of_tokens
-from ner_dist.serving.schemas import NUL_OR_SURROGATE, feature_fields, request_models
+from ner_dist.prediction.thresholds import Threshold
+from ner_dist.serving.schemas import CHOICES, NUL_OR_SURROGATE, feature_fields, request_models
 from ner_dist.serving.settings import Limits
 
 # One text to tag, or one sentence of tokens.
 Taggable = Union[str, Document]
 
-_EXPECTED = 'an object with one of "text", "texts" and "tokens", for example {"text": "Angela Merkel visited Paris."}'
-_TYPE_NAMES = {dict: "an object", list: "a list", str: "a string", float: "a number", bool: "true or false"}
-_TYPE_NAMES[type(None)] = "null"
+EXPECTED = 'an object with one of "text", "texts" and "tokens", for example {"text": "Angela Merkel visited Paris."}'
+TYPE_NAMES = {dict: "an object", list: "a list", str: "a string", float: "a number", bool: "true or false"}
+TYPE_NAMES.update({int: "a number", type(None): "null"})
 # So much of a body is read however much other requests hold, so that large ones cannot keep small ones out.
 _ALWAYS_BYTES = 4096
 # Before a body that is too large is refused: a client that sends one after another does so twenty times a second.
@@ -100,25 +101,41 @@ async def _refuse_large(max_bytes: int) -> NoReturn:
     raise Refused(413, f"the body is larger than the {max_bytes} bytes this server takes (--max-body)")
 
 
-def read_request(body: bytes, limits: Limits, needed: Sequence[str] = ()) -> tuple[str, list[Taggable]]:
-    """The request's field, which is text, texts or tokens, and what to tag. Raises Refused.
+class Asked(NamedTuple):
+    """What a request asks for."""
+
+    # Which of text, texts and tokens it has.
+    field: str
+    texts: list[Taggable]
+    # The confidence that entities must have to be shown, as Tagger takes it; None: that of the service.
+    threshold: Threshold | None
+    # Whether sentences are answered with their confidence.
+    with_confidence: bool
+
+
+def read_request(body: bytes, limits: Limits, needed: Sequence[str] = ()) -> Asked:
+    """What a request asks for. Raises Refused.
 
     needed: token features that must come with the tokens, because the model was trained with them.
     """
-    request = _parse_object(body)
+    return read_object(parse_object(body), limits, needed)
+
+
+def read_object(request: dict[str, Any], limits: Limits, needed: Sequence[str] = ()) -> Asked:
+    """The same of a body that is parsed already."""
     features = feature_fields(needed)
     models = request_models(limits, features)
     for name in request:
-        if name not in (*models, *features):
+        if name not in (*models, *features, *CHOICES):
             # As ASCII, because it may hold a lone surrogate.
-            raise Refused(422, f"unknown field {json.dumps(name[:40])}; expected {_EXPECTED}")
+            raise Refused(422, f"unknown field {json.dumps(name[:40])}; expected {EXPECTED}")
     given = [name for name in models if name in request]
     if len(given) != 1:
-        raise Refused(422, f"the request has {' and '.join(given) or 'nothing to tag'}; expected {_EXPECTED}")
+        raise Refused(422, f"the request has {' and '.join(given) or 'nothing to tag'}; expected {EXPECTED}")
     (field,) = given
-    if field == "tokens":
-        # Null is the same as nothing.
-        request = {name: value for name, value in request.items() if value is not None or name not in features}
+    # Null is the same as nothing.
+    optional = (*CHOICES, *features) if field == "tokens" else CHOICES
+    request = {name: value for name, value in request.items() if value is not None or name not in optional}
     if not set(needed) <= set(request):
         what = f"the token feature{'s' * (len(needed) > 1)} {', '.join(needed)}"
         fields = " and ".join(f'"{name}"' for name in needed)
@@ -127,30 +144,37 @@ def read_request(body: bytes, limits: Limits, needed: Sequence[str] = ()) -> tup
         values = models[field].model_validate(request).model_dump(by_alias=True)
     except ValidationError as error:
         raise _refusal(error.errors(include_url=False)[0]) from None
+    choices = values.get("threshold"), bool(values.get("confidence"))
     if field == "tokens":
-        return field, _documents(values["tokens"], {name: values[name] for name in features if name in request}, limits)
-    return field, values["texts"] if field == "texts" else [values["text"]]
+        documents = _documents(values["tokens"], {name: values[name] for name in features if name in request}, limits)
+        return Asked(field, documents, *choices)
+    return Asked(field, values["texts"] if field == "texts" else [values["text"]], *choices)
 
 
-def _parse_object(body: bytes) -> dict[str, Any]:
+def parse_object(body: bytes) -> dict[str, Any]:
     """The body as a JSON object."""
     if not body.strip():
-        raise Refused(400, f"the body is empty; expected {_EXPECTED}")
+        raise Refused(400, f"the body is empty; expected {EXPECTED}")
+    # No number is used as an int, of which one of many digits would take time quadratic in them.
+    found = parse_json(body, "the body", float)
+    if not isinstance(found, dict):
+        raise Refused(422, f"the body is {TYPE_NAMES[type(found)]}; expected {EXPECTED}")
+    return found
+
+
+def parse_json(body: bytes, what: str, parse_int: Callable[[str], Any]) -> Any:
+    """what: names the body in sentences. Raises Refused."""
     try:
-        # No number is used. As an int, one of many digits would take time quadratic in them.
-        found = json.loads(
-            body.decode("utf-8"), parse_int=float, parse_constant=_refuse_constant, object_pairs_hook=_unique_fields
+        return json.loads(
+            body.decode("utf-8"), parse_int=parse_int, parse_constant=_refuse_constant, object_pairs_hook=_unique_fields
         )
     except UnicodeDecodeError as error:
-        raise Refused(400, f"the body is not UTF-8 at byte {error.start}; expected JSON in UTF-8") from error
+        raise Refused(400, f"{what} is not UTF-8 at byte {error.start}; expected JSON in UTF-8") from error
     except json.JSONDecodeError as error:
-        what = error.msg[0].lower() + error.msg[1:]
-        raise Refused(400, f"the body is not JSON: {what}, line {error.lineno}, column {error.colno}") from error
+        message = error.msg[0].lower() + error.msg[1:]
+        raise Refused(400, f"{what} is not JSON: {message}, line {error.lineno}, column {error.colno}") from error
     except RecursionError as error:
-        raise Refused(400, f"the body is nested too deeply; expected {_EXPECTED}") from error
-    if not isinstance(found, dict):
-        raise Refused(422, f"the body is {_TYPE_NAMES[type(found)]}; expected {_EXPECTED}")
-    return found
+        raise Refused(400, f"{what} is nested too deeply; expected {EXPECTED}") from error
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -167,6 +191,9 @@ def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _refusal(error: Any) -> Refused:
     """The sentence for an error of pydantic."""
     kind, value, (field, *indices) = error["type"], error["input"], error["loc"]
+    if field in CHOICES:
+        expected = "true or false" if field == "confidence" else "a number from 0 to 1, or one for each type"
+        return Refused(422, f'"{field}" is {TYPE_NAMES.get(type(value), "something else")}; expected {expected}')
     where = field + "".join(f"[{index}]" for index in indices)
     if kind == "extra_forbidden":
         return Refused(422, f'"{field}" belongs to "tokens", and the request has no "tokens"')
@@ -178,7 +205,7 @@ def _refusal(error: Any) -> Refused:
     if kind == "string_too_short":
         return Refused(422, f"{where} is empty; leave empty tokens out")
     if kind in ("string_type", "list_type"):
-        return Refused(422, f"{where} is {_TYPE_NAMES[type(value)]}; expected a {kind.split('_')[0]}")
+        return Refused(422, f"{where} is {TYPE_NAMES[type(value)]}; expected a {kind.split('_')[0]}")
     wrong = NUL_OR_SURROGATE.search(value)
     assert wrong is not None, kind
     what = "a NUL" if wrong.group() == "\0" else "a lone surrogate"

@@ -1,4 +1,4 @@
-"""The life of the service: it takes its port, loads its model, serves, and on SIGTERM finishes requests in flight."""
+"""The life of the service: it takes its port, loads its models, serves, and on SIGTERM finishes requests in flight."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 
 import uvicorn
 from fastapi import FastAPI
 
 from ner_dist.errors import UserError
-from ner_dist.prediction import Tagger
 from ner_dist.serving.access import Access
+from ner_dist.serving.access_log import AccessLog
 from ner_dist.serving.app import create_app
-from ner_dist.serving.batching import TaggingWorker
 from ner_dist.serving.connections import BoundedProtocol, Pace
-from ner_dist.serving.large_requests import LargeRequests
 from ner_dist.serving.metrics import Metrics
+from ner_dist.serving.models import Models, ModelSource
 from ner_dist.serving.settings import BatchSettings, Limits, ServerSettings
+from ner_dist.serving.tokens import Tokens
 
 # Reverse proxies keep their connections for about as long.
 _KEEP_ALIVE_S = 60
@@ -32,40 +32,35 @@ _KEEP_ALIVE_S = 60
 _REFUSALS_S = 0.5
 
 
-def run(
-    name: str, load: Callable[[], Tagger], settings: ServerSettings, batches: BatchSettings, limits: Limits
-) -> None:
-    """Serve the tagger that `load` gives until SIGTERM or SIGINT.
+def run(sources: Sequence[ModelSource], settings: ServerSettings, batches: BatchSettings, limits: Limits) -> None:
+    """Serve these models until SIGTERM or SIGINT.
 
-    name: of the model, for the message that the service is ready. load: can be pickled, if there are two processes.
-    Raises UserError if the port is not available, and what `load` raises.
+    Raises UserError if the port is not available, and what loading a model raises.
     """
     logging.getLogger("ner_dist.serving").addHandler(logging.StreamHandler())
+    tokens = Tokens(settings.token_file, settings.token_for == "all")
     with _port_errors(settings):
         listener = _bound_socket(settings)
-    with listener:
-        metrics = Metrics()
-        worker = TaggingWorker(load, batches, limits, metrics.batch)
-        large = LargeRequests(load, batches, limits, metrics) if settings.processes > 1 else None
-        host, port = listener.getsockname()[:2]
-        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        ready = f"serving {name} on {address} (Ctrl-C ends it)"
+    metrics = Metrics()
+    with listener, contextlib.closing(_access_log(settings, metrics)) as log:
+        models = Models(sources, batches, limits, metrics)
+        host = listener.getsockname()[0]
+        access = Access(host, settings.host, settings.allowed_hosts)
+        config = configure(create_app(models, limits, metrics, access, tokens, log), settings, limits)
+        life = _Life(_Server(config), listener, models, tokens, settings)
         try:
-            if large is not None:
-                # It loads its tagger while this process loads its own.
-                large.start()
-            worker.start()
-            access = Access(host, settings.host, settings.allowed_hosts)
-            config = configure(create_app(worker, limits, metrics, access, large), settings, limits)
             with _port_errors(settings):
-                asyncio.run(_serve(config, listener, worker, large, ready, settings.grace_s))
+                asyncio.run(life.live())
         finally:
-            if large is not None:
-                large.close()
-    if not worker.join(_REFUSALS_S):
+            models.end_processes()
+    if not models.join(_REFUSALS_S):
         # It is computing, and Python cannot stop a thread.
         sys.stdout.flush()
         os._exit(0)
+
+
+def _access_log(settings: ServerSettings, metrics: Metrics) -> AccessLog:
+    return AccessLog(settings.access_log, settings.log_texts, metrics.lost_lines.inc)
 
 
 def configure(app: FastAPI, settings: ServerSettings, limits: Limits) -> uvicorn.Config:
@@ -89,51 +84,69 @@ def configure(app: FastAPI, settings: ServerSettings, limits: Limits) -> uvicorn
     )
 
 
-async def _serve(
-    config: uvicorn.Config,
-    listener: socket.socket,
-    worker: TaggingWorker,
-    large: LargeRequests | None,
-    ready: str,
-    grace_s: float,
-) -> None:
-    server = _Server(config, ready)
-    loop = asyncio.get_running_loop()
+class _Life:
+    """From loading the models to the end of the last request."""
 
-    def close() -> None:
-        worker.close()
-        if large is not None:
-            large.refuse()
+    def __init__(
+        self, server: _Server, listener: socket.socket, models: Models, tokens: Tokens, settings: ServerSettings
+    ) -> None:
+        self._server, self._listener, self._models = server, listener, models
+        self._tokens, self._settings = tokens, settings
 
-    def stop() -> None:
-        if server.should_exit:
+    async def live(self) -> None:
+        """Raises what loading raises."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        # Requests are answered from the beginning, if only with status 503.
+        starting = asyncio.ensure_future(self._start())
+        starting.add_done_callback(self._end_if_failed)
+        try:
+            await self._server.serve(sockets=[self._listener])
+        finally:
+            starting.cancel()
+            await asyncio.wait({starting})
+            await self._models.give_up()
+        if not starting.cancelled() and (error := starting.exception()) is not None:
+            raise error
+
+    async def _start(self) -> None:
+        await self._models.load()
+        host, port = self._listener.getsockname()[:2]
+        names = ", ".join(str(model.identity) for model in self._models.serving())
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        print(f"serving {names} on {address} (Ctrl-C ends it)", flush=True)
+        if self._settings.watch_s:
+            await self._models.watch(self._settings.watch_s)
+
+    def _end_if_failed(self, starting: asyncio.Task[None]) -> None:
+        if not starting.cancelled() and starting.exception() is not None:
+            self._server.should_exit = True
+
+    def _reload(self) -> None:
+        self._tokens.read_again()
+        self._models.reload()
+
+    def _stop(self) -> None:
+        loop, settings = asyncio.get_running_loop(), self._settings
+        if self._models.is_draining:
             # The second signal.
-            server.force_exit = True
-            close()
-        else:
-            server.should_exit = True
-            loop.call_later(max(0.0, grace_s - _REFUSALS_S), close)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    if large is not None:
-        await large.until_ready()
-    try:
-        await server.serve(sockets=[listener])
-    finally:
-        close()
+            self._server.should_exit = self._server.force_exit = True
+            self._models.refuse()
+            return
+        self._models.is_draining = True
+        self._server.end_after(settings.drain_s)
+        # So that the refusals still arrive.
+        loop.call_later(max(0.0, settings.drain_s + settings.grace_s - _REFUSALS_S), self._models.refuse)
 
 
 class _Server(uvicorn.Server):
-    """Prints when it is ready, and leaves signals alone: uvicorn would raise them again at the end."""
+    """Leaves signals alone: uvicorn would raise them again at the end."""
 
-    def __init__(self, config: uvicorn.Config, ready: str) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        print(self._ready, flush=True)
+    def end_after(self, seconds: float) -> None:
+        """Take no more connections then, and end with the last request."""
+        asyncio.get_running_loop().call_later(seconds, setattr, self, "should_exit", True)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -141,7 +154,7 @@ class _Server(uvicorn.Server):
 
 
 def _bound_socket(settings: ServerSettings) -> socket.socket:
-    """A socket at the service's address that does not listen yet: requests must wait until the model is loaded."""
+    """A socket at the service's address that does not listen yet."""
     family, kind, protocol, _, address = socket.getaddrinfo(
         settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]

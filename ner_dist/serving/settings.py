@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
+from typing import Optional
 
 from ner_dist.cli.options import option
 
 _LIMITS, _BATCHES, _CONNECTIONS, _ACCESS = "limits of requests", "batches", "connections", "access"
+_LOOKING_AFTER = "looking after it"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,3 +62,16 @@ class ServerSettings:
     own; .example.com: also all below it; *: any, which lets pages of other sites in by DNS rebinding"""
     processes: int = option(2, least=1, most=2, group=_CONNECTIONS)
     """1: no second process for large requests, which halves the memory, and small requests wait for large ones"""
+    drain_s: float = option(0.0, least=0, names=("--drain",), metavar="S", group=_CONNECTIONS)
+    """seconds that it goes on accepting requests when it is told to end, while /readyz is 503 already: as long as
+    those who send requests need to notice"""
+    token_file: Optional[Path] = option(None, metavar="FILE", group=_ACCESS)
+    """file with the bearer token that requests need, or one on each line; NER_SERVE_TOKEN has it if not given"""
+    token_for: str = option("requests", choices=("requests", "all"), group=_ACCESS)
+    """all: /healthz, /livez, /readyz and /metrics need the token, too"""
+    access_log: str = option("-", metavar="FILE|-|off", group=_LOOKING_AFTER)
+    """where a line of JSON goes for each request; -: to stdout"""
+    log_texts: bool = option(False, group=_LOOKING_AFTER)
+    """these lines have the bodies of requests, too, which are else never written anywhere"""
+    watch_s: float = option(0.0, least=0, names=("--watch",), metavar="S", group=_LOOKING_AFTER)
+    """look every so many seconds whether a directory has another model, and load it as on SIGHUP; 0: never"""

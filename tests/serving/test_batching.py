@@ -15,7 +15,6 @@ from stub_service import RunningService, StubTagger, post, running_service, wait
 from ner_dist.errors import UserError
 from ner_dist.prediction.documents import Document
 from ner_dist.serving.batching import TaggingWorker
-from ner_dist.serving.metrics import Metrics
 from ner_dist.serving.request import Refused
 from ner_dist.serving.settings import BatchSettings, Limits
 
@@ -25,7 +24,7 @@ def batching(
     batches: BatchSettings | None = None, limits: Limits | None = None
 ) -> Iterator[tuple[StubTagger, TaggingWorker]]:
     stub = StubTagger()
-    worker = TaggingWorker(lambda: stub, batches or BatchSettings(), limits or Limits(), Metrics().batch)
+    worker = TaggingWorker(lambda: stub, batches or BatchSettings(), limits or Limits(), lambda _: None)
     worker.start()
     try:
         yield stub, worker
@@ -187,7 +186,7 @@ def test_a_model_that_cannot_be_loaded_is_reported_at_the_start() -> None:
     def load() -> StubTagger:
         raise UserError("there is no model")
 
-    worker = TaggingWorker(load, BatchSettings(), Limits(), Metrics().batch)
+    worker = TaggingWorker(load, BatchSettings(), Limits(), lambda _: None)
     with pytest.raises(UserError, match="there is no model"):
         worker.start()
     assert not worker.alive
@@ -205,7 +204,7 @@ def test_a_tagger_is_loaded_and_used_by_one_thread() -> None:
         used.add(threading.current_thread().name)
         return Watched()
 
-    worker = TaggingWorker(load, BatchSettings(), Limits(), Metrics().batch)
+    worker = TaggingWorker(load, BatchSettings(), Limits(), lambda _: None)
     worker.start()
     run(lambda: asyncio.gather(*(worker.tag(["a"]) for _ in range(20))))
     worker.close()

@@ -20,24 +20,46 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stub_service import StubTagger
+from stub_service import StubTagger, stub_source
 from uvicorn.server import ServerState
 
 from ner_dist.serving.app import create_app
-from ner_dist.serving.batching import TaggingWorker
 from ner_dist.serving.connections import BoundedProtocol
 from ner_dist.serving.metrics import Metrics
+from ner_dist.serving.models import Models
 from ner_dist.serving.server import configure
 from ner_dist.serving.settings import BatchSettings, Limits, ServerSettings
 
 LIMITS = Limits(max_body=4000, max_texts=8, max_characters=60, max_tokens=8, timeout_s=20)
 
 METHODS = (*["POST"] * 12, "GET", "HEAD", "PUT", "OPTIONS", "DELETE", "CONNECT", "post", "G T", "")
-TARGETS = (*["/tag"] * 12, "/", "/healthz", "/metrics", "/openapi.json", "/page.js", "/tag/", "/tag?a=%ff", "//tag")
+TARGETS = (
+    *["/tag"] * 12,
+    "/",
+    "/healthz",
+    "/metrics",
+    "/openapi.json",
+    "/page.js",
+    "/tag/",
+    "/tag?a=%ff",
+    "//tag",
+    "/tag?model=x",
+    "/batch",
+    "/models",
+    "/models/stub/tag",
+)
 TARGETS += ("*", "http://evil.example/tag", "/%00%0a", "/../tag", "/t\u00e4g", "/docs", "tag", "")
+TYPES = ("application/x-ndjson", "application/json; charset=utf-8", "text/plain", "", "\xff/;;")
 HEADERS: dict[str, tuple[str, ...]] = {
     "Host": (*["localhost"] * 12, "127.0.0.1:8000", "[::1]", "evil.example", "", "a b", "localhost, evil"),
-    "Content-Type": (*["application/json"] * 12, "application/json; charset=utf-8", "text/plain", "", "\xff/;;"),
+    "Content-Type": (
+        *["application/json"] * 12,
+        "application/x-ndjson",
+        "application/json; charset=utf-8",
+        "text/plain",
+        "",
+        "\xff/;;",
+    ),
     "Connection": ("keep-alive", "close", "upgrade", "close, keep-alive"),
     "Origin": ("http://localhost", "http://evil.example", "null", "", "http://[", "\xff"),
     "Sec-Fetch-Site": ("same-origin", "cross-site", "none", "?"),
@@ -170,12 +192,13 @@ class Fuzzed:
 
     def __init__(self) -> None:
         metrics = Metrics()
-        self.worker = TaggingWorker(StubTagger, BatchSettings(), LIMITS, metrics.batch)  # type: ignore[arg-type]
-        self.worker.start()
+        models = Models([stub_source(StubTagger)], BatchSettings(), LIMITS, metrics)
         server = ServerSettings(max_connections=8)
-        self.config = configure(create_app(self.worker, LIMITS, metrics), server, LIMITS)
+        self.config = configure(create_app(models, LIMITS, metrics), server, LIMITS)
         self.config.load()
         self.loop = asyncio.new_event_loop()
+        self.loop.run_until_complete(models.load())
+        self.worker = models.find().worker
         self.logged: list[str] = []
         self.statuses: Counter[int] = Counter()
         self.slowest_s = 0.0

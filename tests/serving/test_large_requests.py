@@ -16,7 +16,6 @@ from ner_dist.errors import UserError
 from ner_dist.prediction.documents import Document
 from ner_dist.serving import large_requests
 from ner_dist.serving.large_requests import LargeRequests
-from ner_dist.serving.metrics import Metrics
 from ner_dist.serving.settings import BatchSettings, Limits
 
 LARGE = "Ada met Bob in Paris. " * 30
@@ -123,8 +122,8 @@ def test_a_process_that_hangs_is_ended(service: RunningService, monkeypatch: pyt
 
 @pytest.mark.faults
 def test_a_tagger_that_cannot_be_loaded_there_is_reported() -> None:
-    large = LargeRequests(load_nothing, BatchSettings(), Limits(), Metrics())
+    large = LargeRequests(load_nothing, BatchSettings(), Limits(), lambda _: None)
     large.start()
     with pytest.raises(UserError, match=r"cannot start: there is no model \(--processes 1 does without it\)"):
-        asyncio.run(large.until_ready())
+        asyncio.run(large.until_ready(""))
     large.close()

@@ -119,7 +119,7 @@ def test_a_model_that_needs_features_refuses_text() -> None:
 
 def test_features_of_any_name_come_with_tokens() -> None:
     body = b'{"tokens": [["a", "b"], []], "dep-type": [["x", "y"], []], "pos": null}'
-    _, documents = read_request(body, LIMITS, ["dep-type"])
+    documents = read_request(body, LIMITS, ["dep-type"]).texts
     found = [document.sentences[0].features for document in documents if not isinstance(document, str)]
     assert found == [{"dep-type": ["x", "y"]}, {"dep-type": []}]
     with pytest.raises(Refused, match=r"tokens\[0\] has 2 tokens and dep-type\[0\] 1; expected the same number"):
