@@ -12,6 +12,7 @@ import numpy as np
 from text_shards import TextRow, write_text_shards
 
 from ner_dist.config import Config, Model
+from ner_dist.contract.calibration import Calibration
 from ner_dist.contract.shard_format import read_index, read_vocab, read_word_vectors, vocab_files
 from ner_dist.data.raw_rows import open_texts
 from ner_dist.data.shard_reader import open_split
@@ -19,9 +20,11 @@ from ner_dist.model.crf import zero_transition_scores
 from ner_dist.model.parameter_shapes import parameter_shapes, word_shape
 from ner_dist.prediction import export_format
 from ner_dist.prediction.vocabularies import checkpoint_vocabularies
-from ner_dist.run import checkpoint, run_directory, run_records
+from ner_dist.run import calibration, checkpoint, run_directory, run_records
 from ner_dist.run.checkpoint import Checkpoint
 from ner_dist.run.progress import Progress
+
+CALIBRATION = Calibration(1.25, "dev", 0.04, 0.01, 1234)
 
 
 def _read_shards(place: Path) -> Any:
@@ -47,7 +50,11 @@ def _read_checkpoint(place: Path) -> Any:
 READERS: dict[str, Callable[[Path], Any]] = {
     "shards": _read_shards,
     "texts": _read_shards,
-    "run": lambda place: [_read_checkpoint(place), run_records.read_result(place / "result.json")],
+    "run": lambda place: [
+        _read_checkpoint(place),
+        run_records.read_result(place / "result.json"),
+        calibration.read(place / "checkpoints" / "best"),
+    ],
     "export": export_format.read,
 }
 
@@ -67,6 +74,7 @@ def make_run(place: Path, shards: Path) -> None:
     scores = {"entity": {"f1": 0.5}, "token": {"f1": 0.25}}
     facts = {"tokens_per_second": 9.5, "shards": index.fingerprint(), "versions": {"numpy": "1"}}
     run_directory.write_result(place, {"dev": scores, **counts, **facts})
+    calibration.write(place / "checkpoints" / "best", CALIBRATION)
 
 
 def make_export(place: Path, run: Path) -> None:
@@ -76,7 +84,7 @@ def make_export(place: Path, run: Path) -> None:
     vocabularies = checkpoint_vocabularies(run / "checkpoints" / "best", saved.index, saved.config)
     scores = zero_transition_scores(saved.index.num_tags)
     origin = {"run": "a", "epoch": 3, "config": dataclasses.asdict(saved.config)}
-    export_format.write(place, vocabularies, scores, origin)
+    export_format.write(place, vocabularies, scores, origin, calibration=CALIBRATION)
 
 
 def make_directories(folder: Path, rich_shards: Path) -> dict[str, Path]:

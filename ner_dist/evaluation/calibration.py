@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
+from ner_dist.contract.calibration import LEAST_TEMPERATURE, MOST_TEMPERATURE, Calibration
 from ner_dist.evaluation.judged_entities import judge_all
 from ner_dist.model import crf
 from ner_dist.model.entities import DecodedBatch
@@ -19,19 +19,8 @@ from ner_dist.ranks.comm import Comm
 
 # Lower bounds of the groups; most entities of a trained model are among the highest.
 CONFIDENCES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
-# Beyond these, something else is wrong.
-LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.1, 10.0
 # Of the search: a step is 0.618 times the one before.
 _NUM_STEPS = 24
-
-
-class Calibrated(NamedTuple):
-    temperature: float
-    # The expected calibration error at the temperature 1, and at this one.
-    error_before: float
-    error_after: float
-    # Predicted entities, of which the errors are computed.
-    num_entities: int
 
 
 def confidence_group(confidence_P: np.ndarray) -> np.ndarray:
@@ -46,10 +35,10 @@ def calibration_error(confidence_P: np.ndarray, right_P: np.ndarray) -> float:
     return float(np.abs(off_C).sum() / max(1, len(confidence_P)))
 
 
-def calibrate(batches: Sequence[DecodedBatch], num_types: int, comm: Comm) -> Calibrated | None:
+def calibrate(batches: Sequence[DecodedBatch], num_types: int, split: str, comm: Comm) -> Calibration | None:
     """The temperature under which the gold tags are most probable; None if there is nothing to fit it to.
 
-    batches: of this rank, with gold tags. Every rank must call it, and gets the same.
+    batches: of this rank, with the gold tags of the split. Every rank must call it, and gets the same.
     """
     if not sum(comm.gather_objects(len(batches))):
         return None
@@ -66,7 +55,7 @@ def calibrate(batches: Sequence[DecodedBatch], num_types: int, comm: Comm) -> Ca
         judged = judge_all((decoded._replace(temperature=each) for decoded in batches), num_types, comm)
         errors.append(calibration_error(judged.confidence_P, judged.right_P))
         num_entities = len(judged.confidence_P)
-    return Calibrated(temperature, *errors, num_entities)
+    return Calibration(temperature, split, *errors, num_entities)
 
 
 def _gold_loss(decoded: DecodedBatch) -> float:

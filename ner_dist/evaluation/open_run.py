@@ -9,7 +9,7 @@ from ner_dist.data.raw_rows import open_texts
 from ner_dist.data.shard_reader import open_split
 from ner_dist.evaluation.score_split import OpenedSplit
 from ner_dist.ranks.comm import Comm, on_every_rank, on_rank_0
-from ner_dist.run import checkpoint
+from ner_dist.run import calibration, checkpoint
 from ner_dist.run.checkpoint import Checkpoint
 from ner_dist.run.restore import restore
 
@@ -22,8 +22,14 @@ def open_run(
     shards: where they are now, if not where the run found them. Raises UserError on every rank if anything is absent,
     damaged, or of other data than the run's.
     """
-    place = run / "checkpoints" / name
-    saved = on_rank_0(comm, lambda: checkpoint.load(place))
+    return open_checkpoint(run / "checkpoints" / name, split, shards, device, comm)
+
+
+def open_checkpoint(
+    place: Path, split: str, shards: Path | None, device: str, comm: Comm
+) -> tuple[Checkpoint, OpenedSplit]:
+    """The same of a checkpoint at its own place."""
+    saved, temperature = on_rank_0(comm, lambda: (checkpoint.load(place), calibration.temperature(place)))
     directory = shards or Path(saved.config.data.shards)
 
     def open_all() -> OpenedSplit:
@@ -32,6 +38,7 @@ def open_run(
         part = (saved.config, index, split, directory, comm.num_ranks, comm.rank)
         reader = open_split(*part)
         network = restore(saved, checkpoint.find(place), device)
+        network.temperature = temperature
         return OpenedSplit(network, saved.config, index, directory, reader, open_texts(*part, reader))
 
     return saved, on_every_rank(comm, open_all)

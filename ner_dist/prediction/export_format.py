@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ner_dist.atomic_file import whole_file
+from ner_dist.contract.calibration import Calibration
 from ner_dist.contract.export_record import AGAIN, FORMAT, VERSION, read_record
 from ner_dist.contract.export_record import DESCRIPTION_NAME as DESCRIPTION_NAME
 from ner_dist.contract.export_record import ExportError as ExportError
@@ -47,6 +49,8 @@ class ReadExport(NamedTuple):
     origin: dict[str, Any]
     # Its own checksum, which covers that of the network.
     sha256: str
+    # None: confidences are as the network has them.
+    calibration: Calibration | None
 
 
 WORD, SPELLING, CHAR, LENGTH, EMISSION = "word", "form", "char", "length", "emission"
@@ -77,6 +81,7 @@ def write(
     transition_scores: TransitionScores,
     origin: dict[str, Any],
     quantisation: Quantisation | None = None,
+    calibration: Calibration | None = None,
 ) -> None:
     """Write tagger.json beside the network, which must be there."""
     model = directory / MODEL_NAME
@@ -95,6 +100,8 @@ def write(
     }
     if quantisation is not None:
         record["quantisation"] = dataclasses.asdict(quantisation)
+    if calibration is not None:
+        record["calibration"] = dataclasses.asdict(calibration)
     (directory / DESCRIPTION_NAME).write_text(seal(record, indent=None), encoding="utf-8")
 
 
@@ -111,7 +118,17 @@ def read(directory: Path) -> ReadExport:
             )
     _require_model(directory, found.model)
     origin = record.fields["origin"]
-    return ReadExport(found.vocabularies, found.scores.as_arrays(), origin, record.sha256)
+    return ReadExport(found.vocabularies, found.scores.as_arrays(), origin, record.sha256, found.calibration)
+
+
+def set_calibration(directory: Path, calibration: Calibration | None) -> None:
+    """Write tagger.json anew with this calibration, or without one, in the latest version. Raises UserError."""
+    record = read_record(directory)
+    fields = {name: value for name, value in record.fields.items() if name != "calibration"}
+    if calibration is not None:
+        fields["calibration"] = dataclasses.asdict(calibration)
+    with whole_file(record.path) as file:
+        file.write(seal({"format": FORMAT, "version": VERSION, **fields}, indent=None))
 
 
 def _require_model(directory: Path, entry: ListedFile) -> None:

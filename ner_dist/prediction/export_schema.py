@@ -8,6 +8,7 @@ from typing import Any, Optional
 
 import numpy as np
 
+from ner_dist.contract.calibration import Calibration
 from ner_dist.contract.index_checks import MOST_TYPES
 from ner_dist.contract.shard_format import ListedFile
 from ner_dist.contract.tag_schemes import bilou_tags
@@ -85,6 +86,7 @@ class Description:
     origin: _Origin
     # Since version 4.
     quantisation: Optional[Quantisation] = None
+    calibration: Optional[Calibration] = None
 
 
 def check_description(found: Description, path: Path) -> None:
@@ -101,6 +103,8 @@ def check_description(found: Description, path: Path) -> None:
     if not all(np.isfinite(values).all() for values in scores.as_arrays()):
         refuse(path, "scores has one that is no finite number", "numbers")
     check_vocabularies(found.vocabularies, path)
+    if found.calibration is not None:
+        found.calibration.check(path)
     for field in (found.origin.name, found.origin.version):
         if field is not None and not is_name(field):
             refuse(path, f"the name or version in origin is {shortened(field)}", NAME_RULE)

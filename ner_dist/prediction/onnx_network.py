@@ -22,7 +22,7 @@ class OnnxNetwork:
         """directory: of the export. Raises UserError if it is damaged, or if it has another format version."""
         found = export_format.read(directory)
         self.vocabularies, self.transition_scores, self.origin = found[:3]
-        self.temperature = 1.0
+        self.temperature = 1.0 if found.calibration is None else found.calibration.temperature
         self.identity = identity_of_export(directory, found)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = environment.prepare(), 1
@@ -44,6 +44,10 @@ class OnnxNetwork:
         names = [each.name for each in (*self._session.get_inputs(), *self._session.get_outputs())]
         if names != (expected := [*export_format.input_names(self.vocabularies), EMISSION]):
             raise ExportError(f"{path}: its inputs and outputs are {', '.join(names)}, expected {', '.join(expected)}")
+
+    @property
+    def examples(self) -> list[str]:
+        return self.origin.get("examples") or []
 
     def emissions(self, batch: Batch) -> np.ndarray:
         """float32 (T, B, K)."""

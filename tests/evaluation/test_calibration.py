@@ -33,7 +33,7 @@ def batch_of(seed: int, temperature: float, num_sentences: int = 400) -> Decoded
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
 def test_the_temperature_that_made_the_data_is_found(temperature: float) -> None:
-    found = calibrate([batch_of(seed, temperature) for seed in range(4)], 2, Solo())
+    found = calibrate([batch_of(seed, temperature) for seed in range(4)], 2, "dev", Solo())
     assert found is not None
     assert found.temperature == pytest.approx(temperature, rel=0.1)
     assert found.error_after < 0.03
@@ -70,4 +70,4 @@ def test_entities_are_right_if_span_and_type_are() -> None:
 
 
 def test_nothing_can_be_fitted_to_nothing() -> None:
-    assert calibrate([], 2, Solo()) is None
+    assert calibrate([], 2, "dev", Solo()) is None

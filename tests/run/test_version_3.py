@@ -57,7 +57,7 @@ def test_its_damaged_arrays_are_noticed(tmp_path: Path) -> None:
 
 def test_its_runs_and_exports_predict_what_they_did() -> None:
     assert json.loads((OLD / "export" / "tagger.json").read_text())["version"] == 2
-    vocabularies, scores, origin, _ = export_format.read(OLD / "export")
+    vocabularies, scores, origin, *_ = export_format.read(OLD / "export")
     assert (len(vocabularies.words), np.shape(scores.start_K), origin["epoch"]) == (85, (17,), 31)
     found = [Tagger.load(model).tag([TEXT])[0] for model in (OLD / "run", OLD / "export")]
     spans = [[(entity.start, entity.end, entity.type) for entity in entities] for entities in found]
