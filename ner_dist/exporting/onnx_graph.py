@@ -8,7 +8,7 @@ one direction of an LSTM.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -29,6 +29,18 @@ _GATES = [0, 3, 1, 2]
 _AT_PADDING = np.float32(-1e30)
 
 Parameters = Mapping[str, np.ndarray]
+
+
+class Storage(NamedTuple):
+    """How the numbers of a part are stored: float32, float16, or int8 with a scale for each row."""
+
+    # The embeddings of words; the rows are words.
+    words: str = "float32"
+    # The LSTM's matrices, not their biases; the rows are the outputs of a gate.
+    lstm: str = "float32"
+
+
+FULL = Storage()
 
 
 class _Graph:
@@ -54,13 +66,15 @@ class _Graph:
         return name
 
 
-def network(parameters: Parameters, word_VD: np.ndarray, vocabularies: Vocabularies) -> onnx.ModelProto:
+def network(
+    parameters: Parameters, word_VD: np.ndarray, vocabularies: Vocabularies, storage: Storage = FULL
+) -> onnx.ModelProto:
     """The whole network, checked. Raises ExportError if it is too large for an ONNX file.
 
     parameters: by structural name (Checkpoint.parameters); word_VD: the embeddings of all words.
     """
     graph = _Graph()
-    parts_TBX = [graph.node("word_units", "Gather", graph.constant("word_table", word_VD), WORD)]
+    parts_TBX = [_words(graph, word_VD, storage.words)]
     if "char_cnn.weight" in parameters:
         spelling_NF = _char_cnn(graph, parameters, np.asarray(vocabularies.character_types))
         parts_TBX.append(graph.node("form_units", "Gather", spelling_NF, SPELLING))
@@ -69,11 +83,33 @@ def network(parameters: Parameters, word_VD: np.ndarray, vocabularies: Vocabular
         parts_TBX.append(graph.node(f"{name}_units", "Gather", table_VD, name))
     x_TBX = graph.node("layer_0", "Concat", *parts_TBX, axis=2)
     for layer in range(sum(name.endswith(".forward_lstm") for name in parameters)):
-        x_TBX = _bilstm(graph, parameters, layer, x_TBX)
+        x_TBX = _bilstm(graph, parameters, layer, x_TBX, storage.lstm)
     weight_XK = graph.constant("emission_weight", parameters["emission.weight"].T)
     product_TBK = graph.node("emission_product", "MatMul", x_TBX, weight_XK)
     graph.node(EMISSION, "Add", product_TBK, graph.constant("emission_bias", parameters["emission.bias"]))
     return _model(graph, export_format.input_names(vocabularies), len(parameters["emission.bias"]))
+
+
+def _words(graph: _Graph, word_VD: np.ndarray, storage: str) -> str:
+    """The embeddings of the words, (T, B, D) in float32: only the rows that are looked up are converted."""
+    if storage == "float32":
+        return graph.node("word_units", "Gather", graph.constant("word_table", word_VD), WORD)
+    if storage == "float16":
+        rows_TBD = graph.node("word_rows", "Gather", graph.constant("word_table", word_VD.astype(np.float16)), WORD)
+        return graph.node("word_units", "Cast", rows_TBD, to=TensorProto.FLOAT)
+    table_VD, scale_V1 = _in_8_bits(word_VD)
+    rows_TBD = graph.node("word_rows", "Gather", graph.constant("word_table", table_VD), WORD)
+    numbers_TBD = graph.node("word_numbers", "Cast", rows_TBD, to=TensorProto.FLOAT)
+    scales_TB1 = graph.node("word_scales", "Gather", graph.constant("word_scale", scale_V1), WORD)
+    return graph.node("word_units", "Mul", numbers_TBD, scales_TB1)
+
+
+def _in_8_bits(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the last axis as int8, and their scales: values = int8 * scale, with an error of half a scale at most."""
+    scale = np.abs(values).max(-1, keepdims=True).astype(np.float32) / 127
+    # Rows of zeros, such as that of padding.
+    scale[scale == 0] = 1
+    return np.rint(values / scale).astype(np.int8), scale
 
 
 def _char_cnn(graph: _Graph, parameters: Parameters, type_V: np.ndarray) -> str:
@@ -106,19 +142,32 @@ def _char_cnn(graph: _Graph, parameters: Parameters, type_V: np.ndarray) -> str:
     return graph.node("forms", "Add", maximum_NF, graph.constant("char_bias", parameters["char_cnn.bias"]))
 
 
-def _bilstm(graph: _Graph, parameters: Parameters, layer: int, x_TBX: str) -> str:
+def _bilstm(graph: _Graph, parameters: Parameters, layer: int, x_TBX: str, storage: str) -> str:
     """A bidirectional layer that ignores padding: (T, B, X) -> (T, B, 2H)."""
     # Emissions are computed from both directions of the last layer, and all layers have the same size.
     units = parameters["emission.weight"].shape[1] // 2
     directions = [_matrices(parameters[f"lstm.{layer}.{name}_lstm"], units) for name in ("forward", "backward")]
+    *matrices, bias = (np.stack(arrays) for arrays in zip(*directions))
     names = [
-        graph.constant(f"lstm_{layer}_{name}", np.stack(arrays))
-        for name, arrays in zip(("input_weight", "recurrent_weight", "bias"), zip(*directions))
+        *(
+            _matrix(graph, f"lstm_{layer}_{name}", values, storage)
+            for name, values in zip(("input_weight", "recurrent_weight"), matrices)
+        ),
+        graph.constant(f"lstm_{layer}_bias", bias),
     ]
     y_T2BH = graph.node(f"lstm_{layer}", "LSTM", x_TBX, *names, LENGTH, hidden_size=units, direction="bidirectional")
     y_TB2H = graph.node(f"lstm_{layer}_by_token", "Transpose", y_T2BH, perm=[0, 2, 1, 3])
     shape = graph.constant(f"lstm_{layer}_shape", np.array([0, 0, 2 * units]))
     return graph.node(f"layer_{layer + 1}", "Reshape", y_TB2H, shape)
+
+
+def _matrix(graph: _Graph, name: str, values: np.ndarray, storage: str) -> str:
+    """A constant in float32. If it is stored in 8 bits, a runtime converts it once, when it loads the network."""
+    if storage == "float32":
+        return graph.constant(name, values)
+    numbers, scale = _in_8_bits(values)
+    stored = graph.node(f"{name}_numbers", "Cast", graph.constant(f"{name}_int8", numbers), to=TensorProto.FLOAT)
+    return graph.node(name, "Mul", stored, graph.constant(f"{name}_scale", scale))
 
 
 def _matrices(vector: np.ndarray, units: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
