@@ -3,8 +3,8 @@
 stand_in.py -m bench.seeds ARGUMENT... runs the command with this as its trainer. As the trainer it makes up a dev F1
 from the knobs, and minds files in the folder it runs in: `fail-RUN` (it ends with an error in its first epoch),
 `hold-N` and `hold-RUN` (it waits before epoch N, or before its second one, until the file is gone), `together` (it
-waits until two trainers are there), `deaf` (it does not end when asked to). `fingerprint` is that of the shards. It
-leaves `there-RUN` while it runs and adds to `began` when it starts.
+waits until two trainers are there), `deaf` (it does not end when asked to). `fingerprint` is that of the shards, which
+are read without it. It leaves `there-RUN` while it runs and adds to `began` when it starts.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ner_dist import config
+from ner_dist.contract.shard_format import read_index
 
 
 def main() -> None:
@@ -77,12 +78,16 @@ def f1(settings: config.Config, epoch: int) -> float:
 def result(settings: config.Config) -> dict[str, Any]:
     epochs = settings.train.epochs
     found = f1(settings, epochs)
-    entity = {"precision": found, "recall": found, "f1": found, "per_type": {"LOC": {"f1": found, "gold": 1234}}}
+    counts = {"right": round(1234 * found), "predicted": 1234, "gold": 1234}
+    of_type = {"precision": found, "recall": found, "f1": found, **counts}
+    entity = {**of_type, "per_type": {"LOC": of_type}}
     scores = {"entity": entity, "token": {"f1": found, "bio": {"f1": found}}}
     facts = {"num_ranks": 1, "tokens_per_second": 1000.0, "seed": settings.train.seed, "epochs": epochs}
     facts.update({"best_epoch": epochs, "steps": epochs, "versions": {"ner_dist": "0"}})
     test = {"test": scores} if settings.train.score_test else {}
-    return {"dev": scores, **test, **facts, "shards": Path("fingerprint").read_text()}
+    known = Path("fingerprint")
+    shards = known.read_text() if known.exists() else read_index(settings.data.shards).fingerprint()
+    return {"dev": scores, **test, **facts, "shards": shards}
 
 
 if __name__ == "__main__":
