@@ -24,6 +24,7 @@ from ner_dist.prediction.document_writer import DocumentWriter
 from ner_dist.prediction.familiarity import Familiarity
 from ner_dist.prediction.reading import ReadingOptions, open_documents
 from ner_dist.prediction.tagger import Tagger
+from ner_dist.prediction.thresholds import METAVAR, Threshold, parse_threshold
 from ner_dist.ranks.comm import Comm, on_every_rank
 from ner_dist.ranks.rank_process import run_rank
 
@@ -52,6 +53,9 @@ class PredictOptions:
     a row for each sentence; auto: by the name of --out, else jsonl"""
     out: Optional[Path] = option(None, metavar="FILE")
     """where to write, whole or not at all; standard output if not given"""
+    threshold: Optional[Threshold] = option(None, type=parse_threshold, metavar=METAVAR)
+    """confidence below which entities are left out: one for all types, or PER=0.9,LOC=0.5,*=0.7, where * is all other
+    types (python -m ner_dist.evaluate RUN --find-threshold finds one)"""
     reading: ReadingOptions = nested(ReadingOptions)
 
 
@@ -63,7 +67,7 @@ def main(argv: list[str] | None = None) -> None:
         example="runs/mine article.txt --out article.html\n"
         '  echo "Angela Merkel visited Paris." | python -m ner_dist.predict runs/mine --to inline\n'
         "  horovodrun -np 4 python -m ner_dist.predict runs/mine corpus.jsonl --out tagged.jsonl",
-        first=("run", "file", "reading.input_format", "output_format", "out"),
+        first=("run", "file", "reading.input_format", "output_format", "out", "threshold"),
     )
     complete(parser)
     options = read_options(PredictOptions, parser.parse_intermixed_args(argv))
@@ -91,13 +95,15 @@ def predict(options: PredictOptions, comm: Comm) -> None:
             language=options.reading.language,
             checkpoint=options.reading.checkpoint,
             device=options.reading.device,
+            threshold=options.threshold,
         )
         title = options.file.name if options.file else "entities"
         writer = output_formats.document_writer(format_name, tagger.entity_types, title, str(tagger.identity))
         return tagger, writer
 
     # What every rank would say, one says.
-    logging.getLogger("ner_dist.prediction").disabled = comm.rank > 0
+    for name in ("ner_dist.prediction", "ner_dist.run"):
+        logging.getLogger(name).disabled = comm.rank > 0
     tagger, writer = on_every_rank(comm, prepare)
     total: Counter[str] = Counter()
     with contextlib.ExitStack() as files:

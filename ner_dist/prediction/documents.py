@@ -74,6 +74,11 @@ class Document(NamedTuple):
         return min((sentence.margin for sentence in self.sentences), default=1.0)
 
 
+def certainty_record(certain: Sentence | Document) -> dict[str, float]:
+    """Confidence and margin for JSON, in six significant digits: those of long documents are small."""
+    return {"confidence": float(f"{certain.confidence:.6g}"), "margin": float(f"{certain.margin:.6g}")}
+
+
 def is_one_sentence(sentences: Any) -> bool:
     """Whether these are the tokens of one sentence, not several sentences. Raises TypeError if they are neither."""
     if isinstance(sentences, str) or not _is_list(sentences):

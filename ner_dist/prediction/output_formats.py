@@ -13,7 +13,7 @@ from ner_dist.contract.column_text import distinct_types, without_space
 from ner_dist.pages.templates import environment
 from ner_dist.prediction import tool_records
 from ner_dist.prediction.document_writer import DocumentWriter, text_writer
-from ner_dist.prediction.documents import Document, Entity
+from ner_dist.prediction.documents import Document, Entity, certainty_record
 
 FORMATS = ("jsonl", "conll", "inline", "html", "doccano", "label-studio", "prodigy", "docbin", "parquet")
 # Those that are no text.
@@ -80,13 +80,17 @@ def _to_json(record: dict[str, object]) -> str:
 
 
 def json_record(document: Document) -> dict[str, object]:
-    """An object with the text, tokens by sentence, entities, and the other fields of the input record."""
+    """An object with the text, entities, confidence, tokens by sentence, and the other fields of the input record."""
     return {
         **document.others,
         "text": document.text,
         "offset": document.offset,
         "entities": [entity.to_record() for entity in document.entities],
-        "sentences": [{"tokens": sentence.tokens, "starts": sentence.starts} for sentence in document.sentences],
+        **certainty_record(document),
+        "sentences": [
+            {"tokens": sentence.tokens, "starts": sentence.starts, **certainty_record(sentence)}
+            for sentence in document.sentences
+        ],
     }
 
 

@@ -45,7 +45,15 @@ def test_json_lines_out() -> None:
     record = json.loads(text_of("jsonl", [], tagged()))
     assert (record["id"], record["offset"], record["text"]) == ("d", 3, tagged().text)
     assert record["entities"][0] == {**tagged().entities[0]._asdict(), "confidence": 0.75}
-    assert record["sentences"][0] == {"tokens": tagged().sentences[0].tokens, "starts": tagged().sentences[0].starts}
+    sentence = tagged().sentences[0]
+    assert record["sentences"] == [{"tokens": sentence.tokens, "starts": sentence.starts, "confidence": 1, "margin": 1}]
+
+
+def test_json_lines_tell_the_confidence_of_the_document_and_its_sentences() -> None:
+    sentences = [sentence._replace(confidence=0.00123456789, margin=1e-9) for sentence in tagged().sentences * 2]
+    record = json.loads(text_of("jsonl", [], tagged()._replace(sentences=sentences)))
+    assert (record["confidence"], record["margin"]) == (1.52416e-06, 1e-09)
+    assert [(s["confidence"], s["margin"]) for s in record["sentences"]] == [(0.00123457, 1e-09)] * 2
 
 
 def test_conll_out() -> None:
