@@ -25,7 +25,7 @@ _PROG = "python -m launch"
 _TRAINING = """What follows -- goes to python -m ner_dist.train and is checked before anything starts. Without it
 job/default.yaml is trained. A run without --run gets its name now."""
 # Options of launchers that are paths.
-PATHS = {"hosts", "out", "project", "model"}
+PATHS = {"hosts", "out", "project", "model", "token_file"}
 _SUMMARIES = {
     **{name: launcher.summary for name, launcher in LAUNCHERS.items()},
     "doctor": "list what this machine, or the hosts of a list, lack for training",

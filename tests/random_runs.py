@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -34,5 +35,7 @@ def random_run(folder: Path, shards: Path, knobs: list[str]) -> Path:
         checkpoint.link_vectors(shards, folder / "checkpoints")
     saved = Checkpoint(arrays, Progress(epoch=1, best_epoch=0, best_f1=0.5), settings, index)
     checkpoint.save(folder / "checkpoints" / "best", saved, vocab_files(shards, index))
-    (folder / "result.json").write_text("{}")
+    facts = {"best_epoch": 1, "epochs": 1, "steps": 0, "num_ranks": 1, "seed": 1, "tokens_per_second": 0.0}
+    result = {**facts, "shards": index.fingerprint(), "versions": {}}
+    (folder / "result.json").write_text(json.dumps(result))
     return folder

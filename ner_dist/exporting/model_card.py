@@ -81,7 +81,7 @@ def model_card(
         sources=_sources(index),
         tables=_tables(result),
         examples=found.origin.get("examples") or [],
-        calibration=found.origin.get("calibration"),
+        calibration=found.calibration,
         quantisation=quantisation,
         language=settings.language or _language(found),
         settings=settings,

@@ -70,6 +70,9 @@ class Metrics:
         self.large_cpu = Gauge(
             "ner_large_cpu_seconds", "CPU time of the second process, since its last start.", registry=registry
         )
+        self.large_ready = Gauge(
+            "ner_large_ready", "1 while large requests are taken: its second process runs.", registry=registry
+        )
         self.lost_lines = Counter(
             "ner_access_log_lost", "Lines that the access log's reader was too slow for.", registry=registry
         )

@@ -63,6 +63,7 @@ class Models:
         self._retiring: dict[asyncio.Task[None], ServedModel] = {}
         metrics.queue.set_function(lambda: sum(model.worker.num_waiting for model in self.serving()))
         metrics.large_requests.set_function(lambda: sum(m.large.num_asked for m in self.serving() if m.large))
+        metrics.large_ready.set_function(lambda: not any(m.large and m.large.complaint() for m in self.serving()))
         metrics.large_cpu.set_function(lambda: sum(m.large.cpu_s for m in self.serving() if m.large))
         metrics.ready.set_function(lambda: self.unready() is None)
 

@@ -143,7 +143,7 @@ def test_values_at_padding_do_not_matter(exported: Path, synth_corpus: dict[str,
 
 
 def test_the_files_agree_on_the_inputs(exported: Path) -> None:
-    assert sorted(path.name for path in exported.iterdir()) == ["model.onnx", "runner.py", "tagger.json"]
+    assert sorted(path.name for path in exported.iterdir()) == ["README.md", "model.onnx", "runner.py", "tagger.json"]
     record = json.loads((exported / "tagger.json").read_text(encoding="utf-8"))
     model = onnx.load(exported / "model.onnx")
     assert [put.name for put in model.graph.input] == list(record["inputs"])
@@ -174,10 +174,13 @@ def test_the_description_says_where_it_came_from(exported: Path, whole_run: Path
     assert origin["versions"]["onnx"] == onnx.__version__
 
 
-def test_the_same_run_gives_the_same_bytes(exported: Path, whole_run: Path, tmp_path: Path) -> None:
-    write_export.export(whole_run, "best", tmp_path / "again", compared=False)
-    for path in exported.iterdir():
-        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+def test_the_same_run_gives_the_same_bytes(whole_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write_export, "utc", lambda _: "2026-11-30T08:05:00Z")
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        write_export.export(whole_run, "best", tmp_path / folder / "same", compared=False)
+    for path in (tmp_path / "one" / "same").iterdir():
+        assert (tmp_path / "other" / "same" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_an_export_is_replaced_and_anything_else_is_not(whole_run: Path, copy: Path, tmp_path: Path) -> None:

@@ -112,11 +112,11 @@ def _loaded(options: ServingOptions) -> list[_Alert]:
         ),
         _Alert(
             "NerLargeRefused",
-            "increase(ner_large_refused_total{$job}[10m]) > 0",
-            0,
+            "ner_large_ready{$job} == 0",
+            2,
             "warning",
             "large requests are refused",
-            "The process that tags them ended or is busy. If it ended for its memory, raise the limit.",
+            "The process that tags them ended and does not start again. If it ended for its memory, raise --memory.",
         ),
         _Alert(
             "NerMemory",

@@ -21,7 +21,7 @@ _UNITS.update({f"{unit.upper()}i": 1024**power for power, unit in enumerate("kMG
 # Grafana and Prometheus, which run beside it.
 _TAKEN_PORTS, _TAKEN_NAMES = (3000, 9090), ("grafana", "prometheus")
 # What the launcher sets by options of its own.
-_OWN_ARGUMENTS = {"--host", "--port", "--grace", "--processes", "--allowed-hosts"}
+_OWN_ARGUMENTS = {"--host", "--port", "--grace", "--processes", "--allowed-hosts", "--token-file"}
 
 
 @dataclasses.dataclass
@@ -42,6 +42,10 @@ class ServingOptions:
     """Further names by which clients call it (serve --allowed-hosts), for example [ner.example.org]."""
     arguments: list[str] = dataclasses.field(default_factory=list)
     """Further options of ner-dist serve, for example [--max-queue, 4096]."""
+    token_file: str = ""
+    """Compose: file with the bearer token that requests need; its user 1000 must be able to read it."""
+    token_secret: str = ""
+    """Kubernetes: Secret whose key token is the bearer token that requests need."""
     processes: Literal["1", "2"] = "2"
     """2: large requests have a process of their own, and the model is twice in memory; 1: they do not."""
     cpus: float = 2.0
@@ -120,7 +124,7 @@ def check(options: ServingOptions) -> None:
 
 
 def _check_names(options: ServingOptions) -> None:
-    for name, needed in {"name": True, "namespace": False, "claim": False}.items():
+    for name, needed in {"name": True, "namespace": False, "claim": False, "token_secret": False}.items():
         value = getattr(options, name)
         fits = len(value) <= _LONGEST_NAME and re.fullmatch(DNS, value)
         _expect(options, name, bool(fits or not (value or needed)), f"{NAME_RULE}, up to {_LONGEST_NAME} characters")
@@ -133,7 +137,8 @@ def _check_names(options: ServingOptions) -> None:
     _expect(options, "claim_path", inside, "a relative path on one line, inside the claim")
     if options.claim_path and not options.claim:
         raise LaunchError(f"serving: --claim-path is {options.claim_path!r} without a claim; set --claim")
-    _expect(options, "model", options.model.isprintable(), "a path on one line")
+    for name in ("model", "token_file"):
+        _expect(options, name, getattr(options, name).isprintable(), "a path on one line")
 
 
 def _check_command(options: ServingOptions) -> None:

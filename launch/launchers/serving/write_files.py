@@ -52,10 +52,16 @@ def files(options: ServingOptions) -> dict[str, str]:
     """The text of each file, by its name in the directory. Raises LaunchError."""
     check(options)
     folder = Path(__file__).parent
-    # Compose would look for it beside its file.
-    model = os.path.abspath(options.model) if options.model else ""
-    secrets = [{"name": secret} for secret in options.pull_secrets]
-    values = {"options": options, "made": _MADE, "serve": _serve_arguments(options), "model": model, "secrets": secrets}
+    values = {
+        "options": options,
+        "made": _MADE,
+        "serve": _serve_arguments(options),
+        "token": ["--token-file", "/run/secrets/ner/token"],
+        "secrets": [{"name": secret} for secret in options.pull_secrets],
+        # Compose would look for them beside its file.
+        "model": os.path.abspath(options.model) if options.model else "",
+        "token_file": os.path.abspath(options.token_file) if options.token_file else "",
+    }
     texts = {
         name: text_output.render(folder / f"{Path(name).name}.j2", {"json": as_json, "compose": _for_compose}, **values)
         for name in _TEMPLATES
