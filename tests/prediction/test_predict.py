@@ -89,6 +89,31 @@ def test_parquet_grows_by_a_row_group_for_each_portion(
 
 
 @pytest.mark.ranks
+def test_a_threshold_leaves_entities_out_of_the_file_and_changes_nothing_else(
+    text_run: Path, synth_corpus: dict[str, Path], tmp_path: Path
+) -> None:
+    found = []
+    for threshold in (None, 0.6, {"PER": 1.0}):
+        options = PredictOptions(
+            text_run,
+            synth_corpus["test"],
+            out=tmp_path / "out.jsonl",
+            threshold=threshold,
+            reading=ReadingOptions(input_format="conll"),
+        )
+        predict(options, Solo())
+        found.append([json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()])
+    every, sure, typed = found
+    assert {record["confidence"] < 1 for record in every} == {True}
+    for whole, part in zip(every, sure):
+        assert part == {**whole, "entities": [e for e in whole["entities"] if e["confidence"] >= 0.6]}
+    for whole, part in zip(every, typed):
+        assert part == {**whole, "entities": [e for e in whole["entities"] if e["type"] != "PER"]}
+    assert 0 < sum(len(record["entities"]) for record in sure) < sum(len(record["entities"]) for record in every)
+    with pytest.raises(UserError, match=r"a threshold for 'GPE', which is no type of the model; it knows "):
+        predict(PredictOptions(text_run, synth_corpus["test"], threshold={"GPE": 0.5}), Solo())
+
+
 def test_any_number_of_ranks_writes_the_same_file(text_run: Path, tmp_path: Path) -> None:
     # Three portions for two ranks, so that the last round is short.
     lines = [f"Mr. Smith{number % 97} lives in Paris{number % 13} ." for number in range(9000)]
