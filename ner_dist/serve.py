@@ -67,6 +67,9 @@ def main(argv: list[str] | None = None) -> None:
         load = functools.partial(_load, options.tokenizer, options.language, options.threshold)
         sources = model_sources(options.models, load, options.server.processes > 1)
         server.run(sources, options.server, options.batches, options.limits)
+        sys.stdout.flush()
+        # Taking models of millions of words apart would take seconds.
+        os._exit(0)
     except UserError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

@@ -70,6 +70,8 @@ class TaggingWorker:
 
     def begin(self) -> concurrent.futures.Future[None]:
         """Begin to load the tagger; the future raises whatever loading it raises."""
+        # So that nobody who gives up waiting for it takes it away from the thread.
+        self._loading.set_running_or_notify_cancel()
         self._thread.start()
         return self._loading
 
@@ -184,7 +186,7 @@ def _tag(tagger: Tagger, texts: list[Taggable], certainty: bool) -> list[_Outcom
     """The documents; if one of them fails, each is tagged on its own, so that only that one is refused."""
     try:
         documents = [tagger.document(text) if isinstance(text, str) else text for text in texts]
-        return [*tagger.stream(documents, certainty=False)]
+        return [*tagger.stream(documents, certainty=certainty)]
     except Exception as error:
         if len(texts) > 1:
             return [outcome for text in texts for outcome in _tag(tagger, [text], certainty)]
