@@ -16,8 +16,10 @@ from bench.seed_sets import SeedSet, SeedsOptions
 from ner_dist import config as knobs_of
 from ner_dist.atomic_file import whole_file
 from ner_dist.cli.options import nested, option
+from ner_dist.cli.text_table import text_table
 from ner_dist.contract.shard_format import read_index
 from ner_dist.errors import UserError
+from ner_dist.reporting.learning_curve import HEADER, read_curve, rows, sentence
 
 _EXAMPLE = "job/conll2003.yaml --fractions 0.25,0.5,0.75,1 --seeds 3 -- --train.epochs 20"
 _FIRST = ("job", "fractions", "seeds.seeds", "seeds.np", "seeds.parallel", "name")
@@ -131,13 +133,18 @@ def main(argv: list[str] | None = None) -> None:
     with command_line.one_sentence():
         found = parts(options, knobs)
         seed_sets.train([part.seeds for part in found], options.seeds)
-        made = curve(found, options.seeds.command or command)
         folder = found[0].seeds.folder
-        texts = {CURVE: json.dumps(made, indent=1, ensure_ascii=False) + "\n", PAGE: curve_page.page(made)}
-        for name, text in texts.items():
-            with whole_file(folder / name) as file:
-                file.write(text)
-        print(f"\n{curve_page.table(made)}\n\n{curve_page.sentence(made)}\nwritten to {folder}/{CURVE} and {PAGE}")
+        made = curve(found, options.seeds.command or command)
+        _write(folder / CURVE, json.dumps(made, indent=1, ensure_ascii=False) + "\n")
+        shown = read_curve(folder / CURVE)
+        _write(folder / PAGE, curve_page.page(shown))
+        lines = [*text_table(HEADER, rows(shown)), "", sentence(shown), f"written to {folder}/{CURVE} and {PAGE}"]
+        print("\n" + "\n".join(lines), flush=True)
+
+
+def _write(path: Path, text: str) -> None:
+    with whole_file(path) as file:
+        file.write(text)
 
 
 if __name__ == "__main__":

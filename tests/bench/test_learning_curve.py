@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from processes import DRIVERS, Finished, alone, run
 
-from bench import curve_page
 from bench.learning_curve import main
 from ner_dist.contract.shard_format import read_index, read_vocab
 
@@ -76,17 +74,3 @@ def test_a_mistake_is_a_clear_sentence(
     with pytest.raises(SystemExit) as ended:
         main(["job.yaml", *arguments])
     assert message in (ended.value.code if isinstance(ended.value.code, str) else capsys.readouterr().err)
-
-
-def made(fit: dict[str, Any] | None) -> dict[str, Any]:
-    return {"split": "dev", "fit": fit}
-
-
-def test_the_sentence_says_how_far_it_is_certain() -> None:
-    twice: dict[str, Any] = {"sentences": 24_000, "gain": 0.012, "low": 0.006, "high": 0.019}
-    text = curve_page.sentence(made({"twice": twice}))
-    assert text.startswith("Twice as much data (24,000 sentences): about +1.2 points of dev F1 (+0.6 to +1.9). The")
-    assert "may be chance" in curve_page.sentence(made({"twice": {**twice, "low": -0.001}}))
-    alone_text = curve_page.sentence(made({"twice": {**twice, "low": None, "high": None}}))
-    assert alone_text.endswith("points of dev F1; how far that is chance, more seeds would tell (--seeds 3).")
-    assert curve_page.sentence(made(None)).startswith("Fewer than three parts say nothing")
