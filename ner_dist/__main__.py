@@ -25,6 +25,7 @@ COMMANDS = {
     "train": Command("ner_dist.train", "shards -> a trained tagger in a run's directory, on this process or its rank"),
     "evaluate": Command("ner_dist.evaluate", "score a run or an export on a split of its shards"),
     "predict": Command("ner_dist.predict", "tag text or tokens with a run or an export"),
+    "suggest": Command("ner_dist.suggesting", "which texts of a pool to label next, for an annotation tool"),
     "export": Command("ner_dist.export", "run -> ONNX, which tags without MXNet"),
     "serve": Command("ner_dist.serve", "tag over HTTP with an export or a run"),
     "report": Command("ner_dist.report", "runs -> one HTML page: scores, their intervals, and mistakes"),
