@@ -11,7 +11,11 @@ HOSTS ?=
 # than one seed with two ranks.
 N ?= 3
 PARALLEL ?= 2
-seeds conll2003 conll2003-final gmb ablation sweep: NP = 1
+seeds conll2003 conll2003-final gmb ablation sweep curve folds: NP = 1
+# Parts of train for a learning curve, folds of a cross-validation, and the name of the run on relabelled files.
+FRACTIONS ?= 0.25,0.5,0.75,1
+K ?= 5
+NAME ?= relabelled
 # Trainings that get into trouble, and the length of the long run.
 SCHEDULES ?= 200
 MINUTES ?= 60
@@ -40,7 +44,8 @@ TRAIN = $(if $(HOSTS),python -m launch ssh --hosts $(HOSTS) --np $(NP) --,horovo
 BUILD_OPTIONS = --format $(FORMAT) --num-shards $(NUM_SHARDS)
 
 .PHONY: help setup setup-gpu setup-proofs shards train demo test test-ranks test-hosts test-docs test-gpu test-core \
-  test-faults test-mutants fuzz soak audit lint docs bench seeds conll2003 conll2003-final gmb ablation sweep clean distclean
+  test-faults test-mutants fuzz soak audit lint docs bench seeds conll2003 conll2003-final gmb ablation sweep curve folds relabelled \
+  clean distclean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -150,6 +155,24 @@ ablation: data/conll2003/index.json ## Contribution of each part of the model on
 
 sweep: setup ## Search the ranges of SWEEP=job/sweeps/my.yaml on dev [NP=1] [PARALLEL=2]
 	python -m bench.sweep --np $(NP) --parallel $(PARALLEL) $(SWEEP)
+
+SHARE = --np $(NP) --parallel $(PARALLEL) $(if $(HOSTS),--hostfile $(HOSTS))
+
+curve: setup ## Train JOB on FRACTIONS=0.25,0.5,0.75,1 of train: what more data would bring [N=3] [PARTS="--vectors FILE"]
+	python -m bench.learning_curve --fractions $(FRACTIONS) --seeds $(N) $(SHARE) $(PARTS) \
+	  --command "make curve JOB=$(JOB) N=$(N)" $(JOB) -- $(ARGS)
+
+folds: setup ## Cross-validation in K=5 folds, of CORPUS=FILE or of JOB's shards [PARTS="--vectors FILE"] [ARGS=...]
+	$(if $(CORPUS),launch/shards.sh "$(CORPUS)" data/folds $(BUILD_OPTIONS))
+	python -m bench.cross_validation --folds $(K) $(SHARE) $(PARTS) --command "make folds K=$(K)" \
+	  $(or $(JOB),job/default.yaml) -- $(if $(CORPUS),--data.shards data/folds) $(ARGS)
+
+# All of it may be repeated: the same files give the same shards, and the run continues or is complete.
+relabelled: setup ## Did relabelling help? OLD=runs/old NEW=train.conll GOLD=gold.conll [DEV=dev.conll] [BEGIN=1] [ARGS=...]
+	python -m data_prep build --like $(OLD) --train $(NEW) $(if $(DEV),--dev $(DEV)) --out data/$(NAME) $(BUILD_OPTIONS) $(PARTS)
+	$(TRAIN) --like $(OLD) --data.shards data/$(NAME) $(if $(BEGIN),--train.begin_from $(OLD)) --run runs/$(NAME) \
+	  --train.resume true $(ARGS)
+	python -m ner_dist.report $(OLD) runs/$(NAME) --gold $(GOLD) --out runs/$(NAME)/relabelled.html
 
 VECTORS = data/fetched/glove-6b-100d
 LEXICON = data/fetched/lexicon
