@@ -23,7 +23,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "prep": Command("data_prep", "corpus -> shards: build, check, stats, convert, inspect, synth, fetch"),
     "train": Command("ner_dist.train", "shards -> a trained tagger in a run's directory, on this process or its rank"),
-    "evaluate": Command("ner_dist.evaluate", "score a run or an export on a split of its shards"),
+    "evaluate": Command("ner_dist.evaluate", "score a run or an export on its shards, or on any annotated files"),
     "predict": Command("ner_dist.predict", "tag text or tokens with a run or an export"),
     "suggest": Command("ner_dist.suggesting", "which texts of a pool to label next, for an annotation tool"),
     "export": Command("ner_dist.export", "run -> ONNX, which tags without MXNet"),

@@ -1,177 +1,151 @@
 # PYTHON_ARGCOMPLETE_OK
-"""Score a run or an export on a split: python -m ner_dist.evaluate MODEL --split test [--conll FILE] [--json FILE]."""
+"""Score a run or an export on any annotated files or on a split of its shards: python -m ner_dist.evaluate MODEL."""
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
-from collections.abc import Callable
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Optional
+from typing import Any, Literal, Optional, Union
 
-import numpy as np
-
-from ner_dist import config as knobs
+from ner_dist.atomic_file import whole_file
 from ner_dist.cli.options import make_parser, option, read_options
 from ner_dist.cli.shell_completion import complete
-from ner_dist.contract.shard_format import read_index
-from ner_dist.data.batch import Batch
-from ner_dist.data.raw_rows import open_texts
-from ner_dist.data.shard_reader import open_split
-from ner_dist.data.used_inputs import used_features
 from ner_dist.errors import UserError
-from ner_dist.evaluation.characters import character_scores, score_with_characters
-from ner_dist.evaluation.f1 import scores
 from ner_dist.evaluation.prediction_files import ConllColumns, JsonLines, write
-from ner_dist.evaluation.score_split import OpenedSplit, ScoredNetwork
-from ner_dist.evaluation.score_table import score_table
 from ner_dist.foreign.local_paths import local_path
-from ner_dist.model.entities import DecodedBatch
-from ner_dist.ranks.comm import Comm, Solo, on_every_rank, on_rank_0
-from ner_dist.ranks.environment import require_mxnet
+from ner_dist.ranks.comm import Comm, Solo, on_rank_0
 from ner_dist.ranks.rank_process import run_rank
+from ner_dist.scoring.gold_shards import gold_shards
+from ner_dist.scoring.score_in_processes import score
+from ner_dist.scoring.score_model import Opening, Scored, Wanted
+from ner_dist.scoring.score_record import score_record, score_text
 
 
 @dataclasses.dataclass
 class Options:
-    """Score a run's checkpoint or an export on a split of its shards, in one process or on every rank of horovodrun."""
+    """Score a run's checkpoint or an export, in one process or on every rank of horovodrun.
+
+    On files of one's own, which are read and cut as preparation would with the model's vocabularies and tokenizer; what
+    follows -- are options of `build` about reading a corpus. Or on a split of the shards that it was trained on.
+    """
 
     model: Path = option(positional=True, metavar="MODEL")
-    """directory of a run, or of an export, which needs no MXNet"""
-    split: Literal["train", "dev", "test"] = "test"
-    """what to score"""
+    """directory of a run, of one of its checkpoints, or of an export, which needs no MXNet"""
+    gold: tuple[str, ...] = option((), metavar="FILE")
+    """annotated files to score it on: whatever preparation reads"""
+    split: Optional[Literal["train", "dev", "test"]] = None
+    """without --gold: what to score of the model's own shards (default: test)"""
     checkpoint: Literal["best", "last"] = "best"
     """which parameters of a run"""
     shards: Optional[Path] = option(None, metavar="DIR")
     """where the shards of the model are now, if they have moved"""
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """where a run computes"""
+    processes: Optional[int] = option(None, least=1, metavar="N")
+    """processes for an export (default: a core each, if there is enough to do)"""
+    json: Optional[Path] = option(None, metavar="FILE")
+    """write all scores as one JSON object, with 95 % intervals, by type and by document"""
     conll: Optional[Path] = option(None, metavar="FILE")
     """write `token gold predicted` columns in BIO for another scorer"""
-    json: Optional[Path] = option(None, metavar="FILE")
+    sentences: Optional[Path] = option(None, metavar="FILE")
     """write a JSON line for each sentence: tokens, entities, their confidence"""
     n_best: int = option(0, least=0)
-    """with --json, also the N best tag sequences of each sentence"""
+    """with --sentences, also the N best tag sequences of each sentence"""
+    documents: int = option(0, least=0, metavar="N")
+    """show the N documents with the most mistakes"""
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = make_parser(
         Options,
         "python -m ner_dist.evaluate",
-        usage="MODEL [--split test] [options]",
-        example="runs/default --split test --conll test.conll",
-        first=("model", "split", "shards", "conll", "json"),
+        usage="MODEL (--gold FILE ... | [--split test]) [options] [-- OPTIONS OF BUILD]",
+        example="runs/default --gold mine.conll --json scores.json -- --tag-column 3",
+        first=("model", "gold", "split", "shards", "json", "conll"),
     )
     complete(parser)
-    options = read_options(Options, parser.parse_args(argv))
-    if options.n_best and not options.json:
-        parser.error("--n-best needs --json FILE")
-    run_rank(lambda comm: _evaluate(options, comm))
+    given = sys.argv[1:] if argv is None else argv
+    place = given.index("--") if "--" in given else len(given)
+    options, reading = read_options(Options, parser.parse_args(given[:place])), given[place + 1 :]
+    _check(options, reading, parser)
+    run_rank(lambda comm: _evaluate(options, reading, comm))
 
 
-def evaluate_tagger(model: str | Path, split: str = "test", *, shards: str | Path | None = None) -> dict[str, Any]:
-    """Score a run's best checkpoint, or an export, on a split of its shards, in this process.
+def evaluate_tagger(
+    model: str | Path,
+    split: str | None = None,
+    *,
+    gold: Union[str, Path, Sequence[str | Path], None] = None,
+    reading: Sequence[str] = (),
+    shards: str | Path | None = None,
+) -> dict[str, Any]:
+    """Score a run's best checkpoint, or an export, on annotated files or on a split of its shards.
 
-    model: directory of a run or an export. shards: where its shards are now, if they have moved. Returns entity and
-    token scores, and those over characters if the shards have texts, as result.json has them:
-    `evaluate_tagger("runs/mine")["entity"]["f1"]`. Raises UserError.
+    model: directory of a run, a checkpoint or an export. gold: files that preparation reads; reading: options of
+    `data_prep build` about reading them, such as ["--tag-column", "3"]. Without gold: split, "test" by default; shards:
+    where the model's shards are now, if they have moved. Returns what `evaluate --json` writes, with `entity`, `token`
+    and, where gold is spans, `characters` as in result.json: `evaluate_tagger("runs/mine")["entity"]["f1"]`. Raises
+    UserError.
     """
+    files = [gold] if isinstance(gold, (str, Path)) else list(gold or ())
+    if files and (split is not None or shards is not None):
+        raise UserError("gold takes the place of split and shards: name one or the other")
+    names = tuple(str(local_path(file)) for file in files)
     place = None if shards is None else Path(local_path(shards))
-    options = Options(Path(local_path(model)), split, shards=place)  # type: ignore[arg-type]
-    return _score(options, Solo(), lambda opened: {}).scores
+    options = Options(Path(local_path(model)), names, split, shards=place)  # type: ignore[arg-type]
+    with _scored(options, reading, Solo()) as found:
+        return score_record(found, options.model, names)
 
 
-def _evaluate(options: Options, comm: Comm) -> None:
-    """Every rank: load the model, score its shards, and let rank 0 print and write."""
-    scored = _score(options, comm, lambda opened: _files(options, opened))
-    if comm.rank == 0:
-        print(f"{options.model} {options.split} ({scored.origin})")
-        print(score_table(scored.scores, scored.tokenizer))
+def _check(options: Options, reading: Sequence[str], parser: argparse.ArgumentParser) -> None:
+    if options.n_best and not options.sentences:
+        parser.error("--n-best needs --sentences FILE")
+    if options.gold and (options.split or options.shards):
+        parser.error(
+            f"--{'split' if options.split else 'shards'} is about the model's own shards: leave it or --gold out"
+        )
+    if reading and not options.gold:
+        parser.error("options after -- say how to read the files of --gold, and there are none")
 
 
-class _Scored(NamedTuple):
-    # Where the network came from.
-    origin: str
-    scores: dict[str, Any]
-    # The index's.
-    tokenizer: dict[str, Any]
+def _evaluate(options: Options, reading: Sequence[str], comm: Comm) -> None:
+    """Every rank: load the model, score its part, and let rank 0 print and write."""
+    with _scored(options, reading, comm) as found:
+        record = on_rank_0(comm, lambda: score_record(found, options.model, options.gold))
+        on_rank_0(comm, partial(_write_files, options, found, record))
+        if comm.rank == 0:
+            print(score_text(record, found.facts.index.tokenizer, options.documents))
 
 
-def _score(
-    options: Options, comm: Comm, files_of: Callable[[OpenedSplit], dict[Path, ConllColumns | JsonLines]]
-) -> _Scored:
-    """Score the split; the files are written on the way."""
-    is_export = (options.model / "tagger.json").is_file()
-    origin, opened = _open_export(options, comm) if is_export else _open_run(options, comm)
-    files = files_of(opened)
-
-    def observe(decoded: DecodedBatch) -> None:
-        for file in files.values():
-            file.observe(decoded)
-
-    index, batch_sentences = opened.index, opened.config.train.eval_batch_sentences
-    part = (opened.network, opened.batches(), opened.texts, len(index.entity_types), batch_sentences)
-    counts, characters = score_with_characters(*part, comm, observe)
-    for path, file in files.items():
-        parts = comm.gather_objects(file.lines)
-        on_rank_0(comm, partial(write, path, file, parts, opened.shards, options.split))
-    found = scores(counts, index.entity_types)
-    if characters is not None:
-        found["characters"] = character_scores(characters, index, options.split)
-    return _Scored(origin, found, index.tokenizer)
+@contextmanager
+def _scored(options: Options, reading: Sequence[str], comm: Comm) -> Iterator[Scored]:
+    """The shards with the gold stay as long as the context."""
+    wanted = Wanted(options.conll is not None, options.sentences is not None, options.n_best)
+    opening = Opening(options.model, options.checkpoint, options.split or "test", options.shards, None, options.device)
+    shards = (
+        gold_shards(options.model, options.checkpoint, options.gold, reading, comm) if options.gold else nullcontext()
+    )
+    with shards as directory:
+        yield score(dataclasses.replace(opening, gold=directory), wanted, comm, options.processes)
 
 
-def _files(options: Options, opened: OpenedSplit) -> dict[Path, ConllColumns | JsonLines]:
-    files: dict[Path, ConllColumns | JsonLines] = {}
+def _write_files(options: Options, found: Scored, record: dict[str, Any]) -> None:
+    facts = found.facts
     if options.conll:
-        files[options.conll] = ConllColumns(opened.index)
+        write(options.conll, ConllColumns(facts.index), [found.lines["columns"]], facts.shards, facts.split)
+    if options.sentences:
+        lines = JsonLines(facts.index, options.n_best)
+        write(options.sentences, lines, [found.lines["sentences"]], facts.shards, facts.split)
     if options.json:
-        files[options.json] = JsonLines(opened.index, options.n_best)
-    return files
-
-
-def _open_run(options: Options, comm: Comm) -> tuple[str, OpenedSplit]:
-    require_mxnet()
-    # Late: it imports MXNet, which an export does without.
-    from ner_dist.evaluation.open_run import open_run
-
-    saved, opened = open_run(options.model, options.checkpoint, options.split, options.shards, options.device, comm)
-    return f"{options.checkpoint} checkpoint, epoch {saved.progress.epoch}", opened
-
-
-class _ExportOnShards:
-    """An export's network on batches of shards, of whose token features it gets those that it knows."""
-
-    def __init__(self, network: ScoredNetwork, used: list[int]) -> None:
-        self._network, self._used = network, used
-        self.transition_scores, self.temperature = network.transition_scores, network.temperature
-
-    def emissions(self, batch: Batch) -> np.ndarray:
-        return self._network.emissions(batch._replace(feature_FTB=batch.feature_FTB[self._used]))
-
-
-def _open_export(options: Options, comm: Comm) -> tuple[str, OpenedSplit]:
-    from ner_dist.prediction.onnx_network import OnnxNetwork
-
-    def open_all() -> tuple[str, OpenedSplit]:
-        network = OnnxNetwork(options.model)
-        origin = network.origin
-        config = knobs.from_record(origin.get("config"), options.model / "tagger.json")
-        directory = options.shards or Path(config.data.shards)
-        index = read_index(directory)
-        if index.fingerprint() != origin.get("shards"):
-            raise UserError(
-                f"{options.model}: this model was trained on other shards than those in {directory}; name its own with "
-                "--shards"
-            )
-        part = (config, index, options.split, directory, comm.num_ranks, comm.rank)
-        reader = open_split(*part)
-        used = [place for place, _ in used_features(config.model, index)]
-        exported = _ExportOnShards(network, used)
-        opened = OpenedSplit(exported, config, index, directory, reader, open_texts(*part, reader))
-        return f"export of the {origin.get('checkpoint')} checkpoint, epoch {origin.get('epoch')}", opened
-
-    return on_every_rank(comm, open_all)
+        with whole_file(options.json) as file:
+            json.dump(record, file, indent=1, ensure_ascii=False)
+            file.write("\n")
 
 
 if __name__ == "__main__":

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ner_dist.errors import UserError
+from ner_dist.ranks.child_process import END_WITH_PARENT
 
 _POLL_S = 0.1
-# Loaded here, because between fork and exec it could wait for a lock of another thread.
-_LIBC, _PR_SET_PDEATHSIG = ctypes.CDLL(None), 1
 
 
 class ChildError(UserError):
@@ -54,7 +51,7 @@ class _Running:
                 stderr=subprocess.STDOUT,
                 # Ctrl-C reaches the parent alone, which then ends its children.
                 start_new_session=True,
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+                preexec_fn=END_WITH_PARENT,
             )
 
     def goes_on(self) -> bool:
@@ -108,11 +105,6 @@ def _ended(running: list[_Running], progress: Callable[[int], object]) -> Iterat
         if is_over:
             running.remove(child)
             yield child.job
-
-
-def _end_with_parent() -> None:
-    """Linux kills the child when the parent is gone, even if that was killed."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _last_words(log: Path, code: int) -> str:

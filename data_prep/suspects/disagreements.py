@@ -57,7 +57,7 @@ class Suspects:
         self._sums: dict[Disagreement, float] = defaultdict(float)
 
     def add(self, predictions: Path) -> None:
-        """A file of `evaluate --json`, in which the record of a sentence is its number."""
+        """A file of `evaluate --sentences`, in which the record of a sentence is its number."""
         with predictions.open(encoding="utf-8") as lines:
             for line in lines:
                 for found, confidence in disagreements(json.loads(line), self._type_of):
@@ -71,7 +71,7 @@ class Suspects:
 
 
 def disagreements(row: Mapping[str, Any], type_of: Callable[[str], str]) -> Iterator[tuple[Disagreement, float]]:
-    """The disagreements in a sentence, as `evaluate --json` describes it, with their confidence."""
+    """The disagreements in a sentence, as `evaluate --sentences` describes it, with their confidence."""
     gold, predicted = ({_span(entity, type_of): entity for entity in row[name]} for name in ("gold", "entities"))
     wrong = [(span, True) for span in gold.keys() - predicted.keys()]
     wrong += [(span, False) for span in predicted.keys() - gold.keys()]

@@ -64,7 +64,7 @@ def predictions(
     folder: Path,
     progress: Callable[[int], object],
 ) -> Generator[Path, None, None]:
-    """Train on each fold's train, and yield the file with what `evaluate --json` says of its dev.
+    """Train on each fold's train, and yield the file with what `evaluate --sentences` says of its dev.
 
     folds: write a shard set each. num_sentences: roughly, of a train. Files are in `folder` as long as they are needed.
     progress: is called with the number of epochs just trained. Raises ChildError. Close it to end what is running.
@@ -96,7 +96,7 @@ def _job(folder: Path, write_shards: Callable[[Path], None], num_sentences: int,
     knobs.write_text(json.dumps({**KNOBS, "train": {**KNOBS["train"], **steered}}), encoding="utf-8")
     train = [*TRAIN, "--config", str(knobs), "--data.shards", str(shards), "--run", str(run)]
     score = [*EVALUATE, str(run), "--split", "dev", "--checkpoint", "last"]
-    score += ["--json", str(folder / "predictions.jsonl")]
+    score += ["--sentences", str(folder / "predictions.jsonl")]
     metrics = run / "metrics.jsonl"
     return Job(f"training on {folder.name}", [train, score], folder / "log", lambda: _epochs(metrics))
 

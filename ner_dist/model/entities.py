@@ -54,7 +54,7 @@ def predicted_entities(decoded: DecodedBatch) -> Entities:
 
 def tagged_entities(decoded: DecodedBatch, tag_TB: np.ndarray) -> Entities:
     """The entities of any valid tags of the batch. Confidence is their marginal probability over all valid BILOU
-    sequences."""
+    sequences; 0 for types that the model does not know."""
     length_B = decoded.batch.length_B
     tag_M, starts_M = concatenate_sentences(tag_TB, length_B)
     spans = tag_schemes.entity_spans(*tag_schemes.split_ids(tag_M), starts_M)
@@ -75,7 +75,13 @@ def _span_probabilities(
     decoded: DecodedBatch, tag_TB: np.ndarray, spans_S: tuple[np.ndarray, np.ndarray, np.ndarray]
 ) -> np.ndarray:
     emission_TBK, scores = decoded.scaled()
-    return crf.span_probabilities(emission_TBK, decoded.batch.length_B, scores, tag_TB, spans_S)
+    # Gold may have types that the model does not know.
+    known_TB = tag_TB < emission_TBK.shape[2]
+    sentence_S, first_S, _ = spans_S
+    probability_S = crf.span_probabilities(
+        emission_TBK, decoded.batch.length_B, scores, np.where(known_TB, tag_TB, 0), spans_S
+    )
+    return np.where(known_TB[first_S, sentence_S], probability_S, 0.0)
 
 
 def concatenate_sentences(tag_TB: np.ndarray, length_B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -38,7 +38,7 @@ PATHS = {
     "inspect": {"directory"},
     "synth": {"out"},
     "fetch": {"out"},
-    "evaluate": {"model", "shards", "conll", "json"},
+    "evaluate": {"model", "gold", "shards", "conll", "json", "sentences"},
     "export": {"run", "onnx"},
     "predict": {"run", "file", "out"},
     "serve": {"model"},

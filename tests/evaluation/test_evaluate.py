@@ -16,8 +16,8 @@ from seqeval.scheme import IOB2, Entities
 from tag_sequences import TYPES, ids, starts
 from trained import train
 
-from ner_dist.evaluate import score_table
 from ner_dist.evaluation.f1 import count, scores
+from ner_dist.evaluation.score_table import score_table
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,7 +26,7 @@ class Evaluation(NamedTuple):
     out: str
     # Of the --conll file: sentences of (token, gold, predicted).
     sentences: list[list[tuple[str, str, str]]]
-    # Of the --json file.
+    # Of the --sentences file.
     records: list[dict[str, Any]]
 
 
@@ -35,13 +35,13 @@ def evaluation(synth_shards: Path, tiny_knobs: list[str], tmp_path_factory: pyte
     folder = tmp_path_factory.mktemp("evaluate")
     train(folder / "run", synth_shards, tiny_knobs)
     command = [sys.executable, "-m", "ner_dist.evaluate", str(folder / "run"), "--conll", str(folder / "test.conll")]
-    command += ["--json", str(folder / "test.json"), "--n-best", "3"]
+    command += ["--sentences", str(folder / "test.jsonl"), "--n-best", "3"]
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (finished.returncode, finished.stderr) == (0, "")
-    assert sorted(path.name for path in folder.iterdir()) == ["run", "test.conll", "test.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["run", "test.conll", "test.jsonl"]
     blocks = (folder / "test.conll").read_text(encoding="utf-8").split("\n\n")
     assert blocks.pop() == ""
-    records = [json.loads(line) for line in (folder / "test.json").read_text(encoding="utf-8").splitlines()]
+    records = [json.loads(line) for line in (folder / "test.jsonl").read_text(encoding="utf-8").splitlines()]
     return Evaluation(finished.stdout, [_columns(block) for block in blocks], records)
 
 
@@ -128,7 +128,7 @@ def test_the_first_reading_is_the_prediction_and_probabilities_are_those_of_a_di
 
 def test_n_best_needs_the_file_it_goes_to(tmp_path: Path) -> None:
     for number, complaint in (
-        ("3", "--n-best needs --json FILE"),
+        ("3", "--n-best needs --sentences FILE"),
         ("-1", "--n-best: -1 is out of range; expected 0 or more"),
     ):
         command = [sys.executable, "-m", "ner_dist.evaluate", str(tmp_path), "--n-best", number]

@@ -122,7 +122,7 @@ def made(tiny_knobs: list[str], tmp_path_factory: pytest.TempPathFactory) -> Tra
 
 def test_evaluate_and_an_export_give_the_same(made: Trained, tmp_path: Path) -> None:
     expected = made.result["test"]
-    assert evaluate_tagger(made.run) == expected
+    assert evaluate_tagger(made.run).items() >= expected.items()
     export(made.run, None, tmp_path / "export")
     found = evaluate_tagger(tmp_path / "export")
     # Its emissions differ in the last digits only.
@@ -135,13 +135,13 @@ def test_training_sentences_are_scored_likewise(made: Trained) -> None:
 
 
 def test_evaluate_says_what_it_is_about_and_where_sentences_are(made: Trained, tmp_path: Path) -> None:
-    finished = run(alone("ner_dist.evaluate", made.run, "--json", tmp_path / "test.json"), ROOT)
+    finished = run(alone("ner_dist.evaluate", made.run, "--sentences", tmp_path / "test.jsonl"), ROOT)
     assert finished.code == 0
     number = made.result["test"]["characters"]["inexpressible"]
     about = f"cut by rules/en as predict cuts it; {number} gold spans fit no tokens and count as missed"
     assert about in " ".join(finished.out.split())
     texts: dict[str, str] = {}
-    for line in (tmp_path / "test.json").read_text(encoding="utf-8").splitlines():
+    for line in (tmp_path / "test.jsonl").read_text(encoding="utf-8").splitlines():
         sentence = json.loads(line)
         record = made.records["test"][sentence["line"] - 1]
         assert sentence["source"] == "test.jsonl"

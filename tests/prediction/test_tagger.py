@@ -63,9 +63,9 @@ def test_entities_are_those_that_evaluation_finds(
     name: str, synth_corpus: dict[str, Path], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     run = request.getfixturevalue(f"{name}_run")
-    command = [sys.executable, "-m", "ner_dist.evaluate", str(run), "--json", str(tmp_path / "test.json")]
+    command = [sys.executable, "-m", "ner_dist.evaluate", str(run), "--sentences", str(tmp_path / "out")]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    expected = [json.loads(line)["entities"] for line in (tmp_path / "test.json").read_text().splitlines()]
+    expected = [json.loads(line)["entities"] for line in (tmp_path / "out").read_text().splitlines()]
     tokens, pos = read_conll(synth_corpus["test"])
     found = Tagger.load(run).tag_tokens(tokens, pos)
     assert sum(map(len, found)) > 20
@@ -85,9 +85,9 @@ def test_a_model_finds_its_features_among_those_of_its_shards(
     train(tmp_path / "run", rich_shards, [*tiny_knobs, "--model.features", "[lexicon_LOC]"])
     tokens, _ = read_conll(synth_corpus["test"])
     found = Tagger.load(tmp_path / "run").tag_tokens(tokens)
-    command = [sys.executable, "-m", "ner_dist.evaluate", str(tmp_path / "run"), "--json", str(tmp_path / "test.json")]
+    command = [sys.executable, "-m", "ner_dist.evaluate", str(tmp_path / "run"), "--sentences", str(tmp_path / "out")]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    expected = [json.loads(line)["entities"] for line in (tmp_path / "test.json").read_text().splitlines()]
+    expected = [json.loads(line)["entities"] for line in (tmp_path / "out").read_text().splitlines()]
     assert [[(e.first_token, e.end_token, e.type) for e in mine] for mine in found] == [
         [(e["start"], e["end"], e["type"]) for e in theirs] for theirs in expected
     ]

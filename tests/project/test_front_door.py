@@ -116,7 +116,7 @@ def test_a_notebook_prepares_trains_scores_and_tags(
         assert "epoch 1/1" in capsys.readouterr().err
         assert (run / "rank-0.log").read_text().count("epoch 1/1") == 1
         scores = ner_dist.evaluate_tagger(run)
-        assert scores == result["test"]
+        assert scores.items() >= result["test"].items()
     assert ner_dist.Tagger.load(run).tag(["Angela Merkel visited Paris."])[0] is not None
 
 

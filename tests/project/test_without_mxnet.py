@@ -85,7 +85,7 @@ def _places(line: str) -> list[tuple[int, int, str]]:
 def test_an_export_scores_as_its_run(
     environment: Environment, exported: Path, text_run: Path, rich_shards: Path, tmp_path: Path
 ) -> None:
-    files = [word for name in ("conll", "json") for word in (f"--{name}", f"export.{name}")]
+    files = [word for name in ("conll", "json", "sentences") for word in (f"--{name}", f"export.{name}")]
     found = environment.run(tmp_path, "evaluate", exported, "--shards", rich_shards, *files)
     assert found.code == 0, found.err
     command = [sys.executable, "-m", "ner_dist", "evaluate", str(text_run), "--shards", str(rich_shards)]
@@ -93,7 +93,8 @@ def test_an_export_scores_as_its_run(
     assert found.out.splitlines()[1:] == expected.out.splitlines()[1:]
     assert "export of the best checkpoint, epoch 4" in found.out
     assert (tmp_path / "export.conll").read_text() == (tmp_path / "run.conll").read_text()
-    assert len((tmp_path / "export.json").read_text().splitlines()) == 40
+    assert len((tmp_path / "export.sentences").read_text().splitlines()) == 40
+    assert json.loads((tmp_path / "export.json").read_text())["split"] == "test"
 
 
 def test_an_export_is_scored_on_its_own_shards_alone(

@@ -76,7 +76,7 @@ def test_its_runs_are_scored_on_their_corpus_built_anew(run: Path, rebuilt: Path
     expected = json.loads((run / "result.json").read_text())
     for split in ("dev", "test"):
         found = evaluate_tagger(run, split, shards=rebuilt)
-        assert found == expected[split]
+        assert found.items() >= expected[split].items()
 
 
 def test_its_runs_are_neither_scored_on_another_corpus_nor_continued(

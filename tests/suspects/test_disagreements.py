@@ -1,4 +1,4 @@
-"""Gold against predictions: kinds, confidence and order, from JSON as `evaluate --json` writes it."""
+"""Gold against predictions: kinds, confidence and order, from JSON as `evaluate --sentences` writes it."""
 
 from __future__ import annotations
 
