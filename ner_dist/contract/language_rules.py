@@ -5,7 +5,10 @@ Tokens are spans of the text: lists of their first characters and of those after
 
 from __future__ import annotations
 
+import importlib
 import re
+import sys
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,7 +78,8 @@ class _Pipeline:
     """spaCy's tokenizer of a language, and its rules for sentence ends computed on arrays."""
 
     def __init__(self, language: str) -> None:
-        # Late, because it takes half a second, and tokens do not need it.
+        # Late, because it takes a third of a second, and tokens do not need it.
+        _import_spacy()
         from spacy import attrs, util
         from spacy.lang.char_classes import HYPHENS
         from spacy.pipeline import Sentencizer
@@ -155,6 +159,29 @@ def _pieces(text: str, words: list[str]) -> list[str]:
             pieces += [*_PIECE.findall(text[position:place]), word]
             position = place + len(word)
     return pieces + _PIECE.findall(text[position:])
+
+
+def _import_spacy() -> None:
+    """spaCy without its command line, which takes as long to load as a third of all the rest, and is not used here."""
+    names = ("spacy.cli", "spacy.cli.info")
+    if "spacy" in sys.modules or any(name in sys.modules for name in names):
+        return
+    stand_ins = {name: types.ModuleType(name) for name in names}
+    stand_ins["spacy.cli.info"].info = _info  # type: ignore[attr-defined]
+    sys.modules.update(stand_ins)
+    try:
+        importlib.import_module("spacy")
+    finally:
+        # Whoever wants them finds the true ones.
+        for name in names:
+            sys.modules.pop(name, None)
+
+
+def _info(*arguments: Any, **others: Any) -> Any:
+    """spacy.info, if anybody calls it."""
+    from spacy.cli.info import info
+
+    return info(*arguments, **others)
 
 
 def _blank(language: str) -> Any:

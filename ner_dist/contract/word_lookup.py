@@ -38,9 +38,10 @@ def lookup_key(token: str, keep_case: bool, keep_digits: bool, with_vector: Cont
 
 def words_with_vector(values: Sequence[str], without_vector: Collection[int] | None) -> frozenset[str]:
     """The words of a vocabulary that have a pretrained vector; none if they were not looked up in vectors (None)."""
-    bare = range(len(values)) if without_vector is None else frozenset(without_vector)
+    if without_vector is None:
+        return frozenset()
     # The first two stand for padding and the unknown word, not for tokens spelled like them.
-    return frozenset(value for word_id, value in enumerate(values) if word_id > UNK_ID and word_id not in bare)
+    return frozenset(values[UNK_ID + 1 :]).difference(values[word_id] for word_id in without_vector)
 
 
 def word_id_lookup(
@@ -51,6 +52,7 @@ def word_id_lookup(
     values, without_vector: as in vocab/word.json; the latter, ids without a pretrained vector, is missing there (None)
     if the words were not looked up in vectors.
     """
-    ids = {value: word_id for word_id, value in enumerate(values) if word_id > UNK_ID}
+    # Half a million words are not looped over.
+    ids = dict(zip(values[UNK_ID + 1 :], range(UNK_ID + 1, len(values))))
     with_vector = words_with_vector(values, without_vector)
     return lambda token: ids.get(lookup_key(token, keep_case, keep_digits, with_vector)[0], UNK_ID)

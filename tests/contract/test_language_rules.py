@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from types import ModuleType
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from processes import ROOT
 
 from ner_dist.contract import language_rules
 from ner_dist.contract.language_rules import BLANK_LINES, LanguageRules, split_positions
@@ -176,3 +178,15 @@ def test_a_package_that_loses_white_space_or_rewrites_words_still_covers_the_tex
 
 def test_chinese_needs_no_package() -> None:
     assert cut("我住在北京。你呢？", LanguageRules("zh")) == [list("我住在北京。"), list("你呢？")]
+
+
+def test_spacy_is_loaded_without_its_command_line_which_is_there_if_it_is_wanted() -> None:
+    code = (
+        "import sys; from ner_dist.contract.language_rules import LanguageRules; "
+        "print(len([*LanguageRules('en').sentence_spans('Ada met Bob.')]), 'spacy.cli' in sys.modules); "
+        "import spacy; print(spacy.info()['spacy_version'] == spacy.__version__, 'spacy.cli' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    # spacy.info prints its own lines between.
+    lines = done.stdout.splitlines()
+    assert (lines[0], lines[-1]) == ("1 False", "True True")
