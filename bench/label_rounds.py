@@ -70,9 +70,11 @@ class Simulation:
         state = _State.read(self.folder / f"{name}.json")
         state.labelled = state.labelled or self._first()
         while not state.rounds or state.rounds[-1].f1 < enough_f1:
-            if state.rounds and state.rounds[-1].sentences == len(state.labelled):
-                # Everything.
+            if state.rounds and state.rounds[-1].sentences == len(self.corpus.pool):
                 break
+            if state.rounds and state.rounds[-1].sentences == len(state.labelled):
+                # It was enough, and now is not: nothing has been chosen by its tagger.
+                state.rounds.pop()
             found, tagger = self._train(state.labelled)
             print(f"seed {self.seed}, {name}: {found.tokens:,} tokens, F1 {100 * found.f1:.2f}", flush=True)
             state.rounds.append(found)
@@ -146,6 +148,7 @@ class _State:
         return cls(path, stored["labelled"], [Round(*values) for values in stored["rounds"]])
 
     def write(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(self.path) as file:
             file.write(json.dumps({"rounds": self.rounds, "labelled": self.labelled}) + "\n")
 

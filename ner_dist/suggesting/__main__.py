@@ -23,7 +23,7 @@ from ner_dist.ranks.comm import Comm
 from ner_dist.ranks.rank_process import run_rank
 from ner_dist.suggesting.labelled import labelled_sentences, shards_of_model
 from ner_dist.suggesting.pool import UNITS
-from ner_dist.suggesting.suggest import Suggestions, Wanted, suggest
+from ner_dist.suggesting.suggest import FIELD, Suggestions, Wanted, suggest
 from ner_dist.suggesting.uncertainty import MEASURES
 
 FORMATS = ("jsonl", "doccano", "label-studio", "prodigy")
@@ -120,6 +120,8 @@ def _write(options: SuggestOptions, documents: list[Document], tagger: Tagger) -
     writer = output_formats.document_writer(
         options.output_format, tagger.entity_types, "", model_version=str(tagger.identity)
     )
+    if options.output_format == "prodigy":
+        documents = list(map(_with_meta, documents))
     with contextlib.ExitStack() as files:
         if options.out is not None:
             file = files.enter_context(whole_binary_file(options.out))
@@ -130,38 +132,41 @@ def _write(options: SuggestOptions, documents: list[Document], tagger: Tagger) -
         sink.close()
 
 
+def _with_meta(document: Document) -> Document:
+    """With the reason where Prodigy shows it, below the text."""
+    given, facts = document.others.get("meta"), document.others[FIELD]
+    assert isinstance(facts, dict)
+    meta = {**(given if isinstance(given, dict) else {}), "reason": facts["reason"]}
+    return document._replace(others={**document.others, "meta": meta})
+
+
 def _nothing(options: SuggestOptions, found: Suggestions) -> str:
     pool = found.pool
     if not pool.num_units:
         return f"{options.pool}: no text with a token in it; expected texts to choose from"
-    return (
-        f"{options.pool}: each of its {pool.num_units:,} {options.unit}s is labelled already; nothing is left to label"
-    )
+    return f"{options.pool}: all of its {pool.num_units:,} {options.unit}s are labelled already, so none is left"
 
 
 def _summary(options: SuggestOptions, found: Suggestions, place: Path | None) -> list[str]:
     pool, num = found.pool, len(found.documents)
     left_out = [
-        f"{number:,} {what}"
-        for number, what in (
-            (pool.num_copies, "copies of others"),
-            (pool.num_labelled, "labelled already"),
-        )
+        f"{number:,} {why}"
+        for number, why in ((pool.num_copies, "as copies"), (pool.num_labelled, "as labelled already"))
         if number
     ]
-    free = pool.num_units - pool.num_copies - pool.num_labelled
+    without = f" (left out: {', '.join(left_out)})" if left_out else ""
+    num_free = pool.num_units - pool.num_copies - pool.num_labelled
+    num_tokens = sum(document.num_tokens for document in found.documents)
     lines = [
-        f"{num:,} of {free:,} {options.unit}s"
-        + (f" (left out: {', '.join(left_out)})" if left_out else "")
-        + f", {sum(document.num_tokens for document in found.documents):,} tokens, about "
-        f"{found.expected_entities:,.0f} entities; uncertainty by {options.by} for each token "
-        f"{found.mean_uncertainty:.3f}, that of the pool {pool.mean_uncertainty:.3f}"
+        f"{num:,} of {num_free:,} {options.unit}s{without}, "
+        f"{num_tokens:,} tokens, about {found.expected_entities:,.0f} entities; uncertainty by {options.by} for each "
+        f"token {found.mean_uncertainty:.3f}, that of the pool {pool.mean_uncertainty:.3f}"
     ]
     if num < options.num:
         lines.append(f"the pool has no more: all {num:,} are suggested, and --num {options.num} were asked for")
     if place is None:
         lines.append(
-            "nothing is known of what is labelled, as the shards of the model are not there; name them with --train"
+            "the shards of the model are not there, so nothing is known of what is labelled; name it with --train"
         )
     return lines
 

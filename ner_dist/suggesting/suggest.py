@@ -81,7 +81,8 @@ def _described(candidate: Candidate, rank: int, similarity: float) -> Document:
         "similarity": round(similarity, 3),
         "reason": reason(document, similarity),
     }
-    return document._replace(others={**document.others, FIELD: facts})
+    others = {**document.others, FIELD: facts}
+    return document._replace(others=others)
 
 
 def reason(document: Document, similarity: float) -> str:
