@@ -1,7 +1,10 @@
 # PYTHON_ARGCOMPLETE_OK
-"""Report on runs in one HTML file: python -m ner_dist.report RUN [RUN ...] [--split test|dev] [--out FILE]."""
+"""Report on models in one HTML file: python -m ner_dist.report MODEL [MODEL ...] [--gold FILE ...] [--out FILE]."""
 
 from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
 
 from ner_dist.atomic_file import whole_file
 from ner_dist.cli.options import make_parser, read_options
@@ -16,16 +19,20 @@ def main(argv: list[str] | None = None) -> None:
     parser = make_parser(
         ReportOptions,
         "python -m ner_dist.report",
-        usage="RUN [RUN ...] [--split test|dev] [--out FILE] [options]",
-        example="runs/conll2003-1 runs/conll2003-2 --out seeds.html",
-        first=("runs", "split", "checkpoint", "out", "shards"),
+        usage="MODEL [MODEL ...] [--gold FILE ...] [--split test|dev|train] [options] [-- READING OPTIONS]",
+        example="runs/conll2003-1 runs/conll2003-2 --gold news.conll --gold letters.jsonl --out seeds.html",
+        first=("models", "gold", "split", "checkpoint", "curve", "out", "shards"),
     )
     complete(parser)
-    options = read_options(ReportOptions, parser.parse_args(argv))
-    run_rank(lambda comm: _report(options, comm))
+    words = list(sys.argv[1:] if argv is None else argv)
+    own, reading = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
+    options = read_options(ReportOptions, parser.parse_args(own))
+    if reading and not options.gold:
+        parser.error("options after -- are about reading gold files; name them with --gold FILE")
+    run_rank(lambda comm: _report(options, reading, comm))
 
 
-def _report(options: ReportOptions, comm: Comm) -> None:
+def _report(options: ReportOptions, reading: Sequence[str], comm: Comm) -> None:
     if comm.num_ranks > 1:
         raise UserError("a report is made by one process; start it without horovodrun")
     # Checked first, because scoring takes long.
@@ -35,17 +42,18 @@ def _report(options: ReportOptions, comm: Comm) -> None:
     from ner_dist.reporting.gather import gather
     from ner_dist.reporting.report_page import render
 
-    gathered = gather(options)
-    page = options.out or options.runs[0] / "report.html"
+    gathered = gather(options, reading)
+    page = options.out or options.models[0] / "report.html"
     with whole_file(page) as file:
         file.write(render(gathered))
-    for run in gathered.runs:
-        f1, characters = run.rows["entity"][0].f1, run.judged.scores.get("characters")
-        over_characters = "" if characters is None else f", over characters {100 * characters['f1']:.2f}"
-        print(
-            f"{run.facts.path} {options.split} entity F1 {100 * f1.value:.2f} "
-            f"(95 % of the draws: {100 * f1.low:.2f} to {100 * f1.high:.2f}){over_characters}"
-        )
+    for scored in gathered.sets:
+        for model in scored.models:
+            f1, characters = model.rows["entity"][0].f1, model.judged.scores.get("characters")
+            over_characters = "" if characters is None else f", over characters {100 * characters['f1']:.2f}"
+            print(
+                f"{model.facts.path} {scored.what.name} entity F1 {100 * f1.value:.2f} "
+                f"(95 %: {100 * f1.low:.2f} to {100 * f1.high:.2f}){over_characters}"
+            )
     print(f"{page}: {page.stat().st_size / 1e6:.1f} MB")
 
 

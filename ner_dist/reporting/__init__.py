@@ -1,4 +1,4 @@
-"""A run as a page: what it scores, how certain that is, where it errs, and what it was trained on.
+"""Models as a page: what they score, how certain that is, where they err, what they were trained on.
 
-Imports evaluation and pages, and what they import.
+Imports scoring, evaluation and pages, and what they import.
 """

@@ -37,7 +37,8 @@ class Segment(NamedTuple):
 
 
 class Example(NamedTuple):
-    sentence_id: int
+    # FILE:LINE, or FILE:RECORD
+    place: str
     kind: str
     # The model's probability of the entity.
     probability: float
@@ -116,8 +117,8 @@ class _View:
         changes = np.diff(self._owners_2M[:, low:high]).any(0).nonzero()[0] + low + 1
         cuts = [low, *changes.tolist(), high]
         segments = [self._segment(a, b, start, end, focus) for a, b in zip(cuts, cuts[1:])]
-        sentence_id = int(self._gold.sentence_id_N[self._gold.sentence_of(spans.start_E[i])])
-        return Example(sentence_id, NAMES[kind], float(probability), low > first, segments, high < behind)
+        place = self._gold.place_of(int(self._gold.sentence_of(spans.start_E[i])))
+        return Example(place, NAMES[kind], float(probability), low > first, segments, high < behind)
 
     def _segment(self, start: int, end: int, focus_start: int, focus_end: int, focus_gold: set[int]) -> Segment:
         gold, predicted = self._owners_2M[:, start].tolist()

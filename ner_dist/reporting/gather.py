@@ -1,4 +1,4 @@
-"""Runs and shards -> the plain data that the page shows: scores of every run, resampled together.
+"""Models and what they are scored on -> the plain data that the page shows: scores of every model, resampled together.
 
 Axes: L labels of a table, 3 counts, S draws.
 """
@@ -6,72 +6,217 @@ Axes: L labels of a table, 3 counts, S draws.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ner_dist.contract.shard_format import Index, read_stored_index
+from ner_dist.contract.like_model import read_like
+from ner_dist.contract.shard_format import INDEX_NAME, Index, read_index
 from ner_dist.errors import UserError
-from ner_dist.evaluation.open_run import open_run
 from ner_dist.ranks.comm import Solo
 from ner_dist.reporting.bootstrap import ScoreRow, resample, score_rows
-from ner_dist.reporting.gold_split import GoldSplit, read_gold_split, read_lengths, read_seen_in_training
+from ner_dist.reporting.gold_sets import GoldSet, gold_sets
+from ner_dist.reporting.gold_split import (
+    GoldSplit,
+    SeenInTraining,
+    read_gold_split,
+    read_lengths,
+    read_seen_in_training,
+    seen_by_ids,
+)
 from ner_dist.reporting.judged_predictions import JudgedPredictions, predict
+from ner_dist.reporting.learning_curve import LearningCurve, read_curve
+from ner_dist.reporting.record_counts import RecordCounts, count_records
 from ner_dist.reporting.report_options import ReportOptions
-from ner_dist.reporting.run_facts import RunFacts, read_facts, short_names
+from ner_dist.reporting.run_facts import RunFacts, read_facts, short_names, training_data
 from ner_dist.reporting.tallies import Tally, tally_all
-from ner_dist.run import checkpoint
+from ner_dist.scoring.gold_shards import gold_shards
+from ner_dist.scoring.open_model import OpenedModel, open_model, open_on_gold
 
 
-class JudgedRun(NamedTuple):
+class ScoredModel(NamedTuple):
+    """A model on one split or gold set."""
+
     facts: RunFacts
+    gold: GoldSplit
+    # The index of the shards that were scored.
+    shards: Index
+    # The types of the gold that the model does not know, and how many entities each has.
+    unknown_types: dict[str, int]
     judged: JudgedPredictions
-    # By table. The draws behind sums_SL3 are the same for all runs.
+    # By table. The draws behind sums_SL3 are the same for all models that have the same sentences.
     tallies: dict[str, Tally]
     sums_SL3: dict[str, np.ndarray]
     rows: dict[str, list[ScoreRow]]
+    # None: the gold has no texts.
+    records: RecordCounts | None
+
+
+class ScoredSet(NamedTuple):
+    what: GoldSet
+    models: list[ScoredModel]
+    # Tokens of each sentence.
+    length_N: np.ndarray
+
+    @property
+    def is_of_equal_tokens(self) -> bool:
+        return all(model.gold.is_same_as(self.models[0].gold) for model in self.models[1:])
+
+
+class TrainingShards(NamedTuple):
+    """The shards that the first model was trained on, if they are there."""
+
+    directory: Path
+    shards: Index
+    # Tokens of each sentence, by split.
+    length_N: dict[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
 class ReportData:
     options: ReportOptions
-    gold: GoldSplit
-    index: Index
-    shards: Path
-    # Tokens of each sentence, by split.
-    length_N: dict[str, np.ndarray]
-    runs: list[JudgedRun]
+    sets: list[ScoredSet]
+    trained_on: TrainingShards | None
+    curves: list[LearningCurve]
 
 
-def require_same_data(runs: list[Path], name: str) -> None:
-    """Raises UserError unless all runs were trained on one shard set; reads only the indexes beside checkpoints."""
-    places = {run: checkpoint.find(run / "checkpoints" / name) for run in runs}
-    found = {run: read_stored_index(place)[0].fingerprint() for run, place in places.items()}
-    other = next((run for run in runs if found[run] != found[runs[0]]), None)
+def gather(options: ReportOptions, reading: Sequence[str] = ()) -> ReportData:
+    """Score every model and resample. reading: options of data_prep about reading gold files.
+
+    Raises UserError for files that are absent, damaged or do not match.
+    """
+    what = gold_sets(options.gold) or [GoldSet(options.split, [])]
+    curves = [read_curve(path) for path in options.curve]
+    data = {model: training_data(model, options.checkpoint) for model in options.models}
+    if not options.gold:
+        _require_same_data(data)
+    names = dict(zip(options.models, short_names(options.models)))
+    models = [_Model(options, model, name, data[model]) for model, name in names.items()]
+    sets = [_score_set(options, gold_set, models, reading) for gold_set in what]
+    return ReportData(options, sets, models[0].training_shards(), curves)
+
+
+def _require_same_data(found: dict[Path, str | None]) -> None:
+    first = next(iter(found))
+    other = next((model for model, data in found.items() if data != found[first]), None)
     if other is not None:
         raise UserError(
-            f"{runs[0]} and {other} were trained on different shards ({found[runs[0]][:12]}... and "
-            f"{found[other][:12]}...); name runs of the same shards, or make a report of each"
+            f"{first} and {other} were trained on different shards ({_shown(found[first])} and "
+            f"{_shown(found[other])}); compare them on annotated files with --gold FILE, or make a report of each"
         )
 
 
-def gather(options: ReportOptions) -> ReportData:
-    """Score every run and resample. Raises UserError for files that are absent, damaged or do not match."""
-    require_same_data(options.runs, options.checkpoint)
-    parts: list[tuple[RunFacts, JudgedPredictions]] = []
-    gold = None
-    for run, name in zip(options.runs, short_names(options.runs)):
-        saved, opened = open_run(run, options.checkpoint, options.split, options.shards, options.device, Solo())
-        index, shards = opened.index, opened.shards
-        gold = gold or read_gold_split(shards, index, options.split)
-        parts.append((read_facts(run, name, options.checkpoint, saved), predict(opened, gold, name)))
-    assert gold is not None
-    seen = read_seen_in_training(shards, index)
-    tallies = [tally_all(gold, judged, seen) for _, judged in parts]
-    sums = resample(tallies, options.samples, options.seed)
-    runs = [
-        JudgedRun(facts, judged, tally, sums_SL3, {name: score_rows(tally[name], sums_SL3[name]) for name in tally})
-        for (facts, judged), tally, sums_SL3 in zip(parts, tallies, sums)
+def _shown(fingerprint: str | None) -> str:
+    return "unknown ones" if fingerprint is None else f"{fingerprint[:12]}..."
+
+
+class _Model:
+    """A model of the command line, opened once for each gold set."""
+
+    def __init__(self, options: ReportOptions, path: Path, name: str, trained_on: str | None) -> None:
+        self.path, self.name = path, name
+        self._options, self._trained_on = options, trained_on
+        # Known once it has been opened.
+        self.facts: RunFacts
+        self._own: tuple[Path, Index] | None = None
+        self._seen: SeenInTraining | None = None
+
+    def open_on_split(self) -> OpenedModel:
+        options = self._options
+        found = open_model(
+            self.path,
+            options.split,
+            checkpoint=options.checkpoint,
+            shards=options.shards,
+            device=options.device,
+            comm=Solo(),
+        )
+        self._own = found.opened.shards, found.opened.index
+        return self._note(found)
+
+    def open_on_gold(self, directory: Path) -> OpenedModel:
+        options = self._options
+        found = open_on_gold(self.path, directory, checkpoint=options.checkpoint, device=options.device, comm=Solo())
+        return self._note(found)
+
+    def _note(self, model: OpenedModel) -> OpenedModel:
+        self.facts = read_facts(self.path, self.name, model.origin, model.opened.config, self._trained_on)
+        return model
+
+    def training_shards(self) -> TrainingShards | None:
+        directory, index = self._own or self._find_own()
+        return None if index is None else TrainingShards(directory, index, read_lengths(directory, index))
+
+    def _find_own(self) -> tuple[Path, Index | None]:
+        directory = self._options.shards or Path(self.facts.config.data.shards)
+        if self._trained_on is None or not (directory / INDEX_NAME).is_file():
+            return directory, None
+        index = read_index(directory)
+        return directory, index if index.fingerprint() == self._trained_on else None
+
+    def seen_in_training(self, index: Index) -> SeenInTraining:
+        """index: of what is scored, whose ids are the model's."""
+        if self._seen is None:
+            directory, own = self._own or self._find_own()
+            self._seen = seen_by_ids(index) if own is None else read_seen_in_training(directory, own)
+        return self._seen
+
+
+class _Part(NamedTuple):
+    facts: RunFacts
+    gold: GoldSplit
+    shards: Index
+    unknown_types: dict[str, int]
+    judged: JudgedPredictions
+    tallies: dict[str, Tally]
+    records: RecordCounts | None
+    length_N: np.ndarray
+
+
+def _score_set(options: ReportOptions, what: GoldSet, models: list[_Model], reading: Sequence[str]) -> ScoredSet:
+    if what.is_split:
+        parts = [_score(model, model.open_on_split()) for model in models]
+    else:
+        parts = _score_on_gold(options, what, models, reading)
+    is_same = all(part.gold.is_same_as(parts[0].gold) for part in parts)
+    tallies = [part.tallies for part in parts]
+    together = [tallies] if is_same else [[of_model] for of_model in tallies]
+    sums = [of_model for some in together for of_model in resample(some, options.samples, options.seed)]
+    scored = [
+        ScoredModel(
+            *part[:6],
+            sums_SL3=sums_SL3,
+            rows={name: score_rows(tally, sums_SL3[name]) for name, tally in part.tallies.items()},
+            records=part.records,
+        )
+        for part, sums_SL3 in zip(parts, sums)
     ]
-    return ReportData(options, gold, index, shards, read_lengths(shards, index), runs)
+    return ScoredSet(what, scored, parts[0].length_N)
+
+
+def _score_on_gold(options: ReportOptions, what: GoldSet, models: list[_Model], reading: Sequence[str]) -> list[_Part]:
+    """Models of the same vocabularies share the shards that are built of the files."""
+    built: dict[str, Path] = {}
+    parts = []
+    with ExitStack() as stack:
+        for model in models:
+            key = read_like(model.path, options.checkpoint).fingerprint()
+            if key not in built:
+                made = gold_shards(model.path, options.checkpoint, what.files, reading, Solo())
+                built[key] = stack.enter_context(made)
+            parts.append(_score(model, model.open_on_gold(built[key])))
+    return parts
+
+
+def _score(model: _Model, found: OpenedModel) -> _Part:
+    opened, split = found.opened, found.split
+    gold = read_gold_split(opened.shards, opened.index, split)
+    judged = predict(opened, split, gold, model.name)
+    tallies = tally_all(gold, judged, model.seen_in_training(opened.index))
+    records = None
+    if judged.raw_span_E4 is not None:
+        records = count_records(opened, split, gold, tallies["entity"], judged.raw_span_E4)
+    return _Part(model.facts, gold, opened.index, found.unknown_types, judged, tallies, records, gold.length_N)

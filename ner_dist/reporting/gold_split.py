@@ -5,6 +5,7 @@ Axes: N sentences of the split, M their tokens end to end, E entities, V word id
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,9 +20,12 @@ from ner_dist.contract.tag_schemes import Spans, split_ids, strict_spans
 class GoldSplit(NamedTuple):
     """A split in the order of its corpus, as annotated."""
 
-    split: str
     entity_types: list[str]
     sentence_id_N: np.ndarray
+    # Where each sentence is: a file, by its number in files, and there a line or the number of a record.
+    source_N: np.ndarray
+    line_N: np.ndarray
+    files: list[str]
     length_N: np.ndarray
     text_M: list[str]
     word_M: np.ndarray
@@ -52,26 +56,43 @@ class GoldSplit(NamedTuple):
     def words_of(self, start: int, end: int) -> str:
         return " ".join(self.text_M[start:end])
 
+    def place_of(self, sentence: int) -> str:
+        """FILE:LINE"""
+        return f"{self.files[self.source_N[sentence]]}:{self.line_N[sentence]}"
+
+    def is_same_as(self, other: GoldSplit) -> bool:
+        """Whether the tokens and the entities are the same, though types may have other ids."""
+        return (
+            self.text_M == other.text_M
+            and np.array_equal(self.length_N, other.length_N)
+            and np.array_equal(self.gold.start_E, other.gold.start_E)
+            and np.array_equal(self.gold.end_E, other.gold.end_E)
+            and [self.entity_types[i] for i in self.gold.type_E] == [other.entity_types[i] for i in other.gold.type_E]
+        )
+
 
 class SeenInTraining(NamedTuple):
     # Whether a word id has a word of train, unlike the UNK id (bool).
     known_V: np.ndarray
-    # Entities as spelled in train -> their types there.
-    types_of: dict[str, set[int]]
+    # Entities as spelled in train -> their types there; None if train is not there.
+    types_of: dict[str, set[int]] | None
 
 
 def read_gold_split(shards: Path, index: Index, split: str) -> GoldSplit:
     """Raises ShardError naming the file and what is wrong with it."""
-    table = _read(shards, index, split, ["sentence_id", "length", "word", "tag", "text"]).sort_by("sentence_id")
+    columns = ["sentence_id", "length", "source", "line", "word", "tag", "text"]
+    table = _read(shards, index, split, columns).sort_by("sentence_id")
     length_N = table["length"].to_numpy().astype(np.int64)
     # The lists end to end.
     word_M, gold_M, text_M = (table[name].combine_chunks().flatten() for name in ("word", "tag", "text"))
     gold_M = gold_M.to_numpy().astype(np.int64)
     starts_M = np.isin(np.arange(len(gold_M)), np.cumsum(length_N) - length_N)
     return GoldSplit(
-        split=split,
         entity_types=index.entity_types,
         sentence_id_N=table["sentence_id"].to_numpy(),
+        source_N=table["source"].to_numpy(),
+        line_N=table["line"].to_numpy(),
+        files=[source["name"] for source in index.sources],
         length_N=length_N,
         text_M=text_M.to_pylist(),
         word_M=word_M.to_numpy().astype(np.int64),
@@ -82,6 +103,7 @@ def read_gold_split(shards: Path, index: Index, split: str) -> GoldSplit:
 
 
 def read_seen_in_training(shards: Path, index: Index) -> SeenInTraining:
+    """shards: those that the model was trained on, with this index."""
     count_V = np.array(read_vocab(shards, index, "word")["counts"], np.int64)
     known_V = (count_V > 0) & (np.arange(len(count_V)) > UNK_ID)
     types_of: dict[str, set[int]] = {}
@@ -90,6 +112,21 @@ def read_seen_in_training(shards: Path, index: Index) -> SeenInTraining:
         for start, end, type_id in zip(*(places.tolist() for places in train.gold)):
             types_of.setdefault(train.words_of(start, end), set()).add(type_id)
     return SeenInTraining(known_V, types_of)
+
+
+def seen_by_ids(index: Index) -> SeenInTraining:
+    """What a vocabulary tells of train if train is not there: its words, but for those of pretrained vectors alone."""
+    id_V = np.arange(index.vocab["word"].num_values)
+    first_unseen = len(id_V) if index.vectors is None else index.vectors.first_unseen
+    return SeenInTraining((id_V > UNK_ID) & (id_V < first_unseen), None)
+
+
+def read_raw_places(shards: Path, index: Index, split: str, sentence_id_R: np.ndarray) -> np.ndarray:
+    """File and record of these raw rows, int64 (R, 2)."""
+    raw = dataclasses.replace(index, splits=index.raw)
+    table = _read(shards, raw, split, ["sentence_id", "source", "line"]).sort_by("sentence_id")
+    row_R = np.searchsorted(table["sentence_id"].to_numpy(), sentence_id_R)
+    return np.column_stack([table[name].to_numpy().astype(np.int64)[row_R] for name in ("source", "line")])
 
 
 def read_lengths(shards: Path, index: Index) -> dict[str, np.ndarray]:

@@ -11,28 +11,35 @@ from ner_dist.cli.options import option
 
 @dataclasses.dataclass(frozen=True)
 class ReportOptions:
-    """Write what a run scores, how certain that is and where it errs into one HTML file that needs no other.
+    """Write what a model scores, how certain that is and where it errs into one HTML file that needs no other.
 
-    Several runs of the same shards are compared.
+    Several models are compared; without --gold, they must be of the same shards. Options after -- are those of
+    `python -m data_prep build` about reading a corpus.
     """
 
-    runs: list[Path] = option(positional=True, metavar="RUN")
-    """directory of a run"""
+    models: list[Path] = option(positional=True, metavar="MODEL")
+    """directory of a run, of one of its checkpoints, or of an export"""
 
-    split: Literal["dev", "test"] = "test"
-    """split to score"""
+    gold: list[list[str]] = option([], metavar="FILE", nargs="+", action="append")
+    """score these annotated files of any format instead of a split; each --gold is one test set, NAME=FILE names it"""
+
+    split: Literal["train", "dev", "test"] = "test"
+    """split of the models' own shards to score"""
 
     checkpoint: Literal["best", "last"] = "best"
-    """parameters to score"""
+    """parameters of a run to score"""
+
+    curve: list[Path] = option([], metavar="FILE")
+    """also show these learning curves, curve.json of `python -m bench.learning_curve`"""
 
     out: Optional[Path] = option(None, metavar="FILE")
-    """file to write (default report.html in the first RUN)"""
+    """file to write (default report.html in the first MODEL)"""
 
     shards: Optional[Path] = option(None, metavar="DIR")
-    """where the runs' shards are now, if they have moved"""
+    """where the models' shards are now, if they have moved"""
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
-    """where to compute"""
+    """where runs compute"""
 
     samples: int = option(1000, least=1)
     """draws of the bootstrap"""

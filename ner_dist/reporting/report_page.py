@@ -5,116 +5,128 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ner_dist.evaluation.calibration import calibration_error, confidence_group
-from ner_dist.evaluation.score_table import about_characters
+from ner_dist.contract.shard_format import Index
 from ner_dist.pages.figure import SERIES, drawing_style
 from ner_dist.pages.templates import environment
-from ner_dist.reporting import score_charts
-from ner_dist.reporting.bootstrap import LEVEL, ScoreRow
-from ner_dist.reporting.error_kinds import error_kinds, sort_errors
-from ner_dist.reporting.example_sentences import choose_examples
-from ner_dist.reporting.gather import JudgedRun, ReportData
-from ner_dist.reporting.run_comparison import compare_runs
-from ner_dist.reporting.shard_summary import summarise_shards
+from ner_dist.reporting import learning_curve, page_filters, score_charts
+from ner_dist.reporting.bootstrap import LEVEL
+from ner_dist.reporting.gather import ReportData, ScoredModel, ScoredSet
+from ner_dist.reporting.model_section import model_section
+from ner_dist.reporting.run_comparison import compare_models
+from ner_dist.reporting.shard_summary import DataPart, summarise_data, warnings_of
+from ner_dist.reporting.tallies import SEEN
 from ner_dist.reporting.training_curves import training_curves
 
-# Wrong entities that are shown in context.
-NUM_EXAMPLES = 20
+_FILTERS = ("percent", "heat", "signed", "floor", "place", "chance")
 
 
 @drawing_style()
 def render(gathered: ReportData) -> str:
     """The HTML. The same data give the same bytes."""
-    made = environment(
-        Path(__file__).parent, percent=_percent, heat=_heat, signed=_signed, floor=_floor, place=_place, chance=_chance
-    )
-    sections = [_section(gathered, run, f"run-{i}") for i, run in enumerate(gathered.runs, 1)]
-    return made.get_template("report.html.j2").render(
-        vars(gathered),
-        sections=sections,
-        comparison=compare_runs(gathered) if len(sections) > 1 else None,
-        data=summarise_shards(gathered.index, gathered.length_N),
-        level=round(100 * LEVEL),
-        colours={name: i % len(SERIES) for i, name in enumerate(gathered.gold.entity_types)},
-        score_charts=score_charts,
-        training_curves=training_curves,
+    filters = {name: getattr(page_filters, name) for name in _FILTERS}
+    sets = [_set(gathered, scored, i) for i, scored in enumerate(gathered.sets, 1)]
+    types = dict.fromkeys(name for scored in gathered.sets for m in scored.models for name in m.gold.entity_types)
+    return (
+        environment(Path(__file__).parent, **filters)
+        .get_template("report.html.j2")
+        .render(
+            options=gathered.options,
+            title=_title(gathered),
+            where=_where(gathered),
+            headline=_headline(sets),
+            sets=sets,
+            golds=_golds(gathered.sets) if len(sets) > 1 else None,
+            data=summarise_data(_data_parts(gathered)),
+            sources=_sources(gathered),
+            curves=[(curve, learning_curve, f"curve-{i}") for i, curve in enumerate(gathered.curves, 1)],
+            level=round(100 * LEVEL),
+            colours={name: i % len(SERIES) for i, name in enumerate(types)},
+            score_charts=score_charts,
+            training_curves=training_curves,
+        )
     )
 
 
-def _section(gathered: ReportData, run: JudgedRun, prefix: str) -> dict[str, Any]:
-    """A run's part of the page, run.html.j2. prefix: of its ids, unique in the page."""
-    gold, judged, options = gathered.gold, run.judged, gathered.options
-    sorted_errors = sort_errors(gold, judged)
-    confusion = judged.scores["entity"]["confusion"]
-    confused = [n for row, cells in confusion.items() for column, n in cells.items() if row != column]
-    # The mean of the predicted entities of each row.
-    group_P = confidence_group(judged.confidence_P)
-    confidences = [float(judged.confidence_P[group_P == i].mean()) for i in np.unique(group_P)]
-    # result.json has the scores of the best checkpoint alone.
-    result = (run.facts.result or {}).get(options.split) if options.checkpoint == "best" else None
+def _title(gathered: ReportData) -> str:
+    models = gathered.sets[0].models
+    return models[0].facts.name if len(models) == 1 else f"{len(models)} models"
+
+
+def _where(gathered: ReportData) -> str:
+    return gathered.sets[0].what.in_words if len(gathered.sets) == 1 else f"{len(gathered.sets)} gold sets"
+
+
+def _set(gathered: ReportData, scored: ScoredSet, number: int) -> dict[str, Any]:
+    """What is shown of a split or gold set; ids of the only one have no prefix."""
+    prefix = f"gold-{number}-" if len(gathered.sets) > 1 else ""
+    options, models = gathered.options, scored.models
+    comparison = compare_models(scored, options, f"{prefix}compare", number == 1) if len(models) > 1 else None
     return {
         "prefix": prefix,
-        "run": run,
-        "about_characters": _about_characters(gathered, run),
-        "as_in_result": None if result is None else result == judged.scores,
-        "largest_confusion": max(confused, default=0),
-        "kinds": error_kinds(gold, judged, sorted_errors),
-        "examples": choose_examples(gold, judged, sorted_errors, NUM_EXAMPLES),
-        "confidences": confidences,
-        "calibration_error": calibration_error(judged.confidence_P, judged.right_P),
+        "what": scored.what,
+        "gold": models[0].gold,
+        "sections": [
+            model_section(scored.what, model, options, f"{prefix}run-{i}") for i, model in enumerate(models, 1)
+        ],
+        "comparison": comparison,
     }
 
 
-def _about_characters(gathered: ReportData, run: JudgedRun) -> str | None:
-    """What the score over characters counts and, if it differs by more than a point, why; None without that score."""
-    entity, characters = run.judged.scores["entity"], run.judged.scores.get("characters")
-    if characters is None:
+def _headline(sets: list[dict[str, Any]]) -> str:
+    """The score in the page's head: a mean only if it is one of the same thing."""
+    f1 = [section["run"].rows["entity"][0].f1.value for of_set in sets for section in of_set["sections"]]
+    comparison = sets[0]["comparison"]
+    if len(f1) == 1:
+        return f"F1 {page_filters.percent(f1[0])}"
+    if len(sets) == 1 and len(comparison["groups"]) == 1:
+        return f"mean F1 {page_filters.percent(comparison['groups'][0].mean)}"
+    return f"F1 {page_filters.percent(min(f1))} to {page_filters.percent(max(f1))}"
+
+
+def _golds(sets: list[ScoredSet]) -> dict[str, Any]:
+    """Several gold sets side by side, which golds.html.j2 shows; by model a row for each set, and F1 by type."""
+    tables = []
+    for i, model in enumerate(sets[0].models):
+        scored = [(of_set.what.name, of_set.models[i]) for of_set in sets]
+        names = dict.fromkeys(row.label for _, found in scored for row in found.rows["type"])
+        rows = [found.rows["entity"][0]._replace(label=name) for name, found in scored]
+        by_type = {
+            name: [next((row for row in found.rows["type"] if row.label == name), None) for _, found in scored]
+            for name in names
+        }
+        tables.append((model.facts.name, rows, by_type, score_charts.f1_intervals(rows, f"golds-{i + 1}")))
+    return {"names": [of_set.what.name for of_set in sets], "tables": tables}
+
+
+def _data_parts(gathered: ReportData) -> list[DataPart]:
+    """Splits of the models' shards, or train and the gold sets as the first model reads them."""
+    there, first = gathered.trained_on, gathered.sets[0]
+    if first.what.is_split and there is not None:
+        seen = {first.what.name: _seen(first.models[0])}
+        lengths = there.length_N
+        return [DataPart(split, there.shards, split, lengths[split], seen.get(split)) for split in there.shards.splits]
+    train = [] if there is None else [DataPart("train", there.shards, "train", there.length_N["train"], None)]
+    of_gold = [
+        DataPart(scored.what.name, scored.models[0].shards, "test", scored.length_N, _seen(scored.models[0]))
+        for scored in gathered.sets
+    ]
+    return [*train, *of_gold]
+
+
+def _seen(model: ScoredModel) -> float | None:
+    if "seen" not in model.tallies:
         return None
-    about = f"F1 over {about_characters(characters, gathered.index.tokenizer)}."
-    difference = characters["f1"] - entity["f1"]
-    if abs(difference) <= 0.01 or not (run.judged.num_recut or characters["inexpressible"]):
-        return about
-    reasons = []
-    if run.judged.num_recut:
-        reasons.append(
-            f"{run.judged.num_recut:,} of {gathered.gold.num_sentences:,} sentences are from texts whose gold spans "
-            "decided how they are cut in the shards, or were changed to fit the tokens, and new text has no such help"
-        )
-    if characters["inexpressible"]:
-        unfit, gold = characters["inexpressible"], characters["gold"]
-        reasons.append(f"{unfit:,} of {gold:,} gold spans fit no tokens of new text")
-    return f"{about} It differs by {_signed(difference)} points from F1 over tokens: {'; '.join(reasons)}."
+    rows, total = model.rows["seen"], model.rows["entity"][0].gold
+    return sum(row.gold for row in rows if row.label == SEEN[0]) / max(1, total)
 
 
-def _percent(value: float, places: int = 2) -> str:
-    return f"{100 * value:.{places}f}"
-
-
-def _chance(probability: float) -> str:
-    """Never rounded to 0 or 100 %."""
-    if 0 < probability < 0.001 or 0.999 < probability < 1:
-        return "< 0.1 %" if probability < 0.5 else "> 99.9 %"
-    return f"{_percent(probability, 1)} %"
-
-
-def _signed(value: float) -> str:
-    """A difference of scores, in points."""
-    return f"{100 * value:+.2f}".replace("-", "\N{MINUS SIGN}")
-
-
-def _floor(rows: list[ScoreRow]) -> int:
-    """The percentage at which the axis of a table's intervals begins; it ends at 100."""
-    lowest = min((100 * row.f1.low for row in rows), default=0)
-    return 0 if lowest < 50 else int(lowest // 5) * 5 - 5 * (lowest % 5 < 1)
-
-
-def _place(value: float, floor: int) -> str:
-    """The place of a score on that axis, in percent of its length."""
-    return f"{100 * (100 * value - floor) / (100 - floor):.1f}"
-
-
-def _heat(number: int, largest: int) -> str:
-    """Opacity of a cell's colour: by the square root, so that few errors still differ from none."""
-    return f"{0.6 * (number / largest) ** 0.5 if largest else 0:.2f}"
+def _sources(gathered: ReportData) -> list[dict[str, Any]]:
+    """The shards that train and splits are of, and those that were built of gold files."""
+    there = gathered.trained_on
+    found: list[tuple[str, Index, str | None]]
+    found = [] if there is None else [("shards", there.shards, str(there.directory))]
+    found += [(s.what.name, s.models[0].shards, None) for s in gathered.sets if not s.what.is_split]
+    return [
+        {"name": name, "index": index, "directory": directory, "warnings": warnings_of(index)}
+        for name, index, directory in found
+    ]

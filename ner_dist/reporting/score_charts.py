@@ -69,10 +69,10 @@ def thresholds(judged: JudgedPredictions, num_gold: int, prefix: str) -> Picture
     return chart.picture()
 
 
-def f1_intervals(rows: list[ScoreRow]) -> Picture:
-    """F1 of each run with its interval."""
+def f1_intervals(rows: list[ScoreRow], prefix: str) -> Picture:
+    """F1 of each row with its interval."""
     title = "Entity F1 and its interval, %"
-    chart = Chart("compare-f1", title, title, 0.8 + 0.26 * len(rows))
+    chart = Chart(f"{prefix}-f1", title, title, 0.8 + 0.26 * len(rows))
     for place, row in enumerate(rows):
         low, value, high = (100 * number for number in (row.f1.low, row.f1.value, row.f1.high))
         colour = series_colour(place)

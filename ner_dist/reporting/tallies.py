@@ -6,18 +6,20 @@ E either, C tokens in entities, V word ids.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from ner_dist.contract.tag_schemes import Spans, span_tokens
+from ner_dist.evaluation.calibration import CONFIDENCES
 from ner_dist.reporting.gold_split import GoldSplit, SeenInTraining
 from ner_dist.reporting.judged_predictions import JudgedPredictions
 
 # Lower bounds of the groups.
 SENTENCE_LENGTHS = (1, 6, 11, 21, 31, 41)
 ENTITY_LENGTHS = (1, 2, 3, 4, 5)
-CONFIDENCES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+SEEN = ("seen in train with this type", "seen in train with other types only", "never an entity in train")
 
 
 class Tally(NamedTuple):
@@ -32,22 +34,25 @@ class Tally(NamedTuple):
 
 
 def tally_all(gold: GoldSplit, judged: JudgedPredictions, seen: SeenInTraining) -> dict[str, Tally]:
-    """The tables of the report: whole split, types, and groups. A right entity is in the same group on both sides."""
+    """The tables of the report: whole split, types, and groups. A right entity is in the same group on both sides.
+
+    Without the entities of train there is no "seen".
+    """
     both = (gold.gold, judged.predicted)
     first_G, first_P = (np.zeros(len(spans.start_E), np.int64) for spans in both)
     sentence_lengths = (_group(gold.length_N[gold.sentence_of(s.start_E)], SENTENCE_LENGTHS) for s in both)
     entity_lengths = (_group(s.end_E - s.start_E, ENTITY_LENGTHS) for s in both)
     # Gold entities have no confidence; only the precision matters there.
     confidences = (np.full(len(gold.gold.start_E), -1), _group(judged.confidence_P, CONFIDENCES))
-    seen_labels = ["seen in train with this type", "seen in train with other types only", "never an entity in train"]
-    groups = {
+    groups: dict[str, tuple[list[str], Iterable[np.ndarray]]] = {
         "type": (gold.entity_types, (s.type_E for s in both)),
         "sentence_length": (_ranges(SENTENCE_LENGTHS), sentence_lengths),
         "entity_length": (_ranges(ENTITY_LENGTHS), entity_lengths),
         "words": (["all words known", "with an unknown word"], (_unknown(gold, s, seen) for s in both)),
-        "seen": (seen_labels, (_seen(gold, s, seen) for s in both)),
         "confidence": (_shares(CONFIDENCES), confidences),
     }
+    if seen.types_of is not None:
+        groups["seen"] = (list(SEEN), [_seen(gold, s, seen.types_of) for s in both])
     # Tokens of entities with the right BILOU tag, predicted, and gold.
     gold_M, tag_M = gold.gold_M, judged.tag_M
     token_3M = np.array([(gold_M != 0) & (gold_M == tag_M), tag_M != 0, gold_M != 0], np.int64)
@@ -85,11 +90,11 @@ def _unknown(gold: GoldSplit, spans: Spans, seen: SeenInTraining) -> np.ndarray:
     return (np.bincount(span_C, unknown_C, len(spans.start_E)) > 0).astype(np.int64)
 
 
-def _seen(gold: GoldSplit, spans: Spans, seen: SeenInTraining) -> np.ndarray:
+def _seen(gold: GoldSplit, spans: Spans, types_of: dict[str, set[int]]) -> np.ndarray:
     """0 for entities that train has with their type, 1 with other types only, 2 not at all; as spelled."""
     groups = []
     for start, end, type_id in zip(*(places.tolist() for places in spans)):
-        types = seen.types_of.get(gold.words_of(start, end))
+        types = types_of.get(gold.words_of(start, end))
         groups.append(2 if types is None else 0 if type_id in types else 1)
     return np.array(groups, np.int64)
 

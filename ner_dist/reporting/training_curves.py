@@ -32,11 +32,11 @@ def training_curves(facts: RunFacts, prefix: str) -> list[Picture]:
     return [chart.picture() for chart in charts]
 
 
-def dev_curves(runs: list[RunFacts]) -> Picture | None:
-    """Dev F1 of all runs in one figure."""
+def dev_curves(runs: list[RunFacts], prefix: str) -> Picture | None:
+    """Dev F1 of all runs in one figure; exports have none."""
     if not any(facts.epochs for facts in runs):
         return None
-    chart = Chart("compare-dev", "Dev entity F1, %", "Dev entity F1 of each run by epoch", height=2.8)
+    chart = Chart(f"{prefix}-dev", "Dev entity F1, %", "Dev entity F1 of each run by epoch", height=2.8)
     for i, facts in enumerate(runs):
         tip = "{name}, epoch {epoch}: dev F1 {value:.2f} %"
         _epoch_line(chart, facts, "dev_f1", 100, series_colour(i), tip, facts.name)

@@ -1,3 +1,5 @@
+"""Which interval holds the truth, and where."""
+
 from __future__ import annotations
 
 import pytest

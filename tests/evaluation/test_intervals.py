@@ -1,3 +1,5 @@
+"""Intervals at the edges and in the middle."""
+
 from __future__ import annotations
 
 import pytest

@@ -41,7 +41,7 @@ def test_examples_are_cut_between_entities_and_each_sentence_is_there_once() -> 
     said[0:2] = parse("O O")
     split, judged = judged_readings([tags, parse("O")], [said, parse("U-Z")])
     found = choose_examples(split, judged, sort_errors(split, judged), 10)
-    assert [example.sentence_id for example in found.missed] == [0]
+    assert [example.place for example in found.missed] == ["a.conll:1"]
     example = _View(split, judged, sort_errors(split, judged)).gold(1)
     # Twelve tokens to each side end within entities, which are shown to their ends.
     assert shown(example)[0][0] == "w0 w1"

@@ -5,77 +5,35 @@ from __future__ import annotations
 import dataclasses
 import html
 import json
-import logging
 import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from browser import open_page
-from corpus_sources import sources_of
 from processes import ROOT, Finished, alone, run
+from reported import SCRIPT, Runs, options, words
 
-from data_prep.passes.build import build
-from data_prep.problems import Problems
-from data_prep.settings import Settings
 from ner_dist import config
 from ner_dist.errors import UserError
-from ner_dist.ranks.comm import Solo
-from ner_dist.reporting.gather import ReportData, gather
-from ner_dist.reporting.report_options import ReportOptions
+from ner_dist.reporting.gather import ReportData, ScoredModel, gather
 from ner_dist.reporting.report_page import render
 from ner_dist.reporting.run_facts import short_names
-
-SCRIPT = "<script>alert(1)</script>"
-
-
-class Runs(NamedTuple):
-    shards: Path
-    # Of two seeds.
-    one: Path
-    two: Path
-
-
-@pytest.fixture(scope="module")
-def runs(synth_corpus: dict[str, Path], tiny_knobs: list[str], tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """Two runs of a corpus in which a name is a script."""
-    folder = tmp_path_factory.mktemp("report")
-    corpus = {}
-    for split, path in synth_corpus.items():
-        corpus[split] = folder / path.name
-        text = path.read_text(encoding="utf-8")
-        corpus[split].write_text(re.sub(r"^\S+(.* B-PER)$", rf"{SCRIPT}\1", text, flags=re.M), encoding="utf-8")
-    build(sources_of(corpus), Settings(num_shards=3, num_buckets=4), folder / "shards", Problems())
-    for seed, name in enumerate(("one", "two"), 1):
-        train(folder / name, folder / "shards", [*tiny_knobs, "--train.seed", str(seed)])
-    return Runs(folder / "shards", folder / "one", folder / "two")
-
-
-def train(path: Path, shards: Path, knobs: list[str]) -> None:
-    from ner_dist.training.loop import train
-
-    handlers = [*logging.getLogger("ner_dist").handlers]
-    knobs = [*knobs, "--optimizer.learning_rate", "0.02", "--train.epochs", "8", "--train.log_steps", "4"]
-    settings, job = config.parse(["--data.shards", str(shards), "--run", str(path), *knobs])
-    train(settings, job, Solo())
-    for handler in {*logging.getLogger("ner_dist").handlers} - {*handlers}:
-        logging.getLogger("ner_dist").removeHandler(handler)
-        handler.close()
-
-
-def options(*paths: Path, **others: Any) -> ReportOptions:
-    return ReportOptions([*paths], device="cpu", samples=50, **others)
 
 
 @pytest.fixture(scope="module")
 def gathered(runs: Runs) -> ReportData:
     """The second run's result is one of before."""
     data = gather(options(runs.one, runs.two))
-    one, two = data.runs
+    one, two = data.sets[0].models
     old = {name: value for name, value in (two.facts.result or {}).items() if name not in ("stopped", "warnings")}
-    return dataclasses.replace(data, runs=[one, two._replace(facts=two.facts._replace(result=old))])
+    return with_models(data, [one, two._replace(facts=two.facts._replace(result=old))])
+
+
+def with_models(data: ReportData, models: list[ScoredModel]) -> ReportData:
+    return dataclasses.replace(data, sets=[data.sets[0]._replace(models=models)])
 
 
 @pytest.fixture(scope="module")
@@ -86,25 +44,20 @@ def page(gathered: ReportData) -> str:
 @pytest.fixture(scope="module")
 def page_of_one(runs: Runs) -> str:
     data = gather(options(runs.one))
-    (run,) = data.runs
+    (run,) = data.sets[0].models
     ended = {**(run.facts.result or {}), "stopped": "patience", "warnings": ["train for more epochs"]}
-    return render(dataclasses.replace(data, runs=[run._replace(facts=run.facts._replace(result=ended))]))
+    return render(with_models(data, [run._replace(facts=run.facts._replace(result=ended))]))
 
 
 def report(*arguments: object) -> Finished:
     return run(alone("ner_dist.report", *arguments), ROOT)
 
 
-def words(page: str) -> str:
-    """What is to be read, without tags."""
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", page)))
-
-
 # --- Numbers
 
 
 def test_the_scores_are_those_of_result_json(runs: Runs, gathered: ReportData) -> None:
-    for path, of_run in zip((runs.one, runs.two), gathered.runs):
+    for path, of_run in zip((runs.one, runs.two), gathered.sets[0].models):
         result = json.loads((path / "result.json").read_text())["test"]
         assert of_run.judged.scores == result
         entity, token = of_run.rows["entity"][0], of_run.rows["token"][0]
@@ -127,7 +80,7 @@ def test_the_scores_are_those_of_result_json(runs: Runs, gathered: ReportData) -
 def test_other_splits_and_checkpoints_are_scored_too(runs: Runs) -> None:
     found = gather(options(runs.one, split="dev", checkpoint="last"))
     epochs = [json.loads(line) for line in (runs.one / "metrics.jsonl").read_text().splitlines()]
-    assert found.runs[0].rows["entity"][0].f1.value == epochs[-1]["dev_f1"]
+    assert found.sets[0].models[0].rows["entity"][0].f1.value == epochs[-1]["dev_f1"]
 
 
 def test_the_page_says_them(runs: Runs, page_of_one: str) -> None:
@@ -184,13 +137,13 @@ def test_ids_are_there_once_and_links_stay_in_the_page(page: str) -> None:
 
 
 def test_what_the_corpus_says_is_text_whatever_it_looks_like(page: str, gathered: ReportData) -> None:
-    assert SCRIPT in gathered.gold.text_M
+    assert SCRIPT in gathered.sets[0].models[0].gold.text_M
     assert "<script" not in page
     assert html.escape(SCRIPT) in page
 
 
 def test_every_knob_is_there_and_those_that_were_changed_are_marked(page_of_one: str, gathered: ReportData) -> None:
-    knobs = config.flat(gathered.runs[0].facts.config)
+    knobs = config.flat(gathered.sets[0].models[0].facts.config)
     for name, value in knobs.items():
         assert html.escape(f"{name}") in page_of_one
         changed = value != config.flat(config.Config())[name]
@@ -200,7 +153,7 @@ def test_every_knob_is_there_and_those_that_were_changed_are_marked(page_of_one:
 
 def test_several_runs_are_compared(page: str, gathered: ReportData) -> None:
     text = words(page)
-    f1 = [run.rows["entity"][0].f1.value for run in gathered.runs]
+    f1 = [run.rows["entity"][0].f1.value for run in gathered.sets[0].models]
     assert f"Entity F1 {50 * sum(f1):.2f} ± {100 * abs(f1[0] - f1[1]) / 2**0.5:.2f}" in text
     better, other = ("one", "two") if f1[0] > f1[1] else ("two", "one")
     assert re.search(rf"neither {better} {other} \+{100 * abs(f1[0] - f1[1]):.2f} ", text)
@@ -213,7 +166,7 @@ def test_the_browser_finds_no_fault_and_asks_nobody(page: str, tmp_path: Path) -
     path = tmp_path / "report.html"
     path.write_text(page, encoding="utf-8")
     with open_page(path) as visit:
-        names = ("2 runs on the test split", "Entity types", "Kinds of error", "Confidence", "In context", "Data")
+        names = ("2 models on the test split", "Entity types", "Kinds of error", "Confidence", "In context", "Data")
         for name in names:
             assert visit.page.get_by_role("heading", name=name, exact=True).first.is_visible()
         for width in (1400, 420):
@@ -237,7 +190,7 @@ def test_the_command_writes_a_file_beside_the_run(runs: Runs, tmp_path: Path) ->
     finished = report(runs.one, "--samples", 20)
     assert (finished.code, finished.errors) == (0, [])
     f1 = 100 * json.loads((runs.one / "result.json").read_text())["test"]["entity"]["f1"]
-    assert f"test entity F1 {f1:.2f} (95 % of the draws: " in finished.out
+    assert f"test entity F1 {f1:.2f} (95 %: " in finished.out
     path = runs.one / "report.html"
     assert f"{path}: " in finished.out
     assert "20 bootstrap draws" in words(path.read_text(encoding="utf-8"))
@@ -263,7 +216,7 @@ def test_runs_of_different_data_are_not_compared(runs: Runs, synth_shards: Path,
         place = tmp_path / "other" / "checkpoints" / name
         shutil.copytree(synth_shards / "vocab", place / "vocab", dirs_exist_ok=True)
         shutil.copy(synth_shards / "index.json", place / "index.json")
-    with pytest.raises(UserError, match=r"one and .*other were trained on different shards .* name runs of the same"):
+    with pytest.raises(UserError, match=r"one and .*other were trained on different shards .* with --gold FILE"):
         gather(options(runs.one, tmp_path / "other"))
 
 
@@ -275,7 +228,7 @@ def test_a_run_that_is_under_way_has_a_report(runs: Runs, tmp_path: Path) -> Non
     assert "no metrics.jsonl" in text
     assert "<b>early" not in text
     (path / "metrics.jsonl").write_text((runs.one / "metrics.jsonl").read_text() + '{"kind": "st')
-    assert len(gather(options(path)).runs[0].facts.epochs) == 8
+    assert len(gather(options(path)).sets[0].models[0].facts.epochs) == 8
     (path / "metrics.jsonl").write_text('broken\n{"kind": "steps"}\n')
     with pytest.raises(UserError, match=r"metrics\.jsonl:1: not readable as JSON .*; remove this line"):
         gather(options(path))
