@@ -62,7 +62,8 @@ def test_help_of_a_command_explains_every_option(capsys: pytest.CaptureFixture[s
     code, out, _ = outcome(capsys, name, "--help")
     assert code == 0
     usage, _, rest = out.partition("\n\n")
-    assert usage == f"usage: python -m launch {name} [options] [-- TRAIN ARGUMENTS]"
+    follows = " [-- TRAIN ARGUMENTS]" * LAUNCHERS[name].trains
+    assert usage == f"usage: python -m launch {name} [options]{follows}"
     assert f"Example:\n  {LAUNCHERS[name].example}\n\nmost used:\n" in rest
     options = [action for action in launch_command._parser(name)._actions if action.option_strings]
     assert [action.dest for action in options if not action.help] == []
