@@ -153,6 +153,10 @@ ablation: data/conll2003/index.json ## Contribution of each part of the model on
 	python -m bench.ablation --seeds $(N) --np $(NP) --parallel $(PARALLEL) --command "make ablation N=$(N)" \
 	  job/ablations/conll2003.yaml -- $(ARGS)
 
+suggesting: setup ## Labels that suggest saves against random choice, CORPUS=eng.train [GOLD=eng.testb] [N=3]
+	OMP_NUM_THREADS=1 python -m bench.suggesting $(CORPUS) $(if $(GOLD),--gold $(GOLD)) --seeds $(N) $(ARGS) --command \
+	  "make suggesting CORPUS=$(notdir $(CORPUS))$(if $(GOLD), GOLD=$(notdir $(GOLD))) N=$(N)$(if $(ARGS), ARGS='$(ARGS)')"
+
 sweep: setup ## Search the ranges of SWEEP=job/sweeps/my.yaml on dev [NP=1] [PARALLEL=2]
 	python -m bench.sweep --np $(NP) --parallel $(PARALLEL) $(SWEEP)
 

@@ -163,7 +163,7 @@ def settings() -> str:
 
 def entry_points() -> list[list[str]]:
     """The modules that a user starts, each also with its sub-commands."""
-    found = [["ner_dist"], ["data_prep"], *(["data_prep", name] for name in PREPARATION)]
+    found = [["ner_dist"], ["ner_dist.suggesting"], ["data_prep"], *(["data_prep", name] for name in PREPARATION)]
     found += [["launch"], *(["launch", name] for name in (*LAUNCHERS, "doctor"))]
     for folder in ("ner_dist", "bench"):
         for path in sorted((ROOT / folder).glob("*.py")):

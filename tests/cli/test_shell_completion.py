@@ -59,6 +59,7 @@ def test_the_shell_can_tell_that_a_command_answers(path: str) -> None:
         ("ner_dist.train", "--optimizer.name ada", ["adadelta", "adagrad", "adam"]),
         ("ner_dist.evaluate", "run --split t", ["train", "test"]),
         ("ner_dist.predict", "runs --to h", ["html"]),
+        ("ner_dist.suggesting", "runs pool --to doc", ["doccano"]),
         ("ner_dist.export", "runs --onn", ["--onnx"]),
         ("ner_dist.serve", "exports --por", ["--port"]),
         ("ner_dist.report", "runs --split d", ["dev"]),

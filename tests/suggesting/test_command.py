@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from encoded import read_conll
 
+from data_prep.passes.convert import Target, convert
+from data_prep.problems import Problems
+from data_prep.settings import Settings
 from ner_dist.errors import UserError
 from ner_dist.prediction.reading import ReadingOptions
 from ner_dist.prediction.tagger import Tagger
@@ -39,6 +42,13 @@ def test_each_format_has_suggestions_entities_and_ids(to: str, text_run: Path, p
     assert all("id" in record and record[FIELD]["reason"] for record in records)
     has = {"jsonl": "entities", "doccano": "label", "prodigy": "spans", "label-studio": "predictions"}[to]
     assert all(has in task for task in tasks)
+    if to == "label-studio":
+        # What a person submits becomes an annotation.
+        content = json.dumps([{**task, "annotations": task["predictions"]} for task in tasks])
+    (tmp_path / "back").write_text(content, encoding="utf-8")
+    convert(tmp_path / "back", Target(str(tmp_path / "again"), "jsonl"), Settings(), None, Problems())
+    again = [json.loads(line) for line in (tmp_path / "again").read_text().splitlines()]
+    assert [record["id"] for record in again] == [str(record["id"]) for record in records]
     if to == "prodigy":
         assert tasks[0]["meta"]["reason"] == tasks[0][FIELD]["reason"]
 
