@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
 
         return loop
 
-    run_rank(train, load)
+    run_rank(train, load, "no step was trained since the start; repeat the command to go on")
 
 
 def train_tagger(

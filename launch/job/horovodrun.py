@@ -8,7 +8,7 @@ Takes the same options and shows the same lines, except that
 - it neither loads MXNet, which the machine of a launcher may be unable to, nor looks for network interfaces on all
   hosts before it starts, so that ranks run a second after a restart.
 
-Works with Horovod 0.28.1; the only file besides ner_dist/ranks/horovod_comm.py that imports it.
+Works with Horovod 0.28.1.
 """
 
 from __future__ import annotations

@@ -46,10 +46,13 @@ def connect() -> Comm:
     return HorovodComm(membership.of_this_process())
 
 
-def run_rank(action: Callable[[Comm], object], load: Callable[[], object] = lambda: None) -> None:
+def run_rank(
+    action: Callable[[Comm], object], load: Callable[[], object] = lambda: None, when_interrupted: str = ""
+) -> None:
     """Connect this rank and call action(comm). A failure ends the process with one sentence and a code other than 0.
 
-    load: called before; what takes time and needs no other ranks, which would have to wait for it.
+    load: called before; what takes time and needs no other ranks, which would have to wait for it. when_interrupted:
+    how to go on after a signal that was not waited for.
     """
 
     def connected() -> None:
@@ -60,10 +63,10 @@ def run_rank(action: Callable[[Comm], object], load: Callable[[], object] = lamb
         load()
         action(connect())
 
-    run_alone(connected)
+    run_alone(connected, when_interrupted)
 
 
-def run_alone(action: Callable[[], object]) -> None:
+def run_alone(action: Callable[[], object], when_interrupted: str = "") -> None:
     """Call action() in this process, without other ranks; it ends on failure as in run_rank."""
     try:
         environment.prepare()
@@ -84,7 +87,8 @@ def run_alone(action: Callable[[], object]) -> None:
         if board.of_this_job().first_failure() is not None:
             # The launcher's signal came before this rank noticed the loss of the one that failed.
             _exit_after_loss(RankLost("interrupted"))
-        _exit(stop_signals.exit_code(), f"interrupted by {signal.Signals(stop_signals.exit_code() - 128).name}")
+        name = signal.Signals(stop_signals.exit_code() - 128).name
+        _exit(stop_signals.exit_code(), f"interrupted by {name}{when_interrupted and f'; {when_interrupted}'}")
     except BrokenPipeError:
         # Whoever reads the output, such as head, has stopped reading.
         os._exit(0)
