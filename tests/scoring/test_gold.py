@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -10,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import ROOT, alone, launched, run
+from processes import ROOT, Job, alone, launched, run
 from span_corpus import span_corpus, write_spans
 
 from data_prep.passes.convert import Target, convert
@@ -21,6 +24,11 @@ from data_prep.sources.source_files import SourceFile
 from ner_dist.errors import UserError
 from ner_dist.evaluate import evaluate_tagger, main
 from ner_dist.exporting.write_export import export
+from ner_dist.ranks.comm import Solo
+from ner_dist.scoring.gold_shards import gold_shards
+from ner_dist.scoring.score_in_processes import score
+from ner_dist.scoring.score_model import Opening, Wanted
+from ner_dist.scoring.score_record import score_text
 
 
 @pytest.fixture(autouse=True)
@@ -53,24 +61,24 @@ def test_a_run_scores_its_own_test_files_as_its_own_split(
     assert scores_of(found) == scores_of(expected)
     assert found["gold"] == [str(synth_corpus["test"])]
     assert (found["intervals"], found["unknown_types"]) == (expected["intervals"], {})
+    assert found["documents"] == {}
     low, high = found["intervals"]["entity"]["f1"]
     assert low < found["entity"]["f1"] < high
 
 
 def test_an_export_scores_as_its_run_also_in_processes(
-    text_run: Path, exported: Path, synth_corpus: dict[str, Path], tmp_path: Path
+    text_run: Path, exported: Path, synth_corpus: dict[str, Path]
 ) -> None:
-    expected = scores_of(evaluate_tagger(text_run, gold=[synth_corpus["test"], synth_corpus["dev"]]))
-    files = ["--gold", synth_corpus["test"], synth_corpus["dev"]]
-    written = {}
-    for number in (1, 2):
-        out = [tmp_path / f"{number}.{name}" for name in ("json", "conll", "jsonl")]
-        command = [exported, *files, "--processes", number, "--json", out[0], "--conll", out[1], "--sentences", out[2]]
-        finished = run(alone("ner_dist.evaluate", *map(str, command)), ROOT)
-        assert (finished.code, finished.err) == (0, "")
-        written[number] = [path.read_text(encoding="utf-8") for path in out]
-    assert written[1] == written[2]
-    assert scores_of(json.loads(written[1][0])) == expected
+    wanted = Wanted(columns=True, sentences=True, n_best=2)
+    with gold_shards(text_run, "best", [synth_corpus["test"]], [], Solo()) as gold:
+        # The same shards serve both.
+        of_run = score(Opening(text_run, gold=gold), wanted, Solo())
+        one, two = (score(Opening(exported, gold=gold), wanted, Solo(), processes) for processes in (1, 2))
+    assert one.scores == two.scores == of_run.scores
+    for name, lines in one.lines.items():
+        assert two.lines[name].keys() == lines.keys() == of_run.lines[name].keys()
+    assert one.lines["documents"] == two.lines["documents"] == of_run.lines["documents"]
+    assert one.lines["sentences"] == two.lines["sentences"]
 
 
 def test_spans_are_scored_as_the_run_scored_them(tiny_knobs: list[str], tmp_path: Path) -> None:
@@ -145,15 +153,12 @@ def test_two_ranks_score_as_one(tiny_run: Path, synth_corpus: dict[str, Path], t
     assert scores_of(json.loads((tmp_path / "scores.json").read_text())) == scores_of(expected)
 
 
-def test_documents_add_up_and_the_worst_are_shown(tiny_run: Path, synth_corpus: dict[str, Path]) -> None:
-    gold = [synth_corpus["test"], synth_corpus["dev"]]
-    found = evaluate_tagger(tiny_run, gold=gold)
+def test_documents_add_up_and_the_worst_are_shown(exported: Path, synth_corpus: dict[str, Path]) -> None:
+    found = evaluate_tagger(exported, gold=[synth_corpus["test"], synth_corpus["dev"]])
     assert list(found["documents"]) == ["test.conll", "dev.conll"]
     for key in ("right", "predicted", "gold"):
         assert sum(document[key] for document in found["documents"].values()) == found["entity"][key]
-    assert evaluate_tagger(tiny_run, gold=gold[0])["documents"] == {}
-    finished = run(alone("ner_dist.evaluate", tiny_run, "--gold", *gold, "--documents", "1"), ROOT)
-    rows = finished.out.split("documents with the most mistakes")[1].splitlines()[1:]
+    rows = score_text(found, {}, 1).split("documents with the most mistakes")[1].splitlines()[1:]
     mistakes = {name: part["gold"] + part["predicted"] - 2 * part["right"] for name, part in found["documents"].items()}
     assert [row.split()[0] for row in rows] == [max(mistakes, key=lambda name: mistakes[name])]
 
@@ -198,3 +203,26 @@ def test_a_directory_that_is_no_model_is_named(tmp_path: Path, synth_corpus: dic
         evaluate_tagger(tmp_path, gold=synth_corpus["test"])
     with pytest.raises(UserError, match="name one or the other"):
         evaluate_tagger(tmp_path, "dev", gold=synth_corpus["test"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_preparation_and_leaves_nothing(number: int, exported: Path, tmp_path: Path) -> None:
+    # Nobody writes into it, so whoever reads it waits.
+    os.mkfifo(tmp_path / "gold.conll")
+    command = alone("ner_dist.evaluate", exported, "--gold", tmp_path / "gold.conll")
+    with Job(command, ROOT) as job:
+        job.wait_until(lambda: any("data_prep" in process.cmdline() for process in job.processes()))
+        job.signal(number)
+        finished = job.wait()
+    assert (finished.code, finished.left) == (128 + number, [])
+    assert finished.err == f"error: interrupted by {signal.Signals(number).name}\n"
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(exported: Path, synth_corpus: dict[str, Path]) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(UserError, match="cannot be scored: the disk is full or a size limit is reached"):
+            evaluate_tagger(exported, gold=synth_corpus["test"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
