@@ -150,7 +150,7 @@ def running_service(
 ) -> Iterator[RunningService]:
     """A service in this process, at a port of its own. load_large: its second process has the tagger of this."""
     limits, stub, metrics = limits or Limits(), stub or StubTagger(), Metrics()
-    served = stub
+    served, lines = stub, log(metrics) if log else None
     sources = sources or [stub_source(lambda: served, load_large)]
     models = Models(sources, batches or BatchSettings(), limits, metrics)
     loops: list[asyncio.AbstractEventLoop] = []
@@ -158,7 +158,7 @@ def running_service(
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         settings = ServerSettings("127.0.0.1", port, grace_s=1.0, max_connections=64)
-        app = create_app(models, limits, metrics, tokens=tokens, log=log(metrics) if log else None)
+        app = create_app(models, limits, metrics, tokens=tokens, log=lines)
         server = uvicorn.Server(configure(app, settings, limits))
 
         async def serve() -> None:
@@ -177,6 +177,8 @@ def running_service(
             stub.free.set()
             server.should_exit = True
             thread.join()
+            if lines is not None:
+                lines.close()
             assert models.join(5)
             models.end_processes()
 

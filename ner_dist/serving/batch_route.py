@@ -63,6 +63,8 @@ class _Lines(Response):
         super().__init__()
         # Its length is not known before.
         del self.headers["content-length"]
+        # If it ends early, the rest of the request is not waited for.
+        self.headers["connection"] = "close"
         self._request, self._model, self._facts = request, model, facts
         self._limits, self._pending = limits, pending
 
