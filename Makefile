@@ -11,7 +11,7 @@ HOSTS ?=
 # than one seed with two ranks.
 N ?= 3
 PARALLEL ?= 2
-seeds conll2003 conll2003-final gmb ablation sweep curve folds: NP = 1
+seeds conll2003 conll2003-final gmb ablation sweep suggesting curve folds: NP = 1
 # Parts of train for a learning curve, folds of a cross-validation, and the name of the run on relabelled files.
 FRACTIONS ?= 0.25,0.5,0.75,1
 K ?= 5

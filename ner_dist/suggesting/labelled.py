@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ner_dist.contract.shard_format import INDEX_NAME, Index, ShardError, read_index
@@ -27,7 +28,7 @@ def labelled_sentences(place: Path, options: ReadingOptions, tagger: Tagger) -> 
         found = []
         for portion in opened.portions:
             for document in opened.documents(portion):
-                found += [sentence.tokens for sentence in document.sentences if sentence.tokens]
+                found += [_shared(sentence.tokens) for sentence in document.sentences if sentence.tokens]
             opened.advance(portion)
     return found
 
@@ -55,4 +56,9 @@ def _stored_place(model: Path, checkpoint_name: str) -> Path | None:
 
 def _of_shards(directory: Path, index: Index) -> Iterator[list[str]]:
     for entry in index.splits[SPLIT]:
-        yield from read_shard(directory, index, entry, ["text"]).column("text").to_pylist()
+        yield from map(_shared, read_shard(directory, index, entry, ["text"]).column("text").to_pylist())
+
+
+def _shared(tokens: Sequence[str]) -> list[str]:
+    """Each word is in memory once, however often it occurs."""
+    return list(map(sys.intern, tokens))

@@ -40,13 +40,15 @@ class Sketcher:
         return np.stack(found) if found else np.zeros((0, PLACES), np.float32)
 
     def _vector(self, text: Sequence[str]) -> np.ndarray:
-        vector = np.zeros(PLACES, np.float32)
+        places, values = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
         for word, count in Counter(token.lower() for token in text).items():
-            places, values = _features(word)
+            of_word = _features(word)
+            places.append(of_word[0])
             # A word that is repeated says little more than the first time.
-            np.add.at(vector, places, values * (self._weight.get(word, self._unseen) * (1 + math.log(count))))
+            values.append(of_word[1] * (self._weight.get(word, self._unseen) * (1 + math.log(count))))
+        vector = np.bincount(np.concatenate(places), np.concatenate(values), PLACES)
         norm = float(np.linalg.norm(vector))
-        return vector / norm if norm else vector
+        return (vector / norm if norm else vector).astype(np.float32)
 
 
 @lru_cache(_CACHED_WORDS)

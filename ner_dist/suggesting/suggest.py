@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +15,8 @@ from ner_dist.suggesting.sketch import Sketcher, greatest_products
 
 # Candidates for each text that is asked for, and at most, beyond those that are asked for.
 _CANDIDATES, _MOST = 20, 20_000
-# Labelled sentences that are compared at a time.
-_CHUNK = 4096
+# Labelled sentences that candidates are compared with at most, drawn at random, and how many at a time.
+_COMPARED, _CHUNK = 50_000, 4096
 FIELD = "suggestion"
 
 
@@ -52,7 +51,7 @@ def suggest(documents: Iterable[Document], wanted: Wanted, labelled: Sequence[Se
     texts = [tokens_of(candidate.document) for candidate in candidates]
     sketcher = Sketcher(texts)
     vector_ND = sketcher.vectors(texts)
-    labelled_N = greatest_products(vector_ND, (sketcher.vectors(chunk) for chunk in _chunks(labelled)))
+    labelled_N = greatest_products(vector_ND, (sketcher.vectors(chunk) for chunk in _chunks(labelled, wanted.seed)))
     uncertainty_N = np.array([candidate.uncertainty for candidate in candidates])
     chosen = []
     for rank, (number, similarity) in enumerate(choose(uncertainty_N, vector_ND, labelled_N, wanted.num, diversity), 1):
@@ -65,10 +64,12 @@ def suggest(documents: Iterable[Document], wanted: Wanted, labelled: Sequence[Se
     )
 
 
-def _chunks(labelled: Sequence[Sequence[str]]) -> Iterator[list[Sequence[str]]]:
-    rest = iter(labelled)
-    while chunk := list(islice(rest, _CHUNK)):
-        yield chunk
+def _chunks(labelled: Sequence[Sequence[str]], seed: int) -> Iterator[list[Sequence[str]]]:
+    order: Sequence[int] = range(len(labelled))
+    if len(labelled) > _COMPARED:
+        order = np.random.default_rng(seed).choice(len(labelled), _COMPARED, replace=False).tolist()
+    for begin in range(0, len(order), _CHUNK):
+        yield [labelled[number] for number in order[begin : begin + _CHUNK]]
 
 
 def _described(candidate: Candidate, rank: int, similarity: float) -> Document:
