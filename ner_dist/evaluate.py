@@ -18,6 +18,7 @@ from ner_dist.cli.options import make_parser, option, read_options
 from ner_dist.cli.shell_completion import complete
 from ner_dist.errors import UserError
 from ner_dist.evaluation.prediction_files import ConllColumns, JsonLines, write
+from ner_dist.evaluation.thresholds import METAVAR, Target, parse_target
 from ner_dist.foreign.local_paths import local_path
 from ner_dist.ranks.comm import Comm, Solo, on_rank_0
 from ner_dist.ranks.rank_process import run_rank
@@ -25,6 +26,7 @@ from ner_dist.scoring.gold_shards import gold_shards
 from ner_dist.scoring.score_in_processes import score
 from ner_dist.scoring.score_model import Opening, Scored, Wanted
 from ner_dist.scoring.score_record import score_record, score_text
+from ner_dist.scoring.tune_confidence import remove_calibration, tune_confidence
 
 
 @dataclasses.dataclass
@@ -59,6 +61,14 @@ class Options:
     """with --sentences, also the N best tag sequences of each sentence"""
     documents: int = option(0, least=0, metavar="N")
     """show the N documents with the most mistakes"""
+    find_threshold: Optional[Target] = option(None, type=parse_target, metavar=METAVAR, group="confidence")
+    """instead of scores, on dev if neither --split nor --gold is given: the --threshold of predict that reaches this
+    precision or the best F1, over all entities and by type"""
+    calibrate: Optional[str] = option(
+        None, nargs="?", const="fit", choices=("fit", "none"), metavar="none", group="confidence"
+    )
+    """instead of scores, likewise: fit the temperature by which confidences are calibrated, and store it in the run or
+    export, whose predictions use it from then on; none: remove it"""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -74,7 +84,8 @@ def main(argv: list[str] | None = None) -> None:
     place = given.index("--") if "--" in given else len(given)
     options, reading = read_options(Options, parser.parse_args(given[:place])), given[place + 1 :]
     _check(options, reading, parser)
-    run_rank(lambda comm: _evaluate(options, reading, comm))
+    action = _tune if options.find_threshold or options.calibrate else _evaluate
+    run_rank(lambda comm: action(options, reading, comm))
 
 
 def evaluate_tagger(
@@ -104,6 +115,14 @@ def evaluate_tagger(
 
 
 def _check(options: Options, reading: Sequence[str], parser: argparse.ArgumentParser) -> None:
+    if options.find_threshold or options.calibrate:
+        of_scores = [name for name in ("json", "conll", "sentences", "documents") if getattr(options, name)]
+        if of_scores:
+            parser.error(f"--{of_scores[0]} is about scores: leave it, or --find-threshold and --calibrate, out")
+    if options.calibrate == "fit" and options.split == "train":
+        parser.error(
+            "on what it was trained on, a model is surer than elsewhere: calibrate it on another split or files"
+        )
     if options.n_best and not options.sentences:
         parser.error("--n-best needs --sentences FILE")
     if options.gold and (options.split or options.shards):
@@ -112,6 +131,17 @@ def _check(options: Options, reading: Sequence[str], parser: argparse.ArgumentPa
         )
     if reading and not options.gold:
         parser.error("options after -- say how to read the files of --gold, and there are none")
+
+
+def _tune(options: Options, reading: Sequence[str], comm: Comm) -> None:
+    """Every rank: what is done with confidences instead of scoring."""
+    with _opening(options, reading, "dev", comm) as opening:
+        removes = options.calibrate == "none"
+        parts = [remove_calibration(opening, comm)] if removes else []
+        if options.find_threshold or not removes:
+            parts.append(tune_confidence(opening, options.calibrate == "fit", options.find_threshold, comm))
+    if comm.rank == 0:
+        print("\n\n".join(parts))
 
 
 def _evaluate(options: Options, reading: Sequence[str], comm: Comm) -> None:
@@ -127,12 +157,19 @@ def _evaluate(options: Options, reading: Sequence[str], comm: Comm) -> None:
 def _scored(options: Options, reading: Sequence[str], comm: Comm) -> Iterator[Scored]:
     """The shards with the gold stay as long as the context."""
     wanted = Wanted(options.conll is not None, options.sentences is not None, options.n_best)
-    opening = Opening(options.model, options.checkpoint, options.split or "test", options.shards, None, options.device)
+    with _opening(options, reading, "test", comm) as opening:
+        yield score(opening, wanted, comm, options.processes)
+
+
+@contextmanager
+def _opening(options: Options, reading: Sequence[str], split: str, comm: Comm) -> Iterator[Opening]:
+    """split: where none is named."""
+    opening = Opening(options.model, options.checkpoint, options.split or split, options.shards, None, options.device)
     shards = (
         gold_shards(options.model, options.checkpoint, options.gold, reading, comm) if options.gold else nullcontext()
     )
     with shards as directory:
-        yield score(dataclasses.replace(opening, gold=directory), wanted, comm, options.processes)
+        yield dataclasses.replace(opening, gold=directory)
 
 
 def _write_files(options: Options, found: Scored, record: dict[str, Any]) -> None:
