@@ -50,12 +50,12 @@ def calibrate(batches: Sequence[DecodedBatch], num_types: int, split: str, comm:
 
     # A temperature of which more digits than are shown mattered would be chance.
     temperature = round(math.exp(_least(loss, math.log(LEAST_TEMPERATURE), math.log(MOST_TEMPERATURE))), 4)
-    errors, num_entities = [], 0
-    for each in (1.0, temperature):
-        judged = judge_all((decoded._replace(temperature=each) for decoded in batches), num_types, comm)
-        errors.append(calibration_error(judged.confidence_P, judged.right_P))
-        num_entities = len(judged.confidence_P)
-    return Calibration(temperature, split, *errors, num_entities)
+    before, after = (
+        judge_all([decoded._replace(temperature=each) for decoded in batches], num_types, comm)
+        for each in (1.0, temperature)
+    )
+    error_before, error_after = (calibration_error(judged.confidence_P, judged.right_P) for judged in (before, after))
+    return Calibration(temperature, split, error_before, error_after, len(before.confidence_P))
 
 
 def _gold_loss(decoded: DecodedBatch) -> float:

@@ -47,4 +47,5 @@ def judge_all(batches: Iterable[DecodedBatch], num_types: int, comm: Comm) -> Ju
 
 def _together(parts: list[JudgedEntities]) -> JudgedEntities:
     confidences, types, rights, golds = zip(*parts)
-    return JudgedEntities(*map(np.concatenate, (confidences, types, rights)), sum(golds))
+    confidence_P, type_P, right_P = (np.concatenate(of_parts) for of_parts in (confidences, types, rights))
+    return JudgedEntities(confidence_P, type_P, right_P, np.sum(golds, axis=0))

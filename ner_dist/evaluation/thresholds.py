@@ -96,7 +96,8 @@ def choose(judged: JudgedEntities, target: Target) -> Choice:
 
 def of_type(judged: JudgedEntities, type_id: int) -> JudgedEntities:
     own_P = judged.type_P == type_id
-    return JudgedEntities(*(values[own_P] for values in judged[:3]), judged.gold_K[type_id : type_id + 1])
+    gold_1 = judged.gold_K[type_id : type_id + 1]
+    return JudgedEntities(judged.confidence_P[own_P], judged.type_P[own_P], judged.right_P[own_P], gold_1)
 
 
 def _shortest_between(low: float, high: float) -> float:

@@ -14,7 +14,7 @@ from ner_dist.data.used_inputs import used_features
 from ner_dist.errors import UserError
 from ner_dist.evaluation.f1 import scores
 from ner_dist.evaluation.score_split import score_split
-from ner_dist.prediction.tagger import TaggerNetwork
+from ner_dist.prediction.tag_sentences import TaggerNetwork
 from ner_dist.ranks.comm import Solo
 from ner_dist.run import checkpoint
 from ner_dist.run.checkpoint import Checkpoint

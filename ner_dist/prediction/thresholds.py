@@ -55,6 +55,6 @@ def least_confidences(threshold: float | Mapping[str, float] | None, entity_type
 
 
 def _checked(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
         raise ValueError
     return float(value)
