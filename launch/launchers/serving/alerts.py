@@ -65,12 +65,14 @@ def _running() -> list[_Alert]:
 
 
 def _answering(options: ServingOptions) -> list[_Alert]:
-    share = "sum by (job) (rate(ner_requests_total{$job,%s}[5m])) / sum by (job) (rate(ner_requests_total{$job}[5m]))"
+    # Not of probes, which are told 503 while an instance starts or ends.
+    counted = 'sum by (job) (rate(ner_requests_total{$job,path=~"/tag|/batch"%s}[5m]))'
+    share = f"{counted} / {counted % ''}"
     limit = f"{options.error_share:g}"
     percent = f"{100 * options.error_share:g} %"
     times = 'rate(ner_request_seconds_bucket{$job,path=~"/tag|/batch"}[5m])'
     quantile = f"histogram_quantile(0.99, sum by (job, le) ({times}))"
-    failed, refused = share % 'status=~"5..",status!="503"', share % 'status="503"'
+    failed, refused = share % ',status=~"5..",status!="503"', share % ',status="503"'
     return [
         _Alert(
             "NerErrors",

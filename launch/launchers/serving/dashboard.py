@@ -39,7 +39,9 @@ def _rate(counter: str, by: str = "") -> str:
 
 
 def _share_of_requests(which: str) -> str:
-    return f"{_rate(f'ner_requests_total{{$job,{which}}}')} / {_rate('ner_requests_total{$job}')}"
+    # Not of probes, which are told 503 while an instance starts or ends.
+    requests = f"ner_requests_total{{$job,{_TAG}"
+    return f"{_rate(f'{requests},{which}}}')} / {_rate(f'{requests}}}')}"
 
 
 _PANELS = (
@@ -71,7 +73,7 @@ _PANELS = (
     ),
     _Panel(
         "Failed and refused",
-        "Shares of all requests.",
+        "Shares of the requests to tag.",
         "percentunit",
         {
             "failed": _share_of_requests('status=~"5..",status!="503"'),
