@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from thread_comm import ThreadComm, on_ranks
 
+from ner_dist.contract.calibration import Calibration
 from ner_dist.data.batch import Batch
 from ner_dist.evaluation.calibration import CONFIDENCES, calibrate, calibration_error, confidence_group
 from ner_dist.evaluation.judged_entities import judge_all
@@ -71,3 +73,17 @@ def test_entities_are_right_if_span_and_type_are() -> None:
 
 def test_nothing_can_be_fitted_to_nothing() -> None:
     assert calibrate([], 2, "dev", Solo()) is None
+
+
+def test_ranks_find_what_one_finds() -> None:
+    batches = [batch_of(seed, 2.0, 100) for seed in range(4)]
+    alone = calibrate(batches, 2, "dev", Solo())
+    assert alone is not None
+
+    # The third has nothing.
+    def action(comm: ThreadComm) -> Calibration | None:
+        return calibrate([batches[:1], batches[1:], []][comm.rank], 2, "dev", comm)
+
+    together = on_ranks(3, action)
+    assert together[0] == together[1] == together[2]
+    assert vars(together[0]) == pytest.approx(vars(alone), abs=1e-4)
