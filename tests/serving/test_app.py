@@ -88,6 +88,44 @@ def test_health_tells_types_and_limits(service: RunningService) -> None:
     assert service.client.head("/healthz").status_code == 200
 
 
+def test_a_request_may_ask_for_a_threshold_and_for_confidence(service: RunningService) -> None:
+    for threshold, number in ((0.9, 1), (0.99, 0), ({"PER": 0.99}, 0), ({"LOC": 0.99}, 1), ({"*": 0.99}, 0), (None, 1)):
+        assert len(service.tag(text="Ada", threshold=threshold).json()["entities"]) == number
+    sure = {"confidence": 1.0, "margin": 1.0}
+    answer = service.tag(text="met Ada", confidence=True).json()
+    assert answer == {**answer, **sure, "sentences": [{"start": 0, "end": 7, **sure}]}
+    (result,) = service.tag(tokens=[["Ada"]], confidence=True).json()["results"]
+    assert result == {"entities": result["entities"], **sure}
+    for wrong, sentence in (
+        ({"threshold": 1.5}, '"threshold" is a number; expected a number from 0 to 1'),
+        ({"threshold": {"PER": "x"}}, "expected a number from 0 to 1"),
+        ({"threshold": {"X": 0.5}}, "which is no type of the model"),
+        ({"confidence": 1}, "expected true or false"),
+    ):
+        answer = service.tag(text="Ada", **wrong)
+        assert (answer.status_code, sentence in answer.json()["error"]) == (422, True), answer.text
+
+
+def test_answers_say_which_model_they_are_of(service: RunningService) -> None:
+    for answer in (service.tag(text="Ada"), service.tag(text=7)):
+        assert (answer.headers["x-model"], answer.headers["x-model-sha256"]) == ("stub@1", "0" * 64)
+    health = service.client.get("/healthz").json()
+    assert (health["model"]["name"], health["model"]["dev_f1"], health["models"]) == ("stub", 0.5, ["stub"])
+    (info,) = [line for line in service.client.get("/metrics").text.splitlines() if "ner_model_info{" in line]
+    assert 'name="stub"' in info
+    assert 'tokenizer="whitespace"' in info
+    assert 'ner_tokens_total{model="stub@1"}' in service.client.get("/metrics").text
+
+
+def test_a_service_that_drains_is_not_ready_but_lives() -> None:
+    with running_service() as service:
+        assert [service.client.get(path).status_code for path in ("/livez", "/readyz")] == [200, 200]
+        assert service.metric("ner_ready") == 1
+        service.models.is_draining = True
+        assert [service.client.get(path).status_code for path in ("/livez", "/readyz")] == [200, 503]
+        assert service.tag(text="Ada").status_code == 200
+
+
 def test_health_ends_with_the_worker() -> None:
     with running_service() as service:
         service.worker.close()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -19,9 +21,11 @@ import pytest
 from processes import ROOT, Finished, Job, alone, run
 from stub_service import post
 
+from ner_dist.foreign.json_files import seal
 from ner_dist.prediction import Tagger
 from ner_dist.serve import main
 
+_OLD = ROOT / "tests" / "version_3"
 _READY = re.compile(r"serving .* on (http://\S+) \(Ctrl-C ends it\)")
 
 
@@ -35,8 +39,17 @@ def started(command: list[str]) -> Iterator[tuple[Job, httpx.Client]]:
             yield job, client
 
 
-def slow(grace_s: float) -> list[str]:
-    return [sys.executable, "-c", f"from stub_service import serve_slow; serve_slow({grace_s})"]
+def slow(grace_s: float, others: str = "") -> list[str]:
+    return [sys.executable, "-c", f"from stub_service import serve_slow; serve_slow({grace_s}, {others})"]
+
+
+def called(place: Path, name: str) -> Path:
+    """An export of this name, at a place."""
+    shutil.copytree(_OLD / "export", place)
+    record = json.loads((place / "tagger.json").read_text())
+    origin = {**record["origin"], "name": name, "version": "1"}
+    (place / "tagger.json").write_text(seal({**record, "version": 4, "origin": origin}))
+    return place
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -75,6 +88,66 @@ def test_requests_that_do_not_finish_within_the_grace_are_refused() -> None:
         assert time.monotonic() - began_s < 6
     assert finished.code == 0
     assert "Traceback" not in finished.err
+
+
+def test_it_goes_on_for_a_while_when_it_is_to_be_drained() -> None:
+    with started(slow(5.0, "drain_s=1.5")) as (job, client):
+        assert client.get("/readyz").status_code == 200
+        job.signal(signal.SIGTERM)
+        while (ready := client.get("/readyz")).status_code == 200:
+            time.sleep(0.01)
+        assert (ready.status_code, ready.json()["status"]) == (503, "draining: the server is stopping")
+        # Those who have not noticed yet are answered, and told to connect to another one.
+        answer = client.post("/tag", json={"text": "Ada"})
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+        assert client.get("/livez").status_code == 200
+        finished = job.wait()
+    assert (finished.code, finished.err) == (0, "")
+
+
+def test_while_it_loads_it_lives_but_is_not_ready() -> None:
+    code = (
+        "import time; from stub_service import *; load = lambda: (print('loading', flush=True), time.sleep(60));"
+        "server = ServerSettings('127.0.0.1', int(sys.argv[1]), processes=1);"
+        "run([stub_source(load)], server, BatchSettings(), Limits())"
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", f"import sys; {code}", str(port)]
+    with Job(command, ROOT, PYTHONPATH=f"{ROOT}:{ROOT / 'tests'}") as job:
+        job.wait_until(lambda: "loading" in job._text(job._out))
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=httpx.HTTPTransport(retries=5)) as client:
+            for path, status in (("/livez", 200), ("/readyz", 503), ("/healthz", 503), ("/metrics", 200)):
+                assert client.get(path).status_code == status
+            answer = client.post("/tag", json={"text": "Ada"})
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+            assert "the model is being loaded" in answer.json()["error"]
+        job.signal(signal.SIGTERM)
+        finished = job.wait()
+    assert (finished.code, finished.err) == (0, "")
+
+
+def test_a_hangup_lets_the_model_answer_that_a_link_points_at_now(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        called(tmp_path / name, name)
+    (tmp_path / "current").symlink_to("old")
+    (tmp_path / "token").write_text("a-token-of-this-test")
+    options = ("--token-file", tmp_path / "token", "--access-log", tmp_path / "log", "--threshold", "0.5")
+    with started(alone("ner_dist.serve", tmp_path / "current", "--port", 0, *options)) as (job, client):
+        assert client.post("/tag", json={"text": "Ada"}).status_code == 401
+        client.headers["Authorization"] = "Bearer a-token-of-this-test"
+        assert client.post("/tag", json={"text": "Maria Silva went."}).headers["x-model"] == "old@1"
+        (tmp_path / "link").symlink_to("new")
+        (tmp_path / "link").replace(tmp_path / "current")
+        job.signal(signal.SIGHUP)
+        job.wait_until(lambda: "current: new@1 answers now" in job._text(job._err))
+        for text in ("Maria Silva went.", "Maria Silva went. " * 40):
+            answer = client.post("/tag", json={"text": text})
+            assert (answer.headers["x-model"], answer.json()["entities"][0]["text"]) == ("new@1", "Maria Silva")
+        job.signal(signal.SIGTERM)
+        assert job.wait().code == 0
+    assert [json.loads(line)["status"] for line in (tmp_path / "log").read_text().splitlines()] == [401, 200, 200, 200]
 
 
 def test_it_survives_clients_that_are_killed() -> None:
