@@ -24,7 +24,7 @@ from ner_dist.contract.shard_format import read_index
 from ner_dist.errors import UserError
 from ner_dist.evaluation.f1 import with_counts
 
-_EXAMPLE = "job/default.yaml --folds 5 --parallel 2 -- --data.shards data/mine"
+_EXAMPLE = "job/default.yaml --folds 5 --parallel 2 -- --data.shards data/mine --train.epochs 20"
 _FIRST = ("job", "folds", "seeds.seeds", "seeds.np", "seeds.parallel", "name")
 FOLDS = "folds.json"
 
