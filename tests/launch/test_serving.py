@@ -29,7 +29,7 @@ EVERYTHING = ServingOptions(
     port=8080,
     bind="0.0.0.0",
     allowed_hosts=["ner.example.org", ".example.com"],
-    arguments=["--max-queue", "4096", "--watch", "60"],
+    arguments=["--max-queue", 4096, "--watch", 0.5],
     token_file="secrets/token",
     token_secret="ner-token",
     processes="1",
@@ -199,6 +199,7 @@ def test_the_service_takes_its_command_line(settings: str) -> None:
         ({"allowed_hosts": ["http://a"]}, "--allowed-hosts has 'http://a', expected names such as"),
         ({"arguments": ["--port", "1"]}, "--arguments has --port, which an option of its own sets"),
         ({"arguments": ["4096"]}, "--arguments is ['4096'], expected a list that begins with an option"),
+        ({"arguments": ["--watch", None]}, "--arguments is ['--watch', None], expected words and numbers"),
         ({"labels": {"a": "b c"}}, "--labels"),
         ({"model": "a\nb"}, "--model is 'a\\nb', expected a path on one line"),
     ],
@@ -227,10 +228,21 @@ def test_what_this_command_did_not_write_is_kept(tmp_path: Path, capsys: pytest.
 
 
 def test_the_command_reads_a_file_of_settings_and_writes_all_files(tmp_path: Path) -> None:
-    (tmp_path / "serving.yaml").write_text("name: news\nmemory: 2Gi\nlabels: {team: a}\n", encoding="utf-8")
+    (tmp_path / "serving.yaml").write_text(
+        "name: news\nmemory: 2Gi\narguments: [--max-queue, 4096]\n", encoding="utf-8"
+    )
     finished = run(alone("launch", "serving", "--settings", "serving.yaml", "--port", "8001", "--out", "r"), tmp_path)
     assert (finished.code, finished.out) == (0, "")
     written = {path.relative_to(tmp_path / "r").as_posix() for path in (tmp_path / "r").rglob("*") if path.is_file()}
     assert written == set(texts_of("default"))
     service = yaml.safe_load((tmp_path / "r" / "compose.yaml").read_text(encoding="utf-8"))["services"]["news"]
     assert (service["mem_limit"], service["ports"]) == (2 << 30, ["127.0.0.1:8001:8001"])
+    assert service["command"][-2:] == ["--max-queue", "4096"]
+
+
+def test_the_example_settings_write_valid_files(tmp_path: Path) -> None:
+    out = tmp_path / "rollout"
+    assert main(["serving", "--settings", str(ROOT / "launch" / "serving.example.yaml"), "--out", str(out)]) == 0
+    documents = list(yaml.safe_load_all((out / "kubernetes.yaml").read_text(encoding="utf-8")))
+    assert [mistakes(document, VERSIONS[-1]) for document in documents] == [[]] * 4
+    assert compose_mistakes(yaml.safe_load((out / "compose.yaml").read_text(encoding="utf-8"))) == []

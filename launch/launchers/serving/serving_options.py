@@ -40,7 +40,7 @@ class ServingOptions:
     """Compose: address at which the machine offers service, Prometheus and Grafana; 0.0.0.0: to everybody."""
     allowed_hosts: list[str] = dataclasses.field(default_factory=list)
     """Further names by which clients call it (serve --allowed-hosts), for example [ner.example.org]."""
-    arguments: list[str] = dataclasses.field(default_factory=list)
+    arguments: list[Any] = dataclasses.field(default_factory=list)
     """Further options of ner-dist serve, for example [--max-queue, 4096]."""
     token_file: str = ""
     """Compose: file with the bearer token that requests need; its user 1000 must be able to read it."""
@@ -149,14 +149,17 @@ def _check_command(options: ServingOptions) -> None:
             )
     bound = re.fullmatch(r"[0-9.]+|\[[0-9a-f:]+\]", options.bind)
     _expect(options, "bind", bool(bound), "an address such as 127.0.0.1, 0.0.0.0 or [::1]")
-    begins = not options.arguments or options.arguments[0].startswith("--")
+    words = [str(word) for word in options.arguments]
+    begins = not words or words[0].startswith("--")
     _expect(options, "arguments", begins, "a list that begins with an option, for example '[--max-queue, 4096]'")
-    for word in options.arguments:
+    for given, word in zip(options.arguments, words):
+        # YAML has made numbers of some.
+        fits = type(given) in (str, int, float) and word.isprintable() and bool(word)
+        _expect(options, "arguments", fits, "words and numbers, each on one line and none empty")
         if word.split("=")[0] in _OWN_ARGUMENTS:
             raise LaunchError(
                 f"serving: --arguments has {word}, which an option of its own sets; see launch serving --help"
             )
-        _expect(options, "arguments", word.isprintable() and bool(word), "words on one line, none of them empty")
 
 
 def _expect(options: ServingOptions, name: str, holds: bool, expected: str) -> None:

@@ -81,7 +81,7 @@ def _serve_arguments(options: ServingOptions) -> list[str]:
         *("/model", "--host", "0.0.0.0", "--port", str(options.port)),
         *("--processes", options.processes, "--grace", str(options.grace_seconds)),
         *("--allowed-hosts", *filter(None, hosts)),
-        *options.arguments,
+        *map(str, options.arguments),
     ]
 
 
