@@ -16,7 +16,6 @@ from ner_dist.cli.shell_completion import complete
 from ner_dist.errors import UserError
 from ner_dist.prediction import output_formats
 from ner_dist.prediction.documents import Document
-from ner_dist.prediction.familiarity import Familiarity
 from ner_dist.prediction.reading import ReadingOptions, open_documents
 from ner_dist.prediction.tagger import Tagger
 from ner_dist.ranks.comm import Comm
@@ -58,8 +57,8 @@ class SuggestOptions:
     diversity: float = option(Wanted(1).diversity, least=0, most=10, group="the choice")
     """how much it counts against a text that it is like one that is labelled or chosen already; 0: not at all"""
     train: Optional[Path] = option(None, metavar="PATH", group="the choice")
-    """what is labelled already, a shard set or a file like the pool (default: the shards of the model, if they are
-    still there)"""
+    """what is labelled already: a shard set, or a file of texts, tokens or columns, by its name (default: the shards of
+    the model, if they are still there)"""
     seed: int = option(Wanted(1).seed, least=0, group="the choice")
     """of --by random"""
     reading: ReadingOptions = nested(ReadingOptions)
@@ -95,7 +94,9 @@ def run(options: SuggestOptions, comm: Comm) -> None:
         device=reading.device,
     )
     place = options.train or shards_of_model(options.model, reading.checkpoint, tagger)
-    labelled = [] if place is None else labelled_sentences(place, reading, tagger)
+    # --from is about the pool.
+    as_named = dataclasses.replace(reading, input_format="auto")
+    labelled = [] if place is None else labelled_sentences(place, as_named, tagger)
     wanted = Wanted(options.num, options.unit, options.by, options.diversity, options.seed)
     found = suggest(_tagged(options, tagger), wanted, labelled)
     if not found.documents:
@@ -103,7 +104,7 @@ def run(options: SuggestOptions, comm: Comm) -> None:
     _write(options, found.documents, tagger)
     for line in _summary(options, found, place):
         print(line, file=sys.stderr)
-    complaint = Familiarity(*tagger.familiarity).complaint(tagger.tokenizer)
+    complaint = tagger.familiarity.complaint(tagger.tokenizer)
     if complaint:
         print(f"warning: {complaint}", file=sys.stderr)
 
@@ -155,12 +156,14 @@ def _summary(options: SuggestOptions, found: Suggestions, place: Path | None) ->
         if number
     ]
     without = f" (left out: {', '.join(left_out)})" if left_out else ""
-    num_free = pool.num_units - pool.num_copies - pool.num_labelled
     num_tokens = sum(document.num_tokens for document in found.documents)
+    uncertainty = (
+        f"uncertainty by {options.by} for each token {found.mean_uncertainty:.3f}, that of the pool "
+        f"{pool.mean_uncertainty:.3f}"
+    )
     lines = [
-        f"{num:,} of {num_free:,} {options.unit}s{without}, "
-        f"{num_tokens:,} tokens, about {found.expected_entities:,.0f} entities; uncertainty by {options.by} for each "
-        f"token {found.mean_uncertainty:.3f}, that of the pool {pool.mean_uncertainty:.3f}"
+        f"{num:,} of {pool.num_free:,} {options.unit}s{without}, {num_tokens:,} tokens, about "
+        f"{found.expected_entities:,.0f} entities; {uncertainty if options.by != 'random' else 'chosen at random'}"
     ]
     if num < options.num:
         lines.append(f"the pool has no more: all {num:,} are suggested, and --num {options.num} were asked for")

@@ -34,8 +34,13 @@ class Candidates(NamedTuple):
     num_units: int
     num_copies: int
     num_labelled: int
-    # Over all that may be labelled.
+    # Over all the others.
     mean_uncertainty: float
+
+    @property
+    def num_free(self) -> int:
+        """Those that may be labelled."""
+        return self.num_units - self.num_copies - self.num_labelled
 
 
 class _TextSet:
