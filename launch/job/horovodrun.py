@@ -1,9 +1,11 @@
-"""horovodrun for this project: `python -m launch.job.horovodrun [--grace-seconds S] OPTIONS OF HOROVODRUN COMMAND`.
+"""horovodrun for this project: `python -m launch.job.horovodrun OPTIONS OF HOROVODRUN COMMAND`, before which may stand
+`--grace-seconds S` and `--stopped-seconds S`.
 
 Takes the same options and shows the same lines, except that
 
 - no variable of the environment is written on a command line, where every user of the host could read it,
 - a signal reaches the ranks as it is, and they have `--grace-seconds` to save before they are killed,
+- a rank that is stopped, as by SIGSTOP, and that no other rank waits for is ended after `--stopped-seconds`,
 - the first failure of a rank is told in one sentence, the last line, and its code is the exit code,
 - it neither loads MXNet, which the machine of a launcher may be unable to, nor looks for network interfaces on all
   hosts before it starts, so that ranks run a second after a restart.
@@ -22,7 +24,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from horovod.runner import launch as upstream
 from horovod.runner.common.util import config_parser, env
@@ -45,7 +47,7 @@ from ner_dist.ranks.membership import VARIABLE as MEMBER
 GRACE_S = 30.0
 # Ranks that are slower to end than they are allowed to be say so themselves, before they are killed.
 _MARGIN_S = 5.0
-_GRACE = "--grace-seconds"
+_GRACE, _STOPPED = "--grace-seconds", "--stopped-seconds"
 _DESCRIPTORS = "/dev/fd/"
 _LOOPBACK = "127.0.0.1"
 # How long an elastic job may have too few ranks.
@@ -82,15 +84,21 @@ class _Rendezvous(RendezvousServer):
         return Board(self._address or _LOOPBACK, port, 0, _ANY_RANK).first_failure()
 
 
+class _Times(NamedTuple):
+    grace_s: float
+    # 0: never.
+    stopped_s: float
+
+
 class _Job:
     """A horovodrun under way."""
 
-    def __init__(self, args: argparse.Namespace, grace_s: float, held: list[int]) -> None:
+    def __init__(self, args: argparse.Namespace, times: _Times, held: list[int]) -> None:
         self.args = args
         ssh = [f"-p{args.ssh_port}"] if args.ssh_port else []
         ssh += [f"-i{args.ssh_identity_file}"] if args.ssh_identity_file else []
-        self.ranks = JobRanks(grace_s + _MARGIN_S, ssh, held)
-        self._grace_s = grace_s
+        self.ranks = JobRanks(times.grace_s + _MARGIN_S, ssh, held)
+        self._times = times
         self._interface = sorted(args.nics)[0] if args.nics else ""
         added = config_parser.set_env_from_args({}, args)
         self._added = {**added, "PYTHONUNBUFFERED": "1", "HOROVOD_CONTROLLER": "gloo", "HOROVOD_CPU_OPERATIONS": "gloo"}
@@ -175,7 +183,7 @@ class _Job:
         elif not remote:
             variables.update(interface_variables(interface_of(address) or "lo"))
         towards = address if remote and not self._interface else ""
-        return RankOrder(self.args.command, variables, self._grace_s + _MARGIN_S, towards)
+        return RankOrder(self.args.command, variables, self._times.grace_s + _MARGIN_S, self._times.stopped_s, towards)
 
 
 def _watch_signals(ask: Callable[[int], None]) -> None:
@@ -196,13 +204,14 @@ def _watch_signals(ask: Callable[[int], None]) -> None:
     threading.Thread(target=watch, name="signals", daemon=True).start()
 
 
-def _parse(words: list[str]) -> tuple[argparse.Namespace, float]:
-    # It comes first, because the command that is started has options, too.
-    grace_s, others = GRACE_S, words
-    if words[:1] == [_GRACE]:
-        grace_s, others = float(words[1]) if words[1:] else math.nan, words[2:]
-    if not 0 < grace_s < math.inf:
-        raise ValueError(f"{_GRACE} needs a number of seconds above 0")
+def _parse(words: list[str]) -> tuple[argparse.Namespace, _Times]:
+    # They come first, because the command that is started has options, too.
+    seconds, others = {_GRACE: GRACE_S, _STOPPED: 0.0}, words
+    while others and others[0] in seconds:
+        seconds[others[0]] = value = float(others[1]) if others[1:] else math.nan
+        if not 0 < value < math.inf:
+            raise ValueError(f"{others[0]} needs a number of seconds above 0")
+        others = others[2:]
     sys.argv = ["horovodrun", *others]
     args = upstream.parse_args()
     for name, option in _UNSUPPORTED.items():
@@ -217,12 +226,12 @@ def _parse(words: list[str]) -> tuple[argparse.Namespace, float]:
     if args.log_level:
         logging.addLevelName(logging.NOTSET, "TRACE")
         logging.basicConfig(level=logging.getLevelName(args.log_level))
-    return args, grace_s
+    return args, _Times(seconds[_GRACE], seconds[_STOPPED])
 
 
-def run_job(args: argparse.Namespace, grace_s: float, held: list[int]) -> JobEnd | None:
+def run_job(args: argparse.Namespace, times: _Times, held: list[int]) -> JobEnd | None:
     """Start the ranks and wait for their end; None if all of them succeeded."""
-    job = _Job(args, grace_s, held)
+    job = _Job(args, times, held)
     _watch_signals(job.ranks.ask)
     reason = ""
     if args.host_discovery_script:
@@ -246,8 +255,8 @@ def main(words: list[str]) -> int:
     # The supervisor waits until nobody holds its pipe any more.
     held = [int(path[len(_DESCRIPTORS) :])] if path.startswith(_DESCRIPTORS) else []
     try:
-        args, grace_s = _parse(words)
-        end: Any = run_job(args, grace_s, held)
+        args, times = _parse(words)
+        end: Any = run_job(args, times, held)
     except Exception as error:
         # Horovod's own too: its traceback helps nobody.
         end = JobEnd(2 if isinstance(error, ValueError) else 1, sentence=str(error) or type(error).__name__)

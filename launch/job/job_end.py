@@ -46,7 +46,7 @@ class JobEnd(NamedTuple):
 def what_code_means(code: int, remote: bool = False) -> str:
     """The exit code of a rank that could not say why it ended, in words."""
     if code == STOPPED:
-        return "it was stopped (SIGSTOP), and the others waited for it in vain"
+        return "it was stopped (SIGSTOP), and it was waited for in vain"
     if remote and code == NO_CONNECTION:
         return "the connection to its host was lost"
     if code > 128 and code - 128 in set(signal.Signals):

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from typing import IO, NamedTuple
 
 # Orders besides the numbers of signals: other ranks have failed, so leave; end at once; and the same if it is stopped.
@@ -23,6 +24,8 @@ LEAVE, KILL, KILL_STOPPED = "leave", "kill", "kill stopped"
 # Exit code of a rank that was found stopped, as by SIGSTOP, and had to be killed.
 STOPPED = 128 + signal.SIGSTOP
 _NO_COMMAND, _NO_INTERFACE = 127, 1
+# Looks at whether the rank is stopped, until it is ended for that.
+_LOOKS = 20
 # From prctl.h: a signal for this process when its parent dies.
 _PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl
@@ -36,6 +39,8 @@ class RankOrder(NamedTuple):
     environment: dict[str, str]
     # Seconds between the end of the launcher and that of the rank.
     grace_s: float
+    # Seconds after which a rank that is stopped alone is ended, if no other rank does it first; 0: never.
+    stopped_s: float = 0.0
     # An address of the launcher's host. Gloo uses the network interface that leads there; empty: one is set already.
     launcher: str = ""
 
@@ -100,6 +105,17 @@ class _Rank:
         self._ask(signal.SIGTERM)
         threading.Timer(self._grace_s, self._kill).start()
 
+    def watch(self, stopped_s: float) -> None:
+        """End the rank once it has been stopped, as by SIGSTOP, for so long; the thread ends with this process.
+
+        Looks are counted, so that no time passes while this process is stopped as well.
+        """
+        num_stopped = 0
+        while num_stopped < _LOOKS:
+            time.sleep(stopped_s / _LOOKS)
+            num_stopped = num_stopped + 1 if is_stopped(self.process.pid) else 0
+        self._kill()
+
     def exit_code(self) -> int:
         code = self.process.wait()
         if self._was_stopped:
@@ -139,6 +155,8 @@ def main() -> int:
         print(f"error: {order.command[0]} cannot be started: {error.strerror}", file=sys.stderr)
         return _NO_COMMAND
     threading.Thread(target=rank.obey, args=(sys.stdin.buffer,), daemon=True).start()
+    if order.stopped_s:
+        threading.Thread(target=rank.watch, args=(order.stopped_s,), daemon=True).start()
     return rank.exit_code()
 
 

@@ -18,6 +18,8 @@ from ner_dist.config import Config
 from ner_dist.ranks import python_environment
 
 RESUME = ["--train.resume", "true"]
+# Times train.hang_seconds: other ranks have by then ended one that is stopped, if there are any.
+_STOPPED_FACTOR = 4
 # Variables that make a process a rank. A launcher is none, even if a rank has started it.
 _RANK_VARIABLES = {f"HOROVOD_{x}{y}" for x in ("", "LOCAL_", "CROSS_") for y in ("RANK", "SIZE")}
 
@@ -84,8 +86,10 @@ def elastic_command(discover: str, least: int, most: int, training: TrainingRequ
 def _command(options: list[str], training: TrainingRequest) -> list[str]:
     if importlib.util.find_spec("horovod") is None:
         raise LaunchError(f"{sys.executable} has no Horovod; run `make setup`")
-    grace = ["--grace-seconds", f"{grace_seconds(training):g}"]
-    horovodrun = [sys.executable, "-m", "launch.job.horovodrun", *grace, *options]
+    times = ["--grace-seconds", f"{grace_seconds(training):g}"]
+    if stopped_s := _STOPPED_FACTOR * training.config.train.hang_seconds:
+        times += ["--stopped-seconds", f"{stopped_s:g}"]
+    horovodrun = [sys.executable, "-m", "launch.job.horovodrun", *times, *options]
     return [*horovodrun, sys.executable, "-m", "ner_dist.train", *training.arguments]
 
 

@@ -140,6 +140,17 @@ def test_ranks_that_do_not_end_are_killed_after_the_grace(tmp_path: Path, monkey
     assert (finished.code, finished.left) == (143, [])
 
 
+def test_a_rank_that_is_stopped_and_that_nobody_waits_for_is_ended(tmp_path: Path) -> None:
+    times = ["--stopped-seconds", "0.4"]
+    command = alone("launch.job.horovodrun", *times, "-np", 1, sys.executable, "-c", RANK, "deaf")
+    with Job(command, tmp_path, 60) as job:
+        job.wait_until(lambda: (tmp_path / "pid-0").exists())
+        os.kill(int((tmp_path / "pid-0").read_text()), signal.SIGSTOP)
+        finished = job.wait()
+    assert (finished.code, finished.left) == (128 + signal.SIGSTOP, [])
+    assert "with code 147: it was stopped (SIGSTOP), and it was waited for in vain" in finished.err
+
+
 def test_ranks_save_and_end_when_their_launcher_is_killed(tmp_path: Path) -> None:
     with Ranks(tmp_path) as job:
         ranks = [job.process(rank) for rank in range(2)]
@@ -154,6 +165,7 @@ def test_ranks_save_and_end_when_their_launcher_is_killed(tmp_path: Path) -> Non
     [
         (["-np", "2"], "no command was given"),
         (["--grace-seconds", "0", "-np", "2", "true"], "--grace-seconds needs a number of seconds above 0"),
+        (["--stopped-seconds", "-1", "-np", "2", "true"], "--stopped-seconds needs a number of seconds above 0"),
         (["-np", "3", "-H", "localhost:2", "true"], "Requested more processes (3) than there are available slots (2)"),
         (["-np", "1", "--hostfile", "absent", "true"], "No such file or directory: 'absent'"),
         (["-np", "1", "--host-discovery-script", "echo a b #", "true"], "printed 'a b', expected a line NAME:SLOTS"),

@@ -107,9 +107,9 @@ def test_the_shell_is_offered_commands_and_options(line: str, expected: list[str
 def test_a_local_job_is_one_horovodrun(capsys: pytest.CaptureFixture[str], knobs: list[str], tmp_path: Path) -> None:
     run_path = tmp_path / "my run"
     command = dry_run(capsys, "local", "-np", "3", "--dry-run", "--", *knobs, "--run", run_path)
-    grace = ["--grace-seconds", "30"]
-    assert command[:9] == [*alone("launch.job.horovodrun"), *grace, "-np", "3", "-H", "localhost:3"]
-    assert command[9:] == [*alone("ner_dist.train"), *knobs, "--run", str(run_path)]
+    times = ["--grace-seconds", "30", "--stopped-seconds", "2400"]
+    assert command[:11] == [*alone("launch.job.horovodrun"), *times, "-np", "3", "-H", "localhost:3"]
+    assert command[11:] == [*alone("ner_dist.train"), *knobs, "--run", str(run_path)]
 
 
 def test_np_is_spelled_as_horovodrun_does_or_as_other_options(
