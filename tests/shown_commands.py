@@ -17,6 +17,13 @@ JOBS = sorted((ROOT / "job").glob("*.yaml"))
 KNOBS = set(config.flat(config.Config()))
 SECTIONS = "data|loss|model|optimizer|train"
 WITH_SUBCOMMANDS = ("data_prep", "launch")
+# Commands and those that get what follows their "--".
+_PASS_ON = {
+    "launch": ("ner_dist.train",),
+    "ner_dist.evaluate": ("data_prep", "build"),
+    "ner_dist.report": ("data_prep", "build"),
+    "bench.cross_validation": ("ner_dist.train",),
+}
 
 
 def commands(text: str) -> list[list[str]]:
@@ -77,10 +84,9 @@ def check_python(words: list[str], made: Container[str] = ()) -> None:
     assert words[1] == "-m", words
     module, arguments = words[2], words[3:]
     assert importlib.util.find_spec(module), module
-    if module == "launch" and "--" in arguments:
-        # What follows goes to training.
+    if module in _PASS_ON and "--" in arguments:
         end = arguments.index("--")
-        check_python(["python", "-m", "ner_dist.train", *arguments[end + 1 :]], made)
+        check_python(["python", "-m", *_PASS_ON[module], *arguments[end + 1 :]], made)
         arguments = arguments[:end]
     with_command = module in WITH_SUBCOMMANDS and arguments and not arguments[0].startswith("-")
     command = (module, arguments[0]) if with_command else (module,)
