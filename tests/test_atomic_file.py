@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ner_dist import atomic_file
-from ner_dist.atomic_file import latest, temporary_beside, whole_directory, whole_file
+from ner_dist.atomic_file import latest, temporary_beside, whole_binary_file, whole_directory, whole_file
 from ner_dist.errors import UserError
 
 
@@ -21,6 +21,16 @@ def test_the_text_is_written_as_it_is(tmp_path: Path) -> None:
         file.write("é\r\n")
         assert not (tmp_path / "out").exists()
     assert (tmp_path / "out").read_bytes() == "é\r\n".encode()
+
+
+def test_bytes_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    with whole_binary_file(tmp_path / "out") as file:
+        file.write(b"\xff\r\n")
+        assert not (tmp_path / "out").exists()
+    with pytest.raises(ValueError, match="stop"), whole_binary_file(tmp_path / "out") as file:
+        file.write(b"other")
+        raise ValueError("stop")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("out", b"\xff\r\n")]
 
 
 def test_a_file_from_before_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
