@@ -27,9 +27,14 @@ def test_bytes_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with whole_binary_file(tmp_path / "out") as file:
         file.write(b"\xff\r\n")
         assert not (tmp_path / "out").exists()
-    with pytest.raises(ValueError, match="stop"), whole_binary_file(tmp_path / "out") as file:
-        file.write(b"other")
-        raise ValueError("stop")
+
+    def fail() -> None:
+        with whole_binary_file(tmp_path / "out") as file:
+            file.write(b"other")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("out", b"\xff\r\n")]
 
 
