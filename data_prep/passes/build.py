@@ -24,7 +24,7 @@ from data_prep.encoders.known_vocabularies import copy_vectors
 from data_prep.encoders.lexicon_files import entity_lists
 from data_prep.encoders.word_vectors import write_vectors
 from data_prep.passes.encode import shard_features, write_vocabs
-from data_prep.passes.like_settings import NOT_FITTED, settings_like
+from data_prep.passes.like_settings import NOT_FITTED, settings_like, warn_of_other_version
 from data_prep.passes.prepare import PreparedCorpus, prepare, split_stats
 from data_prep.passes.shard_pass import deal_to_shards, raw_name
 from data_prep.passes.write_pass import write_shards
@@ -65,6 +65,8 @@ def build(
         prepared = prepare(sources, settings, spill, problems, read_progress, like=like)
         problems.raise_errors()
         assert prepared is not None
+        if like is not None and prepared.corpus.cutter.was_used:
+            warn_of_other_version(like, problems)
         tagged, encoder = prepared.tagged, prepared.encoder
         cells = deal_to_shards(tagged, spill, prepared.edges, settings.num_shards)
         tagged.path.unlink()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
+from data_prep.problems import Problems
 from data_prep.settings import VECTORS, VOCABULARY, Settings, SettingsError
 from ner_dist.contract.like_model import Like
-from ner_dist.contract.tokenizers import TokenizerChoice, choose
+from ner_dist.contract.tokenizers import TokenizerChoice, choose, other_version
 
 # The model's own apply.
 _FIXED = {
@@ -34,6 +35,17 @@ def settings_like(settings: Settings, like: Like) -> Settings:
     return dataclasses.replace(
         settings, keep_case=own.keep_case, keep_digits=own.keep_digits, max_chars=own.max_characters
     )
+
+
+def warn_of_other_version(like: Like, problems: Problems) -> None:
+    """Of a corpus with texts: whether the tokenizer here is another than the one that cut those of the model's."""
+    own = like.vocabularies.tokenizer
+    if like.vocabularies.tokenizer_applied and other_version(own) is not None:
+        what = (
+            f"the texts of the model's corpus were cut by version {own.version}, and this is {other_version(own)}, "
+            "which may cut some texts differently"
+        )
+        problems.warn("tokenizer_of_other_version", f"tokenizer {own}", what)
 
 
 def tokenizer_like(settings: Settings, like: Like) -> TokenizerChoice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from encoded import encoded_batch
 from data_prep.passes.build import build
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings, SettingsError
-from ner_dist.contract.like_model import find_like, read_like
+from ner_dist.contract.like_model import Like, find_like, read_like
 from ner_dist.contract.shard_format import VECTORS_NAME, Index, read_index, read_vocab
+from ner_dist.contract.tokenizers import TokenizerChoice
 from ner_dist.data.batch import Batch
 from ner_dist.data.shard_reader import ShardReader
 from ner_dist.exporting.write_export import export
@@ -163,6 +165,29 @@ def test_settings_that_contradict_are_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=what):
         build_like(tiny_run, tmp_path / "shards", like=settings, test=synth_corpus["test"])
+
+
+def cut_by(model: Path, name: str, version: str) -> Like:
+    like = find_like(model)
+    tokenizer = TokenizerChoice(name, "", version)
+    return like._replace(
+        vocabularies=dataclasses.replace(like.vocabularies, tokenizer=tokenizer, tokenizer_applied=True)
+    )
+
+
+def test_texts_are_cut_as_those_of_the_model_and_tokens_stay(text_run: Path, tmp_path: Path) -> None:
+    gold = tmp_path / "gold.jsonl"
+    texts = [{"text": "Ann-Lee left.", "entities": [[0, 7, "PER"]]}]
+    texts += [{**texts[0], "tokens": ["Ann", "-", "Lee", "left", "."]}]
+    gold.write_text("\n".join(map(json.dumps, texts)), encoding="utf-8")
+    problems = Problems()
+    like = cut_by(text_run, "whitespace", "0")
+    index = build(sources_of({"test": gold}), Settings(num_shards=1), tmp_path / "shards", problems, like=like)
+    assert index.stats["test"]["num_tokens"] == 2 + 5
+    assert (index.tokenizer["name"], index.tokenizer["version"], index.has_text) == ("whitespace", "1", True)
+    assert problems.warnings["tokenizer_of_other_version"] == 1
+    with pytest.raises(SettingsError, match=r"were cut by the tokenizer whitespace, and rules \(en\) is asked for"):
+        build(sources_of({"test": gold}), Settings(tokenizer="rules"), tmp_path / "no", Problems(), like=like)
 
 
 def test_a_directory_that_is_no_model_is_refused(tmp_path: Path) -> None:
