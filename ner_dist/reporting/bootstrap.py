@@ -20,6 +20,7 @@ from ner_dist.reporting.tallies import Tally
 
 # Share of the draws within an interval; that of evaluation/intervals.py.
 LEVEL = 0.95
+_NAMES = ("precision", "recall", "f1")
 # Numbers drawn at a time.
 _PORTION = 1 << 22
 
@@ -79,6 +80,9 @@ def ratios_of_draws(sum_S3: np.ndarray) -> np.ndarray:
 
 
 def interval(value_S: np.ndarray) -> tuple[float, float]:
+    """1 to 0, which holds nothing, if there are no values."""
+    if not len(value_S):
+        return 1.0, 0.0
     low, high = np.quantile(value_S, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
@@ -88,9 +92,11 @@ def score_rows(tally: Tally, sum_SL3: np.ndarray) -> list[ScoreRow]:
     rows = []
     for label, counts, sum_S3 in zip(tally.labels, tally.count_NL3.sum(0).tolist(), sum_SL3.transpose(1, 0, 2)):
         values, ratio_S3 = ratios(*counts), ratios_of_draws(sum_S3)
+        # Draws without any entity of the label say nothing about it.
+        whole_S3 = np.stack([sum_S3[:, 1], sum_S3[:, 2], sum_S3[:, 1:].sum(1)], 1)
         estimates = [
-            Estimate(values[name], *wider(interval(ratio_S), by_counts))
-            for name, ratio_S, by_counts in zip(("precision", "recall", "f1"), ratio_S3.T, _by_counts(*counts))
+            Estimate(values[name], *wider(interval(ratio_S[whole_S > 0]), by_counts))
+            for name, ratio_S, whole_S, by_counts in zip(_NAMES, ratio_S3.T, whole_S3.T, _by_counts(*counts))
         ]
         rows.append(ScoreRow(label, *counts, *estimates))
     return rows

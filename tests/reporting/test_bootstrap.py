@@ -56,6 +56,15 @@ def test_the_interval_is_the_bootstraps_where_the_errors_of_a_sentence_come_toge
     assert row.recall.high - row.recall.low > 2 * np.diff(wilson(500, 1000))[0]
 
 
+def test_draws_without_any_entity_of_a_kind_say_nothing_about_it() -> None:
+    # All eight are in one sentence of four, which a third of the draws leave out.
+    rare = Tally(["long"], np.array([[[8, 8, 8]], *[[[0, 0, 0]]] * 3]))
+    (row,) = score_rows(rare, resample([{"entity": rare}], 200, 1)[0]["entity"])
+    assert row.recall.low == pytest.approx(wilson(8, 8)[0])
+    (row,) = score_rows(rare, np.zeros((1, 1, 3), np.int64))
+    assert (row.recall.low, row.recall.high) == wilson(8, 8)
+
+
 def test_where_gold_is_not_counted_precision_alone_has_an_interval() -> None:
     (row,) = score_rows(Tally(["sure"], np.array([[[5, 5, 0]]])), np.array([[[5, 5, 0]]]))
     assert (row.precision.value, row.precision.high) == (1, 1)
