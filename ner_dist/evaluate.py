@@ -23,6 +23,7 @@ from ner_dist.foreign.local_paths import local_path
 from ner_dist.ranks.comm import Comm, Solo, on_rank_0
 from ner_dist.ranks.rank_process import run_rank
 from ner_dist.scoring.gold_shards import gold_shards
+from ner_dist.scoring.open_model import is_export
 from ner_dist.scoring.score_in_processes import score
 from ner_dist.scoring.score_model import Opening, Scored, Wanted
 from ner_dist.scoring.score_record import score_record, score_text
@@ -123,6 +124,8 @@ def _check(options: Options, reading: Sequence[str], parser: argparse.ArgumentPa
         parser.error(
             "on what it was trained on, a model is surer than elsewhere: calibrate it on another split or files"
         )
+    if options.processes and not is_export(options.model):
+        parser.error(f"--processes is for an export, and {options.model} is none; score a run on ranks of horovodrun")
     if options.n_best and not options.sentences:
         parser.error("--n-best needs --sentences FILE")
     if options.gold and (options.split or options.shards):

@@ -168,6 +168,7 @@ def test_documents_add_up_and_the_worst_are_shown(exported: Path, synth_corpus: 
     [
         (["--gold", "x", "--split", "dev"], "--split is about the model's own shards: leave it or --gold out"),
         (["--gold", "x", "--shards", "x"], "--shards is about the model's own shards: leave it or --gold out"),
+        (["--processes", "2"], "--processes is for an export, and run is none"),
         (["--", "--tag-column", "2"], "options after -- say how to read the files of --gold, and there are none"),
     ],
 )
