@@ -68,9 +68,13 @@ def _export(options: ExportOptions) -> None:
     from ner_dist.exporting.write_export import export
 
     card = CardSettings(options.license, options.text_language, options.card_note)
-    names = options.name, options.version
     origin, num_bytes, difference, quantisation = export(
-        *(options.run, options.checkpoint, options.onnx, not options.no_check, *names),
+        options.run,
+        options.checkpoint,
+        options.onnx,
+        not options.no_check,
+        options.name,
+        options.version,
         small=options.small,
         examples=not options.no_examples,
         card=card,

@@ -112,13 +112,13 @@ def check(options: ServingOptions) -> None:
         _expect(options, name, getattr(options, name) > 0, "more than 0")
     _expect(options, "error_share", 0 < options.error_share < 1, "a share above 0 and below 1")
     _expect(options, "known_share", 0 <= options.known_share < 1, "a share from 0 to below 1")
-    fits = 1024 <= options.port <= 65535 and options.port not in _TAKEN_PORTS
-    _expect(options, "port", fits, "1024 to 65535, because the service is not root, but 3000 and 9090")
+    free = 1024 <= options.port <= 65535 and options.port not in _TAKEN_PORTS
+    _expect(options, "port", free, "1024 to 65535, because the service is not root, but 3000 and 9090")
     _expect(options, "name", options.name not in _TAKEN_NAMES, "another than those of the services beside it")
     _expect(options, "max_replicas", options.max_replicas >= options.min_replicas, "--min-replicas or more")
     for name in ("image", "prometheus_image", "grafana_image"):
-        fits = re.fullmatch(r"[^\s$]+", getattr(options, name))
-        _expect(options, name, bool(fits), "an image's name, such as ner-dist:serving")
+        named = re.fullmatch(r"[^\s$]+", getattr(options, name))
+        _expect(options, name, bool(named), "an image's name, such as ner-dist:serving")
     _check_names(options)
     _check_command(options)
 
