@@ -30,7 +30,7 @@ _PAGE = Path(__file__).parent / "page"
 _PAGE_FILES = {
     "/": ("index.html", "text/html"),
     "/page.css": ("page.css", "text/css"),
-    "/page.js": ("page.js", "text/javascript"),
+    **{f"/{name}.js": (f"{name}.js", "text/javascript") for name in ("marks", "model", "page")},
 }
 # Whatever a text contains, the page loads only its own files and asks only this server.
 _PAGE_HEADERS = {

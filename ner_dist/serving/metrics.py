@@ -13,7 +13,7 @@ _LATENCY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 # Paths that are counted on their own; clients may make up any number of others.
 _PATHS = {"/", "/tag", "/batch", "/models", "/healthz", "/livez", "/readyz", "/metrics", "/openapi.json"}
-_PATHS |= {"/page.css", "/page.js"}
+_PATHS |= {"/page.css", "/marks.js", "/model.js", "/page.js"}
 # The status that nginx counts for clients that close the connection before the answer.
 CLIENT_GONE = 499
 

@@ -22,7 +22,7 @@ _FIT = re.compile(r"[!-~]{16,512}")
 _RULE = "16 to 512 printable ASCII characters without spaces"
 _MOST_BYTES = 1 << 16
 # What the page consists of: it asks for the token itself.
-_PAGE = {"/", "/page.css", "/page.js"}
+_PAGE = {"/", "/page.css", "/marks.js", "/model.js", "/page.js"}
 _PROBES = {"/healthz", "/livez", "/readyz", "/metrics"}
 _REFUSAL = "this service needs a token: send the header Authorization: Bearer TOKEN"
 

@@ -10,6 +10,8 @@ from stub_service import RunningService, running_service, wait_until
 from ner_dist.serving.schemas import ANSWERS, REQUESTS, TextAnswer, TextsAnswer, TokensAnswer
 from ner_dist.serving.settings import Limits
 
+SCRIPTS = [(f"/{name}.js", "text/javascript") for name in ("marks", "model", "page")]
+
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[RunningService]:
@@ -178,7 +180,7 @@ def test_other_pages_and_methods_are_refused_in_a_sentence(service: RunningServi
 
 
 def test_the_page_may_load_nothing_from_elsewhere(service: RunningService) -> None:
-    for path, kind in (("/", "text/html"), ("/page.js", "text/javascript"), ("/page.css", "text/css")):
+    for path, kind in (("/", "text/html"), *SCRIPTS, ("/page.css", "text/css")):
         answer = service.client.get(path)
         assert answer.headers["content-type"] == f"{kind}; charset=utf-8"
         assert answer.headers["x-content-type-options"] == "nosniff"

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from browser import Visit, open_page
-from stub_service import RunningService, StubTagger, running_service
+from stub_service import RunningService, StubTagger, running_service, stub_source
+
+from ner_dist.serving.models import ModelSource
+from ner_dist.serving.served_model import Loads
+from ner_dist.serving.tokens import Tokens
 
 # A character of two UTF-16 units, a sequence of several code points, a combining mark, and text from right to left.
 FOREIGN = "👩‍🚀 Samantha 🇮🇹 Zu\u0308rich \U0001d538da שלום Ada"
@@ -121,21 +127,110 @@ def test_examples_are_a_click_away(visit: Visit) -> None:
         assert visit.page.locator("#found").text_content() == visit.page.input_value("#text")
 
 
-@pytest.mark.parametrize("width", [420, 1280])
+@pytest.mark.parametrize("width", [390, 768, 1300])
 def test_nothing_overflows(visit: Visit, width: int) -> None:
     visit.page.set_viewport_size({"width": width, "height": 900})
     shown(visit, "Ada" * 200 + " " + FOREIGN)
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_a_text_that_is_too_long_is_said_where_the_user_looks(visit: Visit) -> None:
+    problem, panel = visit.page.locator("#problem"), visit.page.locator("section.panel").first
+    visit.page.fill("#text", "long " * 4000)
+    visit.page.press("#text", "Control+End")
+    problem.wait_for()
+    sentence = "The text has 20,000 characters; this server takes at most 10,000 at a time. Shorten it, or separate "
+    assert problem.text_content().startswith(sentence)
+    # In the window, in the panel of the text, which is marked.
+    box = problem.bounding_box()
+    assert 0 <= box["y"] <= box["y"] + box["height"] <= visit.page.viewport_size["height"]
+    assert panel.locator("#problem").count() == 1
+    assert visit.page.get_attribute("#text", "aria-invalid") == "true"
+    assert visit.page.locator("mark").count() == 0
+    assert shown(visit, "Ada") == [("Ada", "PER")]
+    assert not problem.is_visible()
+    assert visit.page.get_attribute("#text", "aria-invalid") is None
+
+
 def test_a_refusal_is_shown_and_removed(visit: Visit) -> None:
     problem = visit.page.locator("#problem")
-    visit.page.fill("#text", "long " * 4000)
+    visit.page.fill("#text", "refuse me")
     problem.wait_for()
-    assert problem.text_content().startswith("This text cannot be tagged: text has 20000 characters; ")
+    assert problem.text_content() == "This text cannot be tagged: this text cannot be tagged."
     assert shown(visit, "Ada") == [("Ada", "PER")]
     assert not problem.is_visible()
     require_failed_requests(visit)
+
+
+def test_several_texts_are_tagged_by_themselves(visit: Visit, service: RunningService) -> None:
+    visit.page.check("#several")
+    text = f"\n{FOREIGN}\nin Paris\n  \n\nto Bob\n"
+    expected = [("Samantha", "PER"), ("Zu\u0308rich", "LOC"), ("\U0001d538da", "PER"), ("Ada", "PER")]
+    assert shown(visit, text) == [*expected, ("Paris", "LOC"), ("Bob", "PER")]
+    assert service.stub.batches[-1] == [f"{FOREIGN}\nin Paris", "to Bob"]
+    assert visit.page.locator("#count").text_content().endswith(", 2 texts")
+    visit.page.uncheck("#several")
+
+
+def test_entities_below_a_threshold_are_hidden(visit: Visit) -> None:
+    shown(visit, "met Ada in Paris")
+    visit.page.locator("#threshold").fill("70")
+    assert visit.page.locator("mark.off").all_text_contents() == ["Paris"]
+    assert visit.page.locator("#legend button").all_text_contents() == ["LOC0", "PER1"]
+    assert visit.page.locator("#summary").text_content().startswith("1 entity, 1 hidden, ")
+    visit.page.locator("#threshold").fill("0")
+    assert visit.page.locator("mark.off").count() == 0
+
+
+def test_entities_and_json_are_copied_with_a_click(visit: Visit) -> None:
+    visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    shown(visit, "met Ada in Paris")
+    copied = []
+    for name in ("Copy entities", "Copy JSON"):
+        visit.page.locator("button", has_text=name).click()
+        visit.page.locator("button", has_text="Copied").first.wait_for()
+        copied.append(visit.page.evaluate("navigator.clipboard.readText()"))
+        visit.page.locator("button", has_text=name).wait_for()
+    assert copied[0] == "Ada\tPER\t0.987654\nParis\tLOC\t0.4"
+    assert len(json.loads(copied[1])["entities"]) == 2
+
+
+def test_the_model_is_named_and_its_facts_are_there(visit: Visit) -> None:
+    shown(visit, "Ada")
+    visit.page.locator("#model", has_text="stub@1, F1 50.00 on dev").wait_for()
+    visit.page.locator("summary", has_text="Which model this is").click()
+    assert "0" * 64 in visit.page.locator("#identity").text_content()
+
+
+@contextlib.contextmanager
+def another_page(visit: Visit, service: RunningService) -> Iterator[Visit]:
+    """In the same browser, because there can be only one."""
+    page = visit.page.context.new_page()
+    page.goto(f"http://127.0.0.1:{service.port}/")
+    yield Visit(page, [], [])
+    page.close()
+
+
+def test_a_token_is_asked_for_and_used(visit: Visit, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("a-token-of-this-test")
+    with running_service(tokens=Tokens(tmp_path / "token")) as service, another_page(visit, service) as other:
+        for token, sentence in (("wrong", "This is not it."), ("a-token-of-this-test", "")):
+            other.page.locator("#token-panel").wait_for()
+            other.page.fill("#token", token)
+            other.page.press("#token", "Enter")
+            if sentence:
+                other.page.locator("#token-problem", has_text=sentence).wait_for()
+        other.page.locator("mark").first.wait_for()
+        assert not other.page.locator("#token-panel").is_visible()
+        assert shown(other, "met Ada") == [("Ada", "PER")]
+
+
+def test_one_of_several_models_is_chosen(visit: Visit) -> None:
+    sources = [stub_source(StubTagger), ModelSource("other", lambda: Loads(LocationStub, None))]
+    with running_service(sources=sources) as service, another_page(visit, service) as other:
+        assert shown(other, "in Paris") == [("Paris", "PER")]
+        other.page.select_option("#route", "other")
+        assert shown(other, "in Paris ") == [("Paris", "LOC")]
 
 
 def test_a_server_that_is_gone_is_shown(visit: Visit) -> None:

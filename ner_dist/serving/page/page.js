@@ -1,137 +1,80 @@
-// Shows the entities of a text as it is typed. Texts reach the page only as text nodes, never as markup.
+// Shows the entities of a text as it is typed.
 "use strict";
 
 const WAIT_MS = 120;
-const UNSURE = 0.8;
 
-const at = (id) => document.getElementById(id);
-const [text, found, problem, tip] = ["text", "found", "problem", "tip"].map(at);
-// The text on show and its entities, whose positions count UTF-16 units, as JavaScript's strings do.
-let shown = { text: "", entities: [] };
-// The legend's buttons by type; the entities of a type show while its button is pressed.
-const buttons = new Map();
+// The last answer, for the buttons that copy it.
+let last = { json: "", command: "" };
 let timer = 0;
 let asking = null;
-
-function element(name, content, attributes = {}) {
-  const made = document.createElement(name);
-  made.textContent = content;
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
-}
-
-const percent = (share) => (share > 0.9995 ? "over 99.9 %" : `${(100 * share).toFixed(1)} %`);
-
-// The entities, whose positions count code points, with positions in UTF-16 units.
-function inUnits(string, entities) {
-  const units = [0];
-  for (const character of string) units.push(units.at(-1) + character.length);
-  return entities.map((entity) => ({ ...entity, start: units[entity.start], end: units[entity.end] }));
-}
-
-// The old entities moved along with an edit, to show until the answer comes; those that the edit touches are dropped.
-function moved(old, string) {
-  const most = Math.min(old.text.length, string.length);
-  let before = 0;
-  while (before < most && old.text[before] === string[before]) before++;
-  let after = 0;
-  while (after < most - before && old.text[old.text.length - 1 - after] === string[string.length - 1 - after]) after++;
-  const shift = string.length - old.text.length;
-  return old.entities.flatMap((entity) => {
-    if (entity.end <= before) return [entity];
-    if (entity.start < old.text.length - after) return [];
-    return [{ ...entity, start: entity.start + shift, end: entity.end + shift }];
-  });
-}
-
-function show(string, entities) {
-  shown = { text: string, entities };
-  for (const { type } of entities) addType(type);
-  const parts = [];
-  let position = 0;
-  for (const entity of entities) {
-    parts.push(string.slice(position, entity.start), markOf(entity, string.slice(entity.start, entity.end)));
-    position = entity.end;
-  }
-  found.replaceChildren(...parts, string.slice(position));
-  for (const [type, button] of buttons) {
-    button.lastChild.textContent = entities.filter((entity) => entity.type === type).length;
-  }
-  hideTip();
-}
-
-function markOf(entity, string) {
-  const button = buttons.get(entity.type);
-  const mark = element("mark", string, { "data-type": entity.type, dir: "auto" });
-  mark.style.setProperty("--h", button.style.getPropertyValue("--h"));
-  mark.style.setProperty("--sure", entity.confidence);
-  mark.classList.toggle("unsure", entity.confidence < UNSURE);
-  const isOff = button.ariaPressed === "false";
-  mark.classList.toggle("off", isOff);
-  if (!isOff) {
-    mark.tabIndex = 0;
-    const what = `${entity.type}, ${percent(entity.confidence)} sure`;
-    mark.setAttribute("aria-description", what);
-    for (const event of ["mouseenter", "focus"]) mark.addEventListener(event, () => showTip(mark, what));
-    for (const event of ["mouseleave", "blur"]) mark.addEventListener(event, hideTip);
-  }
-  return mark;
-}
-
-function showTip(mark, content) {
-  tip.textContent = content;
-  const box = mark.getClientRects()[0];
-  const left = box.left + (box.width - tip.offsetWidth) / 2;
-  tip.style.left = `${Math.max(8, Math.min(left, document.documentElement.clientWidth - tip.offsetWidth - 8))}px`;
-  tip.style.top = `${box.top > tip.offsetHeight + 10 ? box.top - tip.offsetHeight - 6 : box.bottom + 6}px`;
-}
-
-function hideTip() {
-  tip.textContent = "";
-}
-
-function addType(type) {
-  if (buttons.has(type)) return;
-  const button = element("button", type, { type: "button", "aria-pressed": true });
-  // Steps of the golden angle: neighbours differ, however many types there are.
-  button.style.setProperty("--h", (buttons.size * 137.5 + 210) % 360);
-  button.append(element("span", ""));
-  button.addEventListener("click", () => {
-    button.ariaPressed = button.ariaPressed === "false";
-    show(shown.text, shown.entities);
-  });
-  at("legend").append(button);
-  buttons.set(type, button);
-}
 
 function showState(name, content) {
   at("state").className = name;
   at("state").textContent = content;
 }
 
+// The parts of a string that blank lines separate, each with its first position in UTF-16 units.
+function blocks(string) {
+  if (!at("several").checked) return [{ start: 0, text: string }];
+  const parts = [];
+  let position = 0;
+  let isOpen = false;
+  for (const line of string.split("\n")) {
+    if (!line.trim()) isOpen = false;
+    else if (isOpen) parts.at(-1).text += `\n${line}`;
+    else {
+      parts.push({ start: position, text: line });
+      isOpen = true;
+    }
+    position += line.length + 1;
+  }
+  return parts;
+}
+
+// What is longer than this server takes, in a sentence; it would refuse it.
+function excess(parts) {
+  const most = { characters: limits.max_characters ?? Infinity, texts: limits.max_texts ?? Infinity };
+  for (const part of parts) {
+    const number = [...part.text].length;
+    if (number <= most.characters) continue;
+    const cure = at("several").checked ? "Shorten it" : "Shorten it, or separate texts by blank lines";
+    return `${at("several").checked ? "One of the texts" : "The text"} has ${count(number)} characters; this server takes at most ${count(most.characters)} at a time. ${cure}.`;
+  }
+  return parts.length > most.texts ? `These are ${count(parts.length)} texts; this server takes at most ${count(most.texts)} at a time.` : "";
+}
+
+function address() {
+  return models.length > 1 ? `models/${at("route").value}/tag` : "tag";
+}
+
 async function ask() {
   asking?.abort();
   const mine = (asking = new AbortController());
   const string = text.value;
-  const body = JSON.stringify({ text: string });
-  at("command").textContent = `curl ${new URL("tag", location.href)} -H 'Content-Type: application/json' -d '${body.replaceAll("'", "'\\''")}'`;
+  const parts = blocks(string);
+  const body = JSON.stringify(at("several").checked ? { texts: parts.map((part) => part.text) } : { text: string });
+  const bearer = token ? " -H 'Authorization: Bearer '\"$TOKEN\"" : "";
+  last.command = `curl ${new URL(address(), location.href)} -H 'Content-Type: application/json'${bearer} -d '${body.replaceAll("'", "'\\''")}'`;
+  at("command").textContent = last.command;
+  const tooMuch = excess(parts);
+  if (tooMuch) return refused(413, tooMuch);
   try {
     const began = performance.now();
-    const request = { method: "POST", body, headers: { "Content-Type": "application/json" }, signal: mine.signal };
-    const answer = await fetch("tag", request);
+    const headers = { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) };
+    const answer = await fetch(address(), { method: "POST", body, headers, signal: mine.signal });
     const content = await answer.json().catch(() => ({ error: `The server answered with status ${answer.status}.` }));
     if (mine !== asking) return;
-    at("json").textContent = JSON.stringify(content, null, 2);
-    if (!answer.ok) return refused(answer.status, content.error);
-    const took = Math.round(performance.now() - began);
+    last.json = JSON.stringify(content, null, 2);
+    at("json").textContent = last.json;
+    if (answer.status === 401) return askForToken();
+    if (!answer.ok) return refused(answer.status, `This text cannot be tagged: ${content.error}.`);
+    took = Math.max(1, Math.round(performance.now() - began));
     problem.textContent = "";
+    text.removeAttribute("aria-invalid");
     showState("", "ready");
+    showIdentity(answer.headers.get("X-Model"));
     found.classList.remove("stale");
-    show(string, inUnits(string, content.entities));
-    const number = content.entities.length;
-    const unsure = content.entities.some(({ confidence }) => confidence < UNSURE) ? "; dashed: less than 80 % sure" : "";
-    const what = `${number || "no"} ${number === 1 ? "entity" : "entities"}, ${took} ms${unsure}`;
-    at("summary").textContent = string ? what : "";
+    show(string, inText(parts, content.results ?? [content]));
   } catch (error) {
     if (error.name === "AbortError" || mine !== asking) return;
     showState("away", "not reachable");
@@ -140,52 +83,71 @@ async function ask() {
   }
 }
 
+// The entities of all parts, with positions in the whole text.
+function inText(parts, results) {
+  return results.flatMap(({ entities }, place) =>
+    inUnits(parts[place].text, entities).map((entity) => {
+      return { ...entity, start: entity.start + parts[place].start, end: entity.end + parts[place].start };
+    }),
+  );
+}
+
 function refused(status, sentence) {
   const isBusy = status === 503;
   at("summary").textContent = "";
   showState(isBusy ? "busy" : "", isBusy ? "busy" : "ready");
-  const busy = "The server is busy; this page asks again in a moment.";
-  problem.textContent = isBusy ? busy : `This text cannot be tagged: ${sentence}.`;
-  if (isBusy) timer = setTimeout(ask, 1000);
+  problem.textContent = isBusy ? "The server is busy; this page asks again in a moment." : sentence;
+  // Where the user looks: the text itself is marked, and what was found in an older one goes.
+  if (!isBusy) text.setAttribute("aria-invalid", "true");
+  if (!isBusy) {
+    show("", []);
+    found.classList.remove("stale");
+  } else timer = setTimeout(ask, 1000);
 }
 
 function changed() {
   clearTimeout(timer);
   const string = text.value;
-  show(string, moved(shown, string));
   found.classList.add("stale");
-  at("count").textContent = string ? `${[...string].length.toLocaleString("en")} characters` : "";
+  show(string, moved(shown, string));
+  at("count").textContent = string ? `${count([...string].length)} characters${at("several").checked ? `, ${count(blocks(string).length)} texts` : ""}` : "";
   timer = setTimeout(ask, WAIT_MS);
 }
 
-async function begin() {
-  const examples = [...at("examples").children];
-  for (const example of examples) {
-    example.addEventListener("click", () => {
-      text.value = example.value;
-      changed();
-    });
-  }
+// What the buttons copy: tab-separated columns of what is shown, or the JSON or command as it stands.
+function toCopy(what) {
+  if (what !== "list") return last[what];
+  return shown.entities.filter(isShown).map((entity) => [shown.text.slice(entity.start, entity.end), entity.type, entity.confidence].join("\t")).join("\n");
+}
+
+function listen() {
   text.addEventListener("input", changed);
+  at("several").addEventListener("change", changed);
+  at("route").addEventListener("change", choose);
+  threshold.addEventListener("input", () => {
+    at("least").textContent = `${threshold.value} %`;
+    show(shown.text, shown.entities);
+  });
   addEventListener("scroll", hideTip, { passive: true });
   addEventListener("keydown", (event) => event.key === "Escape" && hideTip());
-  at("copy").addEventListener("click", async () => {
-    await navigator.clipboard.writeText(at("json").textContent).then(
-      () => (at("copy").textContent = "Copied"),
-      () => (at("copy").textContent = "Not allowed here"),
-    );
-    setTimeout(() => (at("copy").textContent = "Copy"), 1500);
+  at("token-panel").addEventListener("submit", (event) => {
+    event.preventDefault();
+    token = at("token").value.trim();
+    sessionStorage.setItem("token", token);
+    at("token-panel").hidden = true;
+    start();
   });
-  const health = await fetch("healthz").then((answer) => answer.json()).catch(() => ({}));
-  for (const type of health.entity_types ?? []) addType(type);
-  // The browser may have restored a text after a reload.
-  text.value ||= examples[0].value;
-  changed();
-  if (health.features?.length) {
-    clearTimeout(timer);
-    const names = health.features.join(", ");
-    problem.textContent = `This model needs values of ${names} for each token, so it cannot tag plain text.`;
+  for (const button of document.querySelectorAll(".copy")) {
+    const name = button.textContent;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(toCopy(button.dataset.copy)).then(
+        () => (button.textContent = "Copied"),
+        () => (button.textContent = "Not allowed here"),
+      );
+      setTimeout(() => (button.textContent = name), 1500);
+    });
   }
 }
 
-begin();
+listen();
+start();
