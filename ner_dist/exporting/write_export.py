@@ -176,8 +176,10 @@ def _write_card(
 ) -> None:
     found = export_format.read(directory)
     identity = identity_of_export(directory, found)
-    # Its scores are those of the best epoch.
-    result = read_result(run / "result.json") if identity.dev_f1 is not None else None
+    result, progress = read_result(run / "result.json"), saved.progress
+    if result is not None and (result["best_epoch"], 0) != (progress.epoch, progress.step):
+        # It is about other parameters.
+        result = None
     text = model_card(identity, found, saved.index, result, quantisation, card)
     (directory / CARD_NAME).write_text(text, encoding="utf-8")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +202,14 @@ def test_without_the_shards_there_are_no_examples(text_run: Path) -> None:
     saved = checkpoint.load(text_run / "checkpoints" / "best")
     moved = dataclasses.replace(saved.config, data=dataclasses.replace(saved.config.data, shards="/nowhere"))
     assert example_sentences(dataclasses.replace(saved, config=moved)) == []
+
+
+def test_scores_of_other_parameters_are_not_claimed(text_run: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(text_run, tmp_path / "run", symlinks=True))
+    epoch = checkpoint.load(run / "checkpoints" / "best").progress.epoch
+    facts = {"epochs": 9, "steps": 0, "num_ranks": 1, "seed": 1, "tokens_per_second": 0.0, "shards": "", "versions": {}}
+    for best_epoch, said in ((epoch, True), (epoch + 1, False)):
+        (run / "result.json").write_text(json.dumps({**facts, **RESULT, "best_epoch": best_epoch}))
+        export(run, None, tmp_path / "out", compared=False, examples=False)
+        card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+        assert ("97.5 to 100.0" in card) == said
