@@ -91,10 +91,10 @@ class _Lines(Response):
         groups = self._groups()
         coming: asyncio.Future[_Group | None] | None = _next(groups)
         waiting: deque[tuple[Share, asyncio.Task[bytes]]] = deque()
-        failure: Exception | None = None
+        failure: BaseException | None = None
         try:
             while coming or waiting:
-                awaited = {coming} if coming and len(waiting) < _GROUPS else set()
+                awaited: set[asyncio.Future[Any]] = {coming} if coming and len(waiting) < _GROUPS else set()
                 awaited |= {waiting[0][1]} if waiting else set()
                 await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
                 if coming in awaited and coming is not None and coming.done():

@@ -14,13 +14,13 @@ from ner_dist.serving.settings import Limits
 
 
 def add_health(app: FastAPI, models: Models, limits: Limits) -> None:
-    both = {200: {"model": schemas.Readiness}, 503: {"model": schemas.Readiness}}
+    both: dict[int | str, dict[str, Any]] = {status: {"model": schemas.Readiness} for status in (200, 503)}
 
-    @app.get("/livez", summary="Whether it should be left alone, not started again", responses={**both})
+    @app.get("/livez", summary="Whether it should be left alone, not started again", responses=both)
     async def livez() -> Response:
         return _status(_sickness(models))
 
-    @app.get("/readyz", summary="Whether it should be sent requests", responses={**both})
+    @app.get("/readyz", summary="Whether it should be sent requests", responses=both)
     async def readyz() -> Response:
         return _status(models.unready())
 

@@ -14,6 +14,7 @@ _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 # Paths that are counted on their own; clients may make up any number of others.
 _PATHS = {"/", "/tag", "/batch", "/models", "/healthz", "/livez", "/readyz", "/metrics", "/openapi.json"}
 _PATHS |= {"/page.css", "/marks.js", "/model.js", "/page.js"}
+_OF_MODEL = ["model"]
 # The status that nginx counts for clients that close the connection before the answer.
 CLIENT_GONE = 499
 
@@ -47,10 +48,11 @@ class Metrics:
             buckets=_LATENCY_S,
             registry=registry,
         )
-        by_model = {"labelnames": ["model"], "registry": registry}
-        self._batches = Histogram("ner_batch_texts", "Texts tagged together.", buckets=_BATCH, **by_model)
-        self._tokens = Counter("ner_tokens", "Tokens tagged.", **by_model)
-        self._known = Counter("ner_known_tokens", "Of these, words that the model knows.", **by_model)
+        self._batches = Histogram(
+            "ner_batch_texts", "Texts tagged together.", _OF_MODEL, buckets=_BATCH, registry=registry
+        )
+        self._tokens = Counter("ner_tokens", "Tokens tagged.", _OF_MODEL, registry=registry)
+        self._known = Counter("ner_known_tokens", "Of these, words that the model knows.", _OF_MODEL, registry=registry)
         self._entities = Counter("ner_entities", "Entities found, by type.", ["model", "type"], registry=registry)
         self._reloads = Counter(
             "ner_reloads", "New versions, by outcome: done or failed.", ["route", "outcome"], registry=registry
@@ -61,7 +63,7 @@ class Metrics:
             ["route", "model", "name", "version", "sha256", "commit", "data", "tokenizer"],
             registry=registry,
         )
-        self._dev_f1 = Gauge("ner_model_dev_f1", "Its entity F1 on dev, 0 to 1.", **by_model)
+        self._dev_f1 = Gauge("ner_model_dev_f1", "Its entity F1 on dev, 0 to 1.", _OF_MODEL, registry=registry)
         self.ready = Gauge("ner_ready", "1 while /readyz is 200.", registry=registry)
         self.queue = Gauge("ner_queue_texts", "Texts waiting to be tagged.", registry=registry)
         self.large_requests = Gauge(

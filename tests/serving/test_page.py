@@ -205,7 +205,7 @@ def test_the_model_is_named_and_its_facts_are_there(visit: Visit) -> None:
 @contextlib.contextmanager
 def another_page(visit: Visit, service: RunningService) -> Iterator[Visit]:
     """In the same browser, because there can be only one."""
-    page = visit.page.context.new_page()
+    page = visit.page.context.browser.new_page()
     page.goto(f"http://127.0.0.1:{service.port}/")
     yield Visit(page, [], [])
     page.close()
