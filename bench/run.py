@@ -21,7 +21,8 @@ from ner_dist.cli.shell_completion import complete
 RESULTS = Path("bench/results.json")
 BENCHMARKS = (
     *("scaling", "padding", "preparation", "score", "crf", "training", "arithmetic", "time_to_f1", "plan", "reader"),
-    *("forecast", "profile", "timeline", "exchange", "prediction", "service", "service_neighbour", "neighbour"),
+    *("forecast", "profile", "timeline", "exchange", "prediction", "service", "service_log"),
+    *("service_versions", "service_neighbour", "neighbour"),
 )
 # They print tables of their own.
 _TABLES = {"profile", "timeline"}
@@ -55,7 +56,7 @@ class RunOptions(BenchOptions):
     )
     """benchmarks to run (default all but time_to_f1, which takes an hour): scaling, padding, preparation, score, crf,
     training, arithmetic, time_to_f1, plan, reader, forecast, profile, timeline, exchange, prediction, service,
-    service_neighbour, neighbour"""
+    service_log, service_versions, service_neighbour, neighbour"""
 
 
 def main() -> None:

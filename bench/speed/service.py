@@ -10,15 +10,17 @@ import contextlib
 import dataclasses
 import itertools
 import json
+import os
 import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -33,7 +35,7 @@ _WARM_UP_S, _SHORT_S = 3.0, 15.0
 # How long a hostile client rests between two requests.
 _REST_S = 0.05
 _COUNTED = ("ner_batch_texts_sum", "ner_batch_texts_count", "process_cpu_seconds_total")
-_READY = re.compile(r"on (http://(\S+):(\d+)) ")
+_READY = re.compile(rb"on (http://(\S+):(\d+)) ")
 
 # Requests that must be refused with a status of 4xx; and how many bytes those send that do not wait for an answer.
 _REFUSED = {
@@ -183,34 +185,47 @@ async def press(address: tuple[str, int], options: ServiceLoadOptions) -> tuple[
     return load, [after - earlier for after, earlier in zip(counts(address), before)]
 
 
+class Served(NamedTuple):
+    address: tuple[str, int]
+    process: subprocess.Popen[bytes]
+
+
 @contextlib.contextmanager
-def served(model: str, *knobs: str) -> Iterator[tuple[str, int]]:
-    """Host and port of a service in a process of its own, which must end with status 0."""
-    command = [sys.executable, "-m", "ner_dist.serve", model, "--port", "0", *knobs]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+def served(model: str, *knobs: str, code: str | None = None) -> Iterator[Served]:
+    """A service in a process of its own, which must end with status 0. code: another checkout whose service it is."""
+    command = [sys.executable, "-m", "ner_dist.serve", os.path.abspath(model), "--port", "0", *knobs]
+    # A file, because nobody would go on reading a pipe.
+    with tempfile.TemporaryFile() as out, subprocess.Popen(command, stdout=out, cwd=code) as process:
         try:
-            ready = _READY.search(process.stdout.readline())
-            if ready is None:
-                raise RuntimeError("the service has not started")
-            yield ready[2], int(ready[3])
+            while (ready := _READY.search(_so_far(out))) is None:
+                if process.poll() is not None:
+                    raise RuntimeError("the service has not started")
+                time.sleep(0.05)
+            yield Served((ready[2].decode(), int(ready[3])), process)
         finally:
             process.terminate()
-            code = process.wait()
-    if code:
-        raise RuntimeError(f"the service has ended with status {code}")
+            status = process.wait()
+    if status:
+        raise RuntimeError(f"the service has ended with status {status}")
+
+
+def _so_far(file: IO[bytes]) -> bytes:
+    return os.pread(file.fileno(), 1 << 16, 0)
 
 
 def counts(address: tuple[str, int]) -> list[float]:
     """The service's own metrics named in _COUNTED."""
     lines = urllib.request.urlopen("http://{}:{}/metrics".format(*address)).read().decode()
-    found = dict(re.findall(r"^([^# ]+) (\S+)$", lines, re.M))
+    found: Counter[str] = Counter()
+    # Those of all models together.
+    for name, value in re.findall(r"^([^#{ ]+)\S* (\S+)$", lines, re.M):
+        found[name] += float(value)  # type: ignore[assignment]
     return [float(found[name]) for name in _COUNTED]
 
 
-def measure(options: ServiceLoadOptions, *knobs: str) -> dict[str, Any]:
-    """All figures of one load; waits in milliseconds. knobs: options of the service."""
-    with served(options.model, *knobs) as address:
+def measure(options: ServiceLoadOptions, *knobs: str, code: str | None = None) -> dict[str, Any]:
+    """All figures of one load; waits in milliseconds. knobs: options of the service. code: as for served."""
+    with served(options.model, *knobs, code=code) as (address, _):
         load, (texts, batches, cpu_s) = asyncio.run(press(address, options))
     waits_ms = (1e3 * np.percentile(load.waits_s, (50, 95, 99, 100))).tolist()
     return {

@@ -121,7 +121,7 @@ def measure(options: NeighbourOptions, *knobs: str) -> dict[str, Any]:
     bodies = [json.dumps({"text": text}).encode() for text in texts]
     kinds: dict[str, bytes | None] = {"alone": None, **heavy_bodies(tokens)}
     waits: dict[str, list[float]] = {kind: [] for kind in kinds}
-    with served(options.model, *knobs) as address:
+    with served(options.model, *knobs) as (address, _):
         _waits_s(address, bodies, dataclasses.replace(options, seconds=_WARM_UP_S))
         for _ in range(options.rounds):
             for kind, body in kinds.items():

@@ -74,7 +74,7 @@ def run(folder: Path, seconds: float) -> tuple[list[Sample], dict[str, int]]:
     knobs = ["--config", str(ROOT / "job/smoke.yaml"), "--data.shards", str(shards), "--run", str(folder / "run")]
     knobs += ["--train.epochs", "1000000", "--train.log_steps", "10", "--train.checkpoint_steps", "200"]
     train = [sys.executable, "-m", "launch", "local", "--np", "2", "--", *knobs]
-    with trained_model(str(shards)) as (_, exported), served(exported) as address:
+    with trained_model(str(shards)) as (_, exported), served(exported) as (address, _):
         load = ServiceLoadOptions(exported, str(shards), seconds, _CLIENTS, _HOSTILE)
         found: list[Any] = []
         client = threading.Thread(target=lambda: found.append(asyncio.run(press(address, load))[0]))
