@@ -63,3 +63,26 @@ def options(*models: Path, **others: Any) -> ReportOptions:
 def words(page: str) -> str:
     """What is to be read, without tags."""
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", page)))
+
+
+def curve_record(**changes: Any) -> dict[str, Any]:
+    """A curve.json of three parts and two seeds."""
+    points = [
+        {
+            "fraction": fraction,
+            "sentences": int(1000 * fraction),
+            "tokens": int(9000 * fraction),
+            "entities": int(2000 * fraction),
+            "seed": seed,
+            "run": f"runs/curves/small/{fraction}-{seed}",
+            "dev_f1": 0.9 - 0.1 / fraction / 10,
+            "test_f1": 0.88 - 0.1 / fraction / 10 + seed / 1000,
+        }
+        for fraction in (0.25, 0.5, 1.0)
+        for seed in (1, 2)
+    ]
+    twice = {"sentences": 2000, "gain": 0.006, "low": -0.001, "high": 0.013}
+    fit = {"a": 0.9, "b": 1.0, "c": 0.5, "twice": twice}
+    of_curve = {"job": "small", "split": "test", "fractions": [0.25, 0.5, 1.0], "points": points, "fit": fit}
+    origin = {"command": "python -m bench.learning_curve small.yaml", "date": "", "commit": "", "hardware": "a <CPU>"}
+    return {**of_curve, **origin, **changes}

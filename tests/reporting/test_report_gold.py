@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import sealed_files
 from processes import ROOT, alone, run
-from reported import Runs, options, words
+from reported import Runs, curve_record, options, words
 from span_corpus import span_corpus, write_spans
 
 from ner_dist.errors import UserError
+from ner_dist.evaluation.calibration import calibration_error
 from ner_dist.reporting.gather import ReportData, gather
 from ner_dist.reporting.gold_sets import gold_sets
 from ner_dist.reporting.report_page import render
@@ -75,6 +76,35 @@ def test_without_the_shards_that_were_trained_on_a_report_leaves_out_what_they_s
     assert "By known and unknown words" in text
 
 
+def test_types_that_the_model_does_not_know_and_its_calibration_are_told(
+    runs: Runs, exported: Path, tmp_path: Path
+) -> None:
+    fitted = {"temperature": 2.0, "split": "dev", "error_before": 0.1, "error_after": 0.01, "entities": 70}
+    calibrated = Path(shutil.copytree(exported, tmp_path / "calibrated"))
+    sealed_files.edit(calibrated / "tagger.json", lambda record: record.update(calibration=fitted))
+    text = runs.corpus["test"].read_text(encoding="utf-8").replace("-LOC\n", "-PLACE\n")
+    (tmp_path / "other.conll").write_text(text, encoding="utf-8")
+    (scored,) = (data := gather(options(calibrated, gold=[[str(tmp_path / "other.conll")]]))).sets
+    judged, number = scored.models[0].judged, text.count("B-PLACE\n")
+    assert judged.uncalibrated_P is not None
+    # A temperature above 1 makes confidences smaller.
+    assert judged.uncalibrated_P.mean() > judged.confidence_P.mean() + 0.05
+    said = words(render(data))
+    assert f"The model does not know 1 of the types: PLACE ({number} entities). It can only miss them." in said
+    before, now = (calibration_error(of_P, judged.right_P) for of_P in (judged.uncalibrated_P, judged.confidence_P))
+    assert f"Here confidence and truth differ by {100 * now:.1f} points" in said
+    assert f"a temperature of 2.000; without, they would differ by {100 * before:.1f} points" in said
+
+
+def test_train_is_scored_with_a_warning_and_a_learning_curve_is_shown(exported: Path, tmp_path: Path) -> None:
+    (tmp_path / "curve.json").write_text(json.dumps(curve_record()))
+    text = words(render(gather(options(exported, split="train", curve=[tmp_path / "curve.json"]))))
+    assert "The model has been trained on these sentences" in text
+    assert "Learning curve" in text
+    assert "Twice as much data (2,000 sentences)" in text
+    assert "25 % 250 2,250 500 86.00 ± 0.00 84.15 ± 0.07" in text
+
+
 def test_models_that_cut_texts_differently_are_compared_by_characters(
     exported: Path, texts: Path, tmp_path: Path
 ) -> None:
@@ -109,3 +139,9 @@ def test_gold_sets_have_names() -> None:
     assert found[2].files == ["c/x.conll"]
     with pytest.raises(UserError, match="two test sets are called news; give each a name of its own"):
         gold_sets([["news=a.conll"], ["news=b.conll"]])
+
+
+def test_options_of_reading_need_gold(runs: Runs) -> None:
+    finished = run(alone("ner_dist.report", runs.one, "--", "--tag-column", "2"), ROOT)
+    assert finished.code == 2
+    assert "options after -- are about reading gold files; name them with --gold FILE" in finished.err
