@@ -2,7 +2,7 @@
 
 Written so that a very small c, where the law turns into a line over log n, is no special case:
 F1 = f - s z, with z = ((n / N)^-c - 1) / c and N the largest size, so that f is the score there and s the slope over
-log n. Axes: P points, G sizes, C values of c that are tried.
+log n. No law has a limit a above 1. Axes: P points, G sizes, C values of c that are tried.
 """
 
 from __future__ import annotations
@@ -43,24 +43,28 @@ def forecast(sizes_P: np.ndarray, scores_P: np.ndarray) -> Forecast | None:
     z_CP = ((sizes_P / largest) ** -_EXPONENTS_C[:, None] - 1) / _EXPONENTS_C[:, None]
     centred_CP, centred_P = z_CP - z_CP.mean(1, keepdims=True), scores_P - scores_P.mean()
     squares_C = (centred_CP**2).sum(1)
-    slope_C = -(centred_CP * centred_P).sum(1) / squares_C
-    misfit_C = ((centred_P + slope_C[:, None] * centred_CP) ** 2).sum(1)
+    free_C = -(centred_CP * centred_P).sum(1) / squares_C
+    least_C = ((centred_P + free_C[:, None] * centred_CP) ** 2).sum(1)
+    # The steepest law whose limit a is at most 1.
+    steepest_C = (1 - scores_P.mean()) / (z_CP.mean(1) + 1 / _EXPONENTS_C)
+    slope_C = np.minimum(free_C, steepest_C)
+    misfit_C = least_C + (slope_C - free_C) ** 2 * squares_C
     best = int(np.argmin(misfit_C))
     c, slope = _EXPONENTS_C[best], slope_C[best]
     top = scores_P.mean() + slope * z_CP[best].mean()
     gains_C = (1 - 2.0**-_EXPONENTS_C) / _EXPONENTS_C
-    a, b = top + slope / c, slope / c * largest**c
     low = high = None
     degrees = len(sizes_P) - num_sizes
     if degrees:
         within = sum(((of := scores_P[sizes_P == size]) - of.mean()) @ (of - of.mean()) for size in np.unique(sizes_P))
         noise = max(within / degrees, misfit_C[best] / max(len(sizes_P) - 3, 1), _LEAST_NOISE**2)
-        room_C = _student(degrees) ** 2 - (misfit_C - misfit_C[best]) / noise
-        wide_C = np.sqrt(np.maximum(room_C, 0) * noise / squares_C)
-        low = float(((slope_C - wide_C) * gains_C)[room_C >= 0].min())
-        # No F1 is above 1.
-        high = float(min(((slope_C + wide_C) * gains_C)[room_C >= 0].max(), 1 - top))
-    return Forecast(float(a), float(b), float(c), float(min(slope * gains_C[best], 1 - top)), low, high)
+        room_C = _student(degrees) ** 2 * noise + misfit_C[best] - least_C
+        wide_C = np.sqrt(np.maximum(room_C, 0) / squares_C)
+        fits_C = (room_C >= 0) & (free_C - wide_C <= steepest_C)
+        low = float(((free_C - wide_C) * gains_C)[fits_C].min())
+        high = float((np.minimum(free_C + wide_C, steepest_C) * gains_C)[fits_C].max())
+    a, b = top + slope / c, slope / c * largest**c
+    return Forecast(float(a), float(b), float(c), float(slope * gains_C[best]), low, high)
 
 
 def _student(degrees: int) -> float:

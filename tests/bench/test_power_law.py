@@ -49,3 +49,8 @@ def test_no_score_is_expected_above_1() -> None:
     assert found is not None
     assert found.high is not None
     assert found.a - found.b * 10_000**-found.c + found.high <= 1 + 1e-9
+    # As free as it likes, the law would go to 1.1.
+    straight = forecast(SIZES, 0.5 + SIZES / 25_000)
+    assert straight is not None
+    assert straight.a <= 1
+    assert straight.gain < 0.1
