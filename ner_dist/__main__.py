@@ -28,7 +28,7 @@ COMMANDS = {
     "suggest": Command("ner_dist.suggesting", "which texts of a pool to label next, for an annotation tool"),
     "export": Command("ner_dist.export", "run -> ONNX, which tags without MXNet"),
     "serve": Command("ner_dist.serve", "tag over HTTP with an export or a run"),
-    "report": Command("ner_dist.report", "runs -> one HTML page: scores, their intervals, and mistakes"),
+    "report": Command("ner_dist.report", "models -> one HTML page: scores, their intervals, and mistakes"),
     "launch": Command("launch", "train on several ranks: this machine, ssh hosts, SLURM, Kubernetes; the doctor"),
 }
 
