@@ -98,6 +98,9 @@ class Metrics:
         if instead_of is not None:
             self._models.remove(*_labels(route, instead_of))
         self._models.labels(*_labels(route, model)).set(1)
+        for outcome in ("done", "failed"):
+            # From 0 on, so that Prometheus sees the first one as an increase.
+            self._reloads.labels(route, outcome)
         if model.dev_f1 is not None:
             self._dev_f1.labels(str(model)).set(model.dev_f1)
 

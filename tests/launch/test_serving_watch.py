@@ -70,6 +70,13 @@ def test_alerts_and_panels_are_about_metrics_that_exist() -> None:
     assert {"ner_requests_total", "ner_request_seconds_bucket", "process_resident_memory_bytes"} <= names
 
 
+def test_the_first_reload_that_fails_is_an_increase() -> None:
+    metrics = Metrics()
+    metrics.serves("default", IDENTITY, None)
+    labels = {"route": "default", "outcome": "failed"}
+    assert metrics.registry.get_sample_value("ner_reloads_total", labels) == 0
+
+
 def test_every_alert_says_what_to_do_and_is_about_this_service() -> None:
     (group,) = rules(ServingOptions(name="ner-de"))["groups"]
     assert len({rule["alert"] for rule in group["rules"]}) == len(group["rules"])
