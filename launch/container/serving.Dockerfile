@@ -1,12 +1,12 @@
 # The image for serving an export, without MXNet, Horovod, Arrow and matplotlib.
 #
 #   docker build -f launch/container/serving.Dockerfile -t ner-dist:serving .
-#   docker run --rm -p 127.0.0.1:8000:8000 -v "$PWD/exports/mine:/model:ro" ner-dist:serving
+#   docker run --rm -p 127.0.0.1:8000:8000 -v "$PWD/exports:/models:ro" ner-dist:serving /models/mine --host 0.0.0.0
 #
-# Or with the model inside, so that one name stands for both:
+# Or with the model inside, so that one name stands for both, and nothing need follow it:
 #   printf 'FROM ner-dist:serving\nCOPY . /model\n' | docker build -f - -t ner-dist:mine exports/mine
 #
-# What follows the image's name replaces the last line here. The service writes nothing but to /tmp (--read-only works).
+# The service writes nothing but to /tmp (--read-only works).
 FROM debian:bookworm-slim AS builder
 ARG DEBIAN_FRONTEND=noninteractive
 RUN apt-get update \

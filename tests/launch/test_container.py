@@ -179,7 +179,7 @@ def test_the_service_of_the_image_is_not_root_and_tells_its_health() -> None:
     assert words["USER"] == "1000"
     assert "/readyz" in words["HEALTHCHECK"]
     assert words["ENTRYPOINT"] == '["python", "-m", "ner_dist.serve"]'
-    # The model's place, which launch serving mounts.
+    # The place of a model that the image has.
     assert words["CMD"].startswith('["/model", ')
     assert words["COPY"] == "--from=builder /opt/ner-dist /opt/ner-dist"
     assert [words[1] for words in builder if words[0] == "WORKDIR"] == ["/opt/ner-dist"]

@@ -24,7 +24,7 @@ from ner_dist.cli.options import make_parser
 
 EVERYTHING = ServingOptions(
     image="registry:5000/ner-dist:serving",
-    model="exports/a $b",
+    model="exports $x/a/",
     name="ner-de",
     port=8080,
     bind="0.0.0.0",
@@ -115,7 +115,9 @@ def test_no_pod_is_root_or_writes_or_sees_the_cluster() -> None:
         assert (inside["allowPrivilegeEscalation"], inside["readOnlyRootFilesystem"]) == (False, True)
         assert container["resources"]["limits"]["memory"] == container["resources"]["requests"]["memory"]
     mounts = {mount["name"]: mount for mount in pod("everything")["containers"][0]["volumeMounts"]}
-    assert mounts["model"] == {"name": "model", "mountPath": "/model", "readOnly": True, "subPath": "de/v2"}
+    # Not the model's own directory, which a new version swaps: a mount would keep the old one.
+    assert mounts["models"] == {"name": "models", "mountPath": "/models", "readOnly": True}
+    assert pod("everything")["containers"][0]["args"][0] == "/models/de/v2"
     assert mounts["token"]["readOnly"] is True
 
 
@@ -150,7 +152,8 @@ def test_each_container_is_confined_and_the_service_is_healthy_when_it_is_ready(
     assert ours["mem_limit"] == ours["memswap_limit"] == 3 << 29
     assert "http://127.0.0.1:8080/readyz" in ours["healthcheck"]["test"][-1]
     # $$ is compose's $.
-    assert ours["volumes"][0]["source"] == str(Path("exports/a $$b").absolute())
+    assert ours["volumes"][0]["source"] == str(Path("exports $$x").absolute())
+    assert (ours["volumes"][0]["target"], ours["command"][0]) == ("/models", "/models/a")
     assert ours["volumes"][0]["read_only"] is True
 
 
@@ -168,9 +171,11 @@ def test_the_service_takes_its_command_line(settings: str) -> None:
     found = vars(parser.parse_args(words))
     assert found["server.port"] == SETTINGS[settings].port
     assert SETTINGS[settings].name in found["server.allowed_hosts"]
-    assert [*found["models"]] == ["/model"]
+    assert [*found["models"]] == ["/model" if settings == "default" else "/models/a"]
     # Of the pod, too.
-    assert pod(settings)["containers"][0]["args"] == words
+    place, *others = pod(settings)["containers"][0]["args"]
+    assert place in ("/model", "/models/de/v2")
+    assert others == words[1:]
 
 
 # --- Refused

@@ -31,7 +31,7 @@ class ServingOptions:
     image: str = "ner-dist:serving"
     """Image of launch/container/serving.Dockerfile, by the name under which the machines pull it."""
     model: str = ""
-    """Compose: directory of the export, mounted read-only; by default the image has it at /model."""
+    """Compose: directory of the export; the folder around it is mounted read-only. By default the image has /model."""
     name: str = "ner"
     """Name of the service in compose, Kubernetes and Prometheus: lower case letters, digits and -."""
     port: int = 8000
@@ -57,7 +57,7 @@ class ServingOptions:
     namespace: str = ""
     """Kubernetes: namespace of all objects; by default that of kubectl's context."""
     claim: str = ""
-    """Kubernetes: PersistentVolumeClaim with the export; by default the image has it at /model."""
+    """Kubernetes: PersistentVolumeClaim with the export, mounted read-only; by default the image has /model."""
     claim_path: str = ""
     """Kubernetes: the export's directory in the claim; by default the claim is the export."""
     min_replicas: int = 2

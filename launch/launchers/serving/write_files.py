@@ -19,6 +19,8 @@ __all__ = ["ServingOptions", "files", "launch"]
 
 # In each file, so that it is known for one of ours.
 _MADE = "Made by ner-dist launch serving"
+# In a container: the folder of models that are mounted, and a model that its image has.
+_MODELS, _IN_IMAGE = "/models", "/model"
 _TEMPLATES = (
     "compose.yaml",
     "kubernetes.yaml",
@@ -52,14 +54,19 @@ def files(options: ServingOptions) -> dict[str, str]:
     """The text of each file, by its name in the directory. Raises LaunchError."""
     check(options)
     folder = Path(__file__).parent
+    model = Path(os.path.abspath(options.model))
     values = {
         "options": options,
         "made": _MADE,
         "serve": _serve_arguments(options),
         "token": ["--token-file", "/run/secrets/ner/token"],
+        # The folder around the model is mounted: a new version swaps the model's own, which a mount would not notice.
+        "models": _MODELS,
+        "compose_model": f"{_MODELS}/{model.name}" if options.model else _IN_IMAGE,
+        "claim_model": f"{_MODELS}/{options.claim_path}".rstrip("/") if options.claim else _IN_IMAGE,
         "secrets": [{"name": secret} for secret in options.pull_secrets],
         # Compose would look for them beside its file.
-        "model": os.path.abspath(options.model) if options.model else "",
+        "models_folder": str(model.parent) if options.model else "",
         "token_file": os.path.abspath(options.token_file) if options.token_file else "",
     }
     texts = {
@@ -73,12 +80,12 @@ def files(options: ServingOptions) -> dict[str, str]:
 
 
 def _serve_arguments(options: ServingOptions) -> list[str]:
-    """The command line of the service, behind its own name."""
+    """The command line of the service, behind its own name and the model's place."""
     name, namespace = options.name, options.namespace
     # What others in compose and in the cluster call it by.
     hosts = [name, f"{name}.{namespace}" if namespace else "", ".svc", ".svc.cluster.local", *options.allowed_hosts]
     return [
-        *("/model", "--host", "0.0.0.0", "--port", str(options.port)),
+        *("--host", "0.0.0.0", "--port", str(options.port)),
         *("--processes", options.processes, "--grace", str(options.grace_seconds)),
         *("--allowed-hosts", *filter(None, hosts)),
         *map(str, options.arguments),
