@@ -29,7 +29,7 @@ COMMANDS = {
     "export": Command("ner_dist.export", "run -> ONNX, which tags without MXNet"),
     "serve": Command("ner_dist.serve", "tag over HTTP with an export or a run"),
     "report": Command("ner_dist.report", "models -> one HTML page: scores, their intervals, and mistakes"),
-    "launch": Command("launch", "train on several ranks (here, ssh, SLURM, Kubernetes); the doctor; roll a service out"),
+    "launch": Command("launch", "train on several ranks (here, ssh, SLURM, Kubernetes); doctor; roll a service out"),
 }
 
 _MAP = f"""usage: ner-dist COMMAND [options]
