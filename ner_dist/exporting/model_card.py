@@ -52,12 +52,17 @@ class CardSettings:
 def model_card(
     identity: ModelIdentity,
     found: ReadExport,
+    network_sha256: str,
     index: Index,
     result: dict[str, Any] | None,
     quantisation: Quantisation | None,
     settings: CardSettings,
 ) -> str:
-    """The text of the card. result: what result.json says of these parameters; None: nothing is known."""
+    """The text of the card.
+
+    network_sha256: the checksum of the network's file; that of the description changes with a calibration. result: what
+    result.json says of these parameters; None: nothing is known.
+    """
     template = Path(__file__).with_name("model_card.md.j2")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(template.parent),
@@ -70,6 +75,7 @@ def model_card(
     vocabularies = found.vocabularies
     return environment.get_template(template.name).render(
         identity=identity,
+        network_sha256=network_sha256,
         types=vocabularies.entity_types,
         tokenizer=vocabularies.tokenizer,
         tokenizer_applied=vocabularies.tokenizer_applied,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ner_dist.atomic_file import whole_directory
+from ner_dist.contract.shard_format import file_sha256
 from ner_dist.errors import UserError
 from ner_dist.exporting import compare
 from ner_dist.exporting.compare import Difference
@@ -180,7 +181,7 @@ def _write_card(
     if result is not None and (result["best_epoch"], 0) != (progress.epoch, progress.step):
         # It is about other parameters.
         result = None
-    text = model_card(identity, found, saved.index, result, quantisation, card)
+    text = model_card(identity, found, file_sha256(directory / MODEL_NAME), saved.index, result, quantisation, card)
     (directory / CARD_NAME).write_text(text, encoding="utf-8")
 
 

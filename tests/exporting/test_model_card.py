@@ -14,6 +14,7 @@ import yaml
 
 from ner_dist.contract.calibration import Calibration
 from ner_dist.contract.index_record import Index
+from ner_dist.contract.shard_format import file_sha256
 from ner_dist.errors import UserError
 from ner_dist.exporting.example_sentences import NUM_EXAMPLES, example_sentences
 from ner_dist.exporting.model_card import CardSettings, as_markdown, model_card
@@ -41,7 +42,7 @@ class Known:
         small: Quantisation | None = None,
         settings: CardSettings | None = None,
     ) -> str:
-        return model_card(self.identity, self.found, self.index, result, small, settings or CardSettings())
+        return model_card(self.identity, self.found, "ab" * 32, self.index, result, small, settings or CardSettings())
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,13 @@ def test_the_card_of_an_export_has_every_field(exported: Path, known: Known, tex
     assert re.findall(r"^#+ .*$", card, re.M) == headings
     for part in (
         *("LOC, MISC, ORG, PER", "Made for *tests*.", "| Version | 7 |", "| Licence | apache-2.0 |"),
-        *(known.identity.sha256, str(known.identity.data), "train.conll", "rules (en)", "came as tokens"),
+        *(
+            file_sha256(exported / "model.onnx"),
+            str(known.identity.data),
+            "train.conll",
+            "rules (en)",
+            "came as tokens",
+        ),
         *("ner-dist predict DIR", "ner-dist serve DIR", "runner.py DIR", 'Tagger.load("DIR")'),
         f"It knows {len(known.found.vocabularies.words) - 2:,} words",
     ):
@@ -102,7 +109,10 @@ def test_scores_have_intervals_that_are_honest_at_the_edges(known: Known) -> Non
 def test_what_was_done_to_it_is_said_only_if_it_was_done(known: Known) -> None:
     assert "in fewer bytes (words: int8), which changed F1 on dev from 91.00 to 90.90 %" in known.card(small=SMALL)
     calibrated = known.found._replace(calibration=Calibration(1.2, "dev", 0.05, 0.01, 100))
-    assert "Its confidences are calibrated" in dataclasses.replace(known, found=calibrated).card()
+    assert (
+        "calibrated on dev, where their expected calibration error was 5.0 % before and 1.0 %"
+        in dataclasses.replace(known, found=calibrated).card()
+    )
     plain = known.card(RESULT)
     assert "fewer bytes" not in plain
     assert "calibrated" not in plain
