@@ -24,15 +24,19 @@ class BegunFrom:
     # Of words, characters, types and the values of each token feature: how many have been carried over, and of how many
     # that the new model has.
     carried: dict[str, list[int]]
+    # Parts of the new model that the old one does not have at all.
+    anew: list[str]
 
     def sentence(self) -> str:
         """For people; token features are counted together."""
-        plain = {what: tuple(pair) for what, pair in self.carried.items() if what in ("words", "characters", "types")}
-        others = [pair for what, pair in self.carried.items() if what not in plain]
-        if others:
-            plain["values of token features"] = (sum(found for found, _ in others), sum(total for _, total in others))
-        counts = ", ".join(f"{found:,} of {total:,} {what}" for what, (found, total) in plain.items())
-        return f"begun from {self.model}, {self.checkpoint} checkpoint, epoch {self.epoch}: {counts} were carried over"
+        features = [pair for what, pair in self.carried.items() if what.startswith("feature_")]
+        counts = {what: pair for what, pair in self.carried.items() if not what.startswith("feature_")}
+        if features:
+            found, total = zip(*features)
+            counts["values of token features"] = [sum(found), sum(total)]
+        shown = ", ".join(f"{found:,} of {total:,} {what}" for what, (found, total) in counts.items())
+        anew = f"; begun as usual: {', '.join(self.anew)}" if self.anew else ""
+        return f"begun from {self.model}, {self.checkpoint} checkpoint, epoch {self.epoch}: {shown} carried over{anew}"
 
 
 def write(run: Path, facts: BegunFrom) -> None:

@@ -14,13 +14,16 @@ from ner_dist.contract.tag_schemes import bilou_tags
 from ner_dist.data import used_inputs
 from ner_dist.errors import UserError
 from ner_dist.model.initial_values import initial_embeddings
-from ner_dist.model.parameter_shapes import word_shape
+from ner_dist.model.parameter_shapes import parameter_shapes, word_shape
 from ner_dist.ranks.comm import Comm, on_rank_0
 from ner_dist.run import begun_from, checkpoint
 from ner_dist.run.begun_from import BegunFrom
 from ner_dist.run.checkpoint import Checkpoint
 from ner_dist.run.saver import BEST
 from ner_dist.training.carry_over import CHARACTERS, TAGS, WORDS, NamedModel, counterparts, num_specials
+
+# What vocabularies are called in a run's files, but for those of token features.
+_COUNTED = {WORDS: "words", CHARACTERS: "characters"}
 
 log = logging.getLogger("ner_dist")
 
@@ -73,8 +76,9 @@ def _read(model: Path, config: Config, index: Index) -> Origin:
     new = named(config, index, Path(config.data.shards), {}, np.empty(word_shape(config, index), np.float32))
     # There may be many more words, which come from vectors alone, and all of this goes to every rank.
     old = _with_words_of(old, new.names[WORDS])
-    fingerprint = saved.index.fingerprint()
-    return Origin(old, BegunFrom(str(model), place.name, saved.progress.epoch, fingerprint, _counts(old, new, index)))
+    anew = sorted({name.split(".")[0] for name in parameter_shapes(config, index).keys() - old.parameters.keys()})
+    facts = (str(model), place.name, saved.progress.epoch, saved.index.fingerprint(), _counts(old, new, index), anew)
+    return Origin(old, BegunFrom(*facts))
 
 
 def _checkpoint_of(model: Path) -> Path:
@@ -130,5 +134,5 @@ def _counts(old: NamedModel, new: NamedModel, index: Index) -> dict[str, list[in
         if kind != TAGS:
             specials = num_specials(kind)
             known = counterparts(kind, old.names[kind], names).new if kind in old.names else range(specials)
-            found[kind] = [len(known) - specials, len(names) - specials]
-    return {"words": found.pop(WORDS), "characters": found.pop(CHARACTERS), **found}
+            found[_COUNTED.get(kind, f"feature_{kind}")] = [len(known) - specials, len(names) - specials]
+    return found

@@ -62,7 +62,10 @@ def test_the_same_shards_begin_with_its_parameters(synth_shards: Path, tiny_knob
         np.testing.assert_array_equal(state[f"parameter/{name}"], array)
     assert all(found == total for found, total in facts.carried.values())
     assert (facts.checkpoint, facts.epoch, facts.shards) == ("best", 4, saved.index.fingerprint())
-    assert facts.sentence().startswith(f"begun from {tiny_run}, best checkpoint, epoch 4: ")
+    sentence = facts.sentence()
+    assert sentence.startswith(f"begun from {tiny_run}, best checkpoint, epoch 4: 4 of 4 types, ")
+    assert sentence.endswith(" values of token features carried over")
+    assert "feature_pos" in facts.carried
 
 
 def test_rows_follow_their_names_to_other_vocabularies_and_types(
@@ -98,7 +101,9 @@ def test_rows_follow_their_names_to_other_vocabularies_and_types(
     assert facts.carried["characters"][1] == len(chars) - 5
 
 
-def test_ranks_begin_as_one_process_does(more_shards: Path, tiny_knobs: list[str], rich_run: Path) -> None:
+def test_ranks_begin_as_one_process_does(
+    synth_shards: Path, more_shards: Path, tiny_knobs: list[str], tiny_run: Path, rich_run: Path
+) -> None:
     # From a model with vectors, more features and a CRF; word units are those of its vectors.
     more = ("--model.word_units", 5, "--loss.likelihood", "sentence", "--train.average", 0.9)
     chosen = settings(more_shards, tiny_knobs, rich_run, *more)
@@ -109,6 +114,11 @@ def test_ranks_begin_as_one_process_does(more_shards: Path, tiny_knobs: list[str
     begins, old_begins = 1 + 4 * types.index("PER"), 1 + 4 * old_types.index("PER")
     assert between[begins, begins + 1] == saved.parameters()["transitions.between"][old_begins, old_begins + 1]
     assert not between[1 + 4 * types.index("AWATER")].any()
+    # A model without them begins with those that are usual.
+    with_crf = settings(synth_shards, tiny_knobs, tiny_run, "--loss.likelihood", "sentence")
+    state, facts = begun(with_crf, Solo())
+    assert not state["parameter/transitions.between"].any()
+    assert facts.sentence().endswith(" carried over; begun as usual: transitions")
     # What is averaged begins there, too.
     np.testing.assert_array_equal(alone["average_words"], alone["words"])
     for state, _ in on_ranks(3, lambda comm: begun(chosen, comm)):
