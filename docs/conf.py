@@ -19,7 +19,7 @@ html_show_copyright = False
 html_show_sphinx = False
 html_last_updated_fmt = None
 
-extensions = ["myst_parser", "generated"]
+extensions = ["myst_parser", "sphinx_copybutton", "generated"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 nitpicky = True
@@ -28,6 +28,9 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 # Headings down to this level can be linked to, as page.md#heading.
 myst_heading_anchors = 3
 myst_links_external_new_tab = False
+
+# What commands print has no button, only what one types.
+copybutton_selector = ":not(.highlight-output) > div.highlight pre"
 
 html_theme = "furo"
 html_title = "ner-dist"

@@ -5,21 +5,18 @@ A page contains `<!-- generated: knobs -->` where the text belongs. Nothing is s
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import importlib
 import inspect
 import math
-import os
 import re
-import subprocess
-import sys
 import typing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
+from command_tables import command, page_of, parser_of, shown_name
 
 import ner_dist
 from data_prep.commands import COMMANDS as PREPARATION
@@ -32,10 +29,10 @@ from ner_dist.cli.options import docstrings
 from ner_dist.contract import language_rules
 
 ROOT = Path(__file__).resolve().parents[1]
-PLACE = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.M)
+# What is generated, and of what.
+PLACE = re.compile(r"^<!-- generated: ([\w-]+)((?: [\w.-]+)*) -->$", re.M)
 # Upper ends of ranges that knobs have, tried in turn.
 _LARGE = (1e9, 1.0, 0.95)
-_HELP_COLUMNS = "96"
 
 
 class Field(typing.NamedTuple):
@@ -173,24 +170,21 @@ def entry_points() -> list[list[str]]:
     return found
 
 
-def help_text(command: list[str]) -> str:
-    environment = {**os.environ, "COLUMNS": _HELP_COLUMNS, "PYTHONPATH": str(ROOT)}
-    started = [sys.executable, "-m", *command, "--help"]
-    return subprocess.run(started, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+def documented_commands() -> list[list[str]]:
+    """Those that have a page or a part of one, in the order of the front door."""
+    order = [row.module for row in FRONT_DOOR.values()]
+    with_commands = (["ner_dist"], ["data_prep"], ["launch"])
+    found = [point for point in entry_points() if point not in with_commands]
+    return sorted(found, key=lambda point: order.index(point[0]) if point[0] in order else len(order))
 
 
 def commands() -> str:
-    """The help of every command."""
-    points = entry_points()
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        texts = list(pool.map(help_text, points))
-    short = {"ner_dist": "ner-dist", **{row.module: f"ner-dist {name}" for name, row in FRONT_DOOR.items()}}
-    lines = []
-    for command, text in zip(points, texts):
-        level = "###" if len(command) > 1 else "##"
-        name = " ".join([short.get(command[0], f"python -m {command[0]}"), *command[1:]])
-        lines += [f"{level} {name}", "", "```text", text.strip(), "```", ""]
-    return "\n".join(lines)
+    """Every command with its page and what it is for."""
+    rows = []
+    for point in documented_commands():
+        prose = inspect.cleandoc(parser_of(*point).description or "").split("\n\n")[0]
+        rows.append([f"[`{shown_name(*point)}`]({page_of(*point)})", _plain(" ".join(prose.split()))])
+    return _table(["Command", "What it does"], rows)
 
 
 def python() -> str:
@@ -246,11 +240,12 @@ def languages() -> str:
     return _table(["`--language`", "Needs"], [[f"`{code}`", what] for code, what in language_rules._PACKAGES.items()])
 
 
-WRITERS: dict[str, Callable[[], str]] = {
+WRITERS: dict[str, Callable[..., str]] = {
     "knobs": knobs,
     "jobs": jobs,
     "settings": settings,
     "commands": commands,
+    "command": command,
     "formats": formats,
     "output-formats": output_formats,
     "languages": languages,
@@ -260,7 +255,7 @@ WRITERS: dict[str, Callable[[], str]] = {
 
 def fill(app: Any, name: str, source: list[str]) -> None:
     """Insert the generated texts into a page that was read."""
-    source[0] = PLACE.sub(lambda place: WRITERS[place[1]](), source[0])
+    source[0] = PLACE.sub(lambda place: WRITERS[place[1]](*place[2].split()), source[0])
 
 
 def note_dependencies(app: Any, environment: Any, added: Any, changed: Any, removed: Any) -> list[str]:

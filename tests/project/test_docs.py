@@ -185,11 +185,33 @@ def test_the_reference_has_every_command_and_every_knob() -> None:
         sys.path.remove(str(DOCS))
     listed = [" ".join(command) for command in generated.entry_points()]
     assert set(entry_points()) <= set(listed)
+    for command in generated.documented_commands():
+        marker = f"<!-- generated: command {' '.join(command)} -->"
+        assert marker in PAGES[f"reference/{generated.page_of(*command)}"], command
     text = generated.knobs()
     assert {*re.findall(r"^### (.*)$", text, re.M), "run"} == KNOBS
     # Each has a meaning: the paragraph below its type and range.
     assert len(re.findall(r"^```\n\n\w", text, re.M)) == len(KNOBS)
     assert all(f"| {path.name} " in generated.jobs() for path in JOBS)
+
+
+def test_the_page_of_a_command_has_what_to_type_and_every_option() -> None:
+    sys.path.insert(0, str(DOCS))
+    try:
+        import generated
+    finally:
+        sys.path.remove(str(DOCS))
+    for point in (["ner_dist.report"], ["data_prep", "build"], ["launch", "local"]):
+        text = generated.command(*point)
+        assert text.startswith(f"```text\n{generated.shown_name(*point)} "), point
+        for action in generated.parser_of(*point)._actions:
+            shown = [name for name in action.option_strings if name.startswith("--")]
+            # The first name, in the first column.
+            is_hidden = not shown or shown[0] == "--help" or action.help == "==SUPPRESS=="
+            assert is_hidden or f"\n| `{shown[0]}`" in text, shown
+    rows = [line for line in generated.command("data_prep", "build").splitlines() if line.startswith("|")]
+    # A bar that is not escaped would begin another column.
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {3}
 
 
 def test_ranges_of_the_reference_are_those_of_the_check() -> None:
@@ -227,4 +249,4 @@ def test_pages_fit_the_line() -> None:
 
 def test_the_extension_for_docs_is_enough_to_build(tmp_path: Path) -> None:
     pytest.importorskip("sphinx", reason="Sphinx is not installed: pip install -e '.[docs]'")
-    subprocess.run([sys.executable, "-c", "import furo, myst_parser"], check=True)
+    subprocess.run([sys.executable, "-c", "import furo, myst_parser, sphinx_copybutton"], check=True)

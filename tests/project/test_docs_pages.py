@@ -57,6 +57,22 @@ def test_the_search_finds_a_knob(built: Path) -> None:
         assert visit.complaints == []
 
 
+def test_what_one_types_can_be_copied_and_what_is_printed_cannot(built: Path) -> None:
+    with open_page(built / "tutorial.html") as visit:
+        visit.page.locator(".highlight-sh button.copybtn").first.wait_for(state="attached")
+        assert visit.page.locator(".highlight-sh button.copybtn").count() == visit.page.locator(".highlight-sh").count()
+        assert visit.page.locator(".highlight-output button.copybtn").count() == 0
+
+
+def test_a_command_is_read_whole_at_1300_pixels(built: Path) -> None:
+    with open_page(built / "reference/commands/prep-build.html", width=1300) as visit:
+        wide = visit.page.evaluate(
+            "[...document.querySelectorAll('article pre, .table-wrapper')].filter(e => e.scrollWidth > e.clientWidth)"
+            ".length"
+        )
+        assert wide == 0
+
+
 def test_pages_can_be_read_without_javascript(built: Path) -> None:
     with open_page(built / "tutorial.html", javascript=False) as visit:
         assert visit.page.locator("text=make shards").count() > 0
