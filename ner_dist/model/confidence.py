@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ner_dist.model import crf, viterbi
+from ner_dist.model import crf
 from ner_dist.model.entities import DecodedBatch
+from ner_dist.model.second_best import best_two_scores
 
 
 class Certainty(NamedTuple):
@@ -28,7 +29,7 @@ def sentence_certainty(decoded: DecodedBatch) -> Certainty:
     emission_TBK, scores = decoded.scaled()
     length_B = decoded.batch.length_B
     log_partition_B = crf.log_partition(emission_TBK, length_B, scores)
-    best_B, second_B = viterbi.best_two_scores(emission_TBK, length_B, scores)
+    best_B, second_B = best_two_scores(emission_TBK, length_B, scores)
     # Rounding may take a probability beyond 1.
     probability_B = np.minimum(np.exp(best_B - log_partition_B), 1)
     margin_B = np.maximum(probability_B - np.exp(second_B - log_partition_B), 0)

@@ -53,37 +53,6 @@ def n_best(
     return np.where(exists_NB[:, None] & real_TB, tag_NTB, 0), np.where(exists_NB, score_NB, -np.inf)
 
 
-def best_two_scores(
-    emission_TBK: np.ndarray, length_B: np.ndarray, scores: TransitionScores
-) -> tuple[np.ndarray, np.ndarray]:
-    """The scores of the best and of the second best valid BILOU sequence, float64 (B,) each; -inf where none is left.
-
-    The same as those of n_best with 2, without the sequences.
-    """
-    start_K, transition_KK, end_K = (np.maximum(values, _FORBIDDEN) for values in scores.allowed())
-    # Sentences by falling length need no masks: the first ones reach each token.
-    order_B = np.argsort(-length_B, kind="stable")
-    emission_TBK, length = emission_TBK[:, order_B].astype(np.float64), length_B[order_B]
-    best_BK = emission_TBK[0] + start_K
-    second_BK = np.full(best_BK.shape, 2 * _FORBIDDEN)
-    # To each tag from each.
-    into_KK, to_K = transition_KK.T, np.arange(len(start_K))
-    for t in range(1, len(emission_TBK)):
-        n = np.searchsorted(-length, -t, side="left")
-        score_BKK = best_BK[:n, None] + into_KK
-        from_BK = score_BKK.argmax(2)
-        from_BK1 = from_BK[:, :, None]
-        best_BK[:n] = np.take_along_axis(score_BKK, from_BK1, 2)[:, :, 0] + emission_TBK[t, :n]
-        # Either the second best path comes from another tag, or it is the second best to the same one.
-        rest_BK = np.take_along_axis(second_BK[:n], from_BK, 1) + into_KK[to_K, from_BK]
-        np.put_along_axis(score_BKK, from_BK1, rest_BK[:, :, None], 2)
-        second_BK[:n] = score_BKK.max(2) + emission_TBK[t, :n]
-    final_BP = np.concatenate([best_BK + end_K, second_BK + end_K], 1)
-    two_B2 = np.sort(final_BP, 1)[np.argsort(order_B), :-3:-1]
-    best_B, second_B = np.where(two_B2 > _FORBIDDEN / 2, two_B2, -np.inf).T
-    return best_B, second_B
-
-
 def _best(scores: np.ndarray, n: int) -> np.ndarray:
     """Positions of the n largest values of the last axis, descending; of equal ones the first."""
     if n == 1:

@@ -12,7 +12,8 @@ from ner_dist.data.batch import Batch
 from ner_dist.model.confidence import sentence_certainty
 from ner_dist.model.crf import TransitionScores
 from ner_dist.model.entities import DecodedBatch, predicted_entities
-from ner_dist.model.viterbi import best_two_scores, decode, n_best
+from ner_dist.model.second_best import best_two_scores
+from ner_dist.model.viterbi import decode, n_best
 
 LENGTHS = [3, 1, 4, 2, 4, 1]
 
