@@ -1,5 +1,6 @@
-"""horovodrun for this project: `python -m launch.job.horovodrun OPTIONS OF HOROVODRUN COMMAND`, before which may stand
-`--grace-seconds S` and `--stopped-seconds S`.
+"""horovodrun for this project: `python -m launch.job.horovodrun [OWN OPTIONS] OPTIONS OF HOROVODRUN COMMAND`.
+
+Its own are `--grace-seconds S` and `--stopped-seconds S`.
 
 Takes the same options and shows the same lines, except that
 
