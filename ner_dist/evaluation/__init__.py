@@ -1,4 +1,4 @@
-"""The exact entity F1: counts, scoring a split on all ranks, opening a run to score it, files of predictions.
+"""The exact entity F1: counts, scoring a split on all ranks, intervals, confidences, files of predictions.
 
-Imports run and what it imports; nothing of training.
+Imports model and what it imports; nothing of runs or training.
 """

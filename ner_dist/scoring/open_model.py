@@ -74,7 +74,7 @@ def open_model(
         return on_every_rank(comm, lambda: _export_on_own_shards(model, split, shards, comm))
     require_mxnet()
     # Late: it imports MXNet, which an export does without.
-    from ner_dist.evaluation.open_run import open_checkpoint
+    from ner_dist.scoring.open_checkpoint import open_checkpoint
 
     saved, opened = open_checkpoint(checkpoint_place(model, checkpoint), split, shards, device, comm)
     return OpenedModel(

@@ -21,10 +21,12 @@ from data_prep.prepare_shards import prepare_shards
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.sources.source_files import SourceFile
+from ner_dist.contract.shard_format import read_index
 from ner_dist.errors import UserError
 from ner_dist.evaluate import evaluate_tagger, main
 from ner_dist.exporting.write_export import export
 from ner_dist.ranks.comm import Solo
+from ner_dist.scoring import score_in_processes
 from ner_dist.scoring.gold_shards import gold_shards
 from ner_dist.scoring.score_in_processes import score
 from ner_dist.scoring.score_model import Opening, Wanted
@@ -227,3 +229,22 @@ def test_a_full_disk_is_named_and_leaves_nothing(exported: Path, synth_corpus: d
             evaluate_tagger(exported, gold=synth_corpus["test"])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_processes_are_started_for_much_to_do_alone(
+    exported: Path, rich_shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score_in_processes.environment, "prepare", lambda: 16)
+    opening = Opening(exported, shards=rich_shards)
+    num_tokens, num_shards = read_index(rich_shards).num_tokens("test"), len(read_index(rich_shards).splits["test"])
+    for of_process, wanted, expected in (
+        (num_tokens, None, 1),
+        (num_tokens // 3, None, 3),
+        (1, None, num_shards),
+        (num_tokens, 2, 2),
+        (1, 1, 1),
+    ):
+        monkeypatch.setattr(score_in_processes, "_TOKENS_OF_PROCESS", of_process)
+        assert score_in_processes._num_processes(opening, wanted) == expected
+    # What is wrong is said by whoever opens it.
+    assert score_in_processes._num_processes(Opening(exported, shards=exported), None) == 1

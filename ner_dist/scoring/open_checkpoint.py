@@ -1,4 +1,4 @@
-"""A run's checkpoint and one split of its shards, opened to be scored."""
+"""A checkpoint and one split of the shards that it was trained on, opened to be scored; imports MXNet."""
 
 from __future__ import annotations
 
@@ -14,21 +14,14 @@ from ner_dist.run.checkpoint import Checkpoint
 from ner_dist.run.restore import restore
 
 
-def open_run(
-    run: Path, name: str, split: str, shards: Path | None, device: str, comm: Comm
+def open_checkpoint(
+    place: Path, split: str, shards: Path | None, device: str, comm: Comm
 ) -> tuple[Checkpoint, OpenedSplit]:
-    """Load a checkpoint of the run ("best" or "last") and this rank's shards of the split; every rank must call it.
+    """Load the checkpoint at this place and this rank's shards of the split; every rank must call it.
 
     shards: where they are now, if not where the run found them. Raises UserError on every rank if anything is absent,
     damaged, or of other data than the run's.
     """
-    return open_checkpoint(run / "checkpoints" / name, split, shards, device, comm)
-
-
-def open_checkpoint(
-    place: Path, split: str, shards: Path | None, device: str, comm: Comm
-) -> tuple[Checkpoint, OpenedSplit]:
-    """The same of a checkpoint at its own place."""
     saved, temperature = on_rank_0(comm, lambda: (checkpoint.load(place), calibration.temperature(place)))
     directory = shards or Path(saved.config.data.shards)
 
