@@ -37,7 +37,8 @@ def coverage(number: int, share: float, together: float, trials: int) -> dict[st
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.interval_coverage", description=__doc__)
+    about = "Say by simulation how often intervals of a share hold the truth, for few and for many errors."
+    parser = argparse.ArgumentParser(prog="python -m bench.interval_coverage", description=about)
     parser.add_argument("--trials", type=int, default=2000, metavar="N", help="simulated test sets (default 2000)")
     trials = parser.parse_args(argv).trials
     rows = []

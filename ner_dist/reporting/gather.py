@@ -93,8 +93,8 @@ def gather(options: ReportOptions, reading: Sequence[str] = ()) -> ReportData:
     data = {model: training_data(model, options.checkpoint) for model in options.models}
     if not options.gold:
         _require_same_data(data)
-    names = dict(zip(options.models, short_names(options.models)))
-    models = [_Model(options, model, name, data[model]) for model, name in names.items()]
+    names = zip(options.models, short_names(options.models))
+    models = [_Model(options, model, name, data[model]) for model, name in names]
     sets = [_score_set(options, gold_set, models, reading) for gold_set in what]
     return ReportData(options, sets, models[0].training_shards(), curves)
 
