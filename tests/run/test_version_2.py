@@ -79,6 +79,14 @@ def test_its_runs_are_scored_on_their_corpus_built_anew(run: Path, rebuilt: Path
         assert found.items() >= expected[split].items()
 
 
+def test_its_runs_and_exports_are_scored_on_any_gold(run: Path, tmp_path: Path) -> None:
+    gold = tmp_path / "gold.conll"
+    gold.write_text("Maria B-PER\nSilva I-PER\nmet O\nSheaardo B-PER\n", encoding="utf-8")
+    of_run, of_export = (evaluate_tagger(model, gold=gold) for model in (run, OLD / "export"))
+    assert of_run["entity"] == of_export["entity"]
+    assert of_run["entity"]["gold"] == 2
+
+
 def test_its_runs_are_neither_scored_on_another_corpus_nor_continued(
     run: Path, rebuilt: Path, synth_shards: Path
 ) -> None:
