@@ -5,7 +5,6 @@ Tokens are spans of the text: lists of their first characters and of those after
 
 from __future__ import annotations
 
-import importlib
 import re
 import sys
 import types
@@ -170,7 +169,7 @@ def _import_spacy() -> None:
     stand_ins["spacy.cli.info"].info = _info  # type: ignore[attr-defined]
     sys.modules.update(stand_ins)
     try:
-        importlib.import_module("spacy")
+        import spacy  # noqa: F401
     finally:
         # Whoever wants them finds the true ones.
         for name in names:
