@@ -18,6 +18,8 @@ from ner_dist.prediction.documents import Document, Entity, certainty_record
 FORMATS = ("jsonl", "conll", "inline", "html", "doccano", "label-studio", "prodigy", "docbin", "parquet")
 # Those that are no text.
 BINARY = ("docbin", "parquet")
+# Those that say how sure the model is of a document.
+WITH_CERTAINTY = ("jsonl", "label-studio", "prodigy")
 _BY_SUFFIX = {
     ".jsonl": "jsonl",
     ".json": "jsonl",
