@@ -12,6 +12,9 @@ from ner_dist.serving import schemas
 from ner_dist.serving.models import LOADING, Models
 from ner_dist.serving.settings import Limits
 
+# It is being started again, so the service as a whole need not be.
+_WITHOUT_LARGE = "ok, but large requests are refused: the process that tags them is being started again"
+
 
 def add_health(app: FastAPI, models: Models, limits: Limits) -> None:
     both: dict[int | str, dict[str, Any]] = {status: {"model": schemas.Readiness} for status in (200, 503)}
@@ -36,7 +39,6 @@ def add_health(app: FastAPI, models: Models, limits: Limits) -> None:
         if model is None:
             sickness = sickness or f"loading: {LOADING}"
         elif sickness is None and any(m.large is not None and m.large.complaint() for m in models.serving()):
-            # It is being started again, so the service as a whole need not be.
             return JSONResponse(_health(models, limits, _WITHOUT_LARGE))
         return JSONResponse(_health(models, limits, sickness or "ok"), 200 if sickness is None else 503)
 
@@ -46,9 +48,6 @@ def add_health(app: FastAPI, models: Models, limits: Limits) -> None:
 
     for path, show in (("/healthz", healthz), ("/livez", livez), ("/readyz", readyz)):
         app.head(path, include_in_schema=False)(show)
-
-
-_WITHOUT_LARGE = "ok, but large requests are refused: the process that tags them is being started again"
 
 
 def _sickness(models: Models) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -78,7 +80,13 @@ def test_the_documentation_holds_limits_answers_and_problems(service: RunningSer
     assert forms["Text"]["text"]["maxLength"] == Limits().max_characters
     assert forms["Texts"]["texts"]["maxItems"] == Limits().max_texts
     assert {"200", "400", "408", "413", "415", "422", "503"} <= set(operation["responses"])
-    assert "code points" in service.client.get("/openapi.json").json()["info"]["description"]
+    found = service.client.get("/openapi.json").json()
+    assert "code points" in found["info"]["description"]
+    assert {"/tag", "/models/{name}/tag", "/batch", "/models", "/healthz", "/livez", "/readyz"} <= set(found["paths"])
+    assert list(found["paths"]["/batch"]["post"]["requestBody"]["content"]) == ["application/x-ndjson"]
+    # Every name that it refers to is there.
+    names = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(found)))
+    assert names <= set(found["components"]["schemas"])
 
 
 def test_health_tells_types_and_limits(service: RunningService) -> None:
