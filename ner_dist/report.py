@@ -41,9 +41,10 @@ def _report(options: ReportOptions, reading: Sequence[str], comm: Comm) -> None:
     # Imported late, so that --help needs neither MXNet nor Matplotlib.
     from ner_dist.reporting.gather import gather
     from ner_dist.reporting.report_page import render
+    from ner_dist.reporting.run_facts import place_of_page
 
     gathered = gather(options, reading)
-    page = options.out or options.models[0] / "report.html"
+    page = options.out or place_of_page(options.models[0])
     with whole_file(page) as file:
         file.write(render(gathered))
     for scored in gathered.sets:

@@ -33,7 +33,7 @@ class ReportOptions:
     """also show these learning curves, curve.json of `python -m bench.learning_curve`"""
 
     out: Optional[Path] = option(None, metavar="FILE")
-    """file to write (default report.html in the first MODEL)"""
+    """file to write (default report.html in the run of the first MODEL, or NAME-report.html beside an export)"""
 
     shards: Optional[Path] = option(None, metavar="DIR")
     """where the models' shards are now, if they have moved"""

@@ -111,6 +111,15 @@ def run_of(model: Path) -> Path | None:
     return model.resolve().parent.parent if of_run else None
 
 
+def place_of_page(model: Path) -> Path:
+    """Where a report goes by default: not into a checkpoint or an export, all of whose files are listed."""
+    run = run_of(model)
+    if run is not None:
+        return run / "report.html"
+    model = model.resolve()
+    return model.with_name(f"{model.name}-report.html")
+
+
 def training_data(model: Path, name: str) -> str | None:
     """The fingerprint of the shards that a model was trained on, from its files alone.
 

@@ -12,6 +12,7 @@ from processes import ROOT, alone, run
 from reported import Runs, curve_record, options, words
 from span_corpus import span_corpus, write_spans
 
+from ner_dist import report
 from ner_dist.errors import UserError
 from ner_dist.evaluation.calibration import calibration_error
 from ner_dist.reporting.gather import ReportData, gather
@@ -139,6 +140,20 @@ def test_gold_sets_have_names() -> None:
     assert found[2].files == ["c/x.conll"]
     with pytest.raises(UserError, match="two test sets are called news; give each a name of its own"):
         gold_sets([["news=a.conll"], ["news=b.conll"]])
+
+
+def test_nothing_is_written_into_a_checkpoint_or_an_export(
+    runs: Runs, exported: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = {runs.one / "checkpoints" / "best": runs.one / "report.html"}
+    places[exported] = exported.with_name("one-onnx-report.html")
+    for model, page in places.items():
+        before = sorted(model.iterdir())
+        report.main([str(model), "--samples", "20", "--device", "cpu"])
+        assert f"{page}: " in capsys.readouterr().out
+        assert page.is_file()
+        assert sorted(model.iterdir()) == before
+        page.unlink()
 
 
 def test_options_of_reading_need_gold(runs: Runs) -> None:
