@@ -31,12 +31,16 @@ _AT_PADDING = np.float32(-1e30)
 Parameters = Mapping[str, np.ndarray]
 
 
+# Of an LSTM whose arithmetic is in 8 bits, too; see lstm_arithmetic.py.
+ARITHMETIC = "int8 arithmetic"
+
+
 class Storage(NamedTuple):
     """How the numbers of a part are stored: float32, float16, or int8 with a scale for each row."""
 
     # The embeddings of words; the rows are words.
     words: str = "float32"
-    # The LSTM's matrices, not their biases; the rows are the outputs of a gate.
+    # The LSTM's matrices, not their biases; the rows are the outputs of a gate. Or ARITHMETIC.
     lstm: str = "float32"
 
 
@@ -163,7 +167,7 @@ def _bilstm(graph: _Graph, parameters: Parameters, layer: int, x_TBX: str, stora
 
 def _matrix(graph: _Graph, name: str, values: np.ndarray, storage: str) -> str:
     """A constant in float32. If it is stored in 8 bits, a runtime converts it once, when it loads the network."""
-    if storage == "float32":
+    if storage != "int8":
         return graph.constant(name, values)
     numbers, scale = _in_8_bits(values)
     stored = graph.node(f"{name}_numbers", "Cast", graph.constant(f"{name}_int8", numbers), to=TensorProto.FLOAT)

@@ -7,29 +7,32 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ner_dist.exporting.dev_split import DevSplit
-from ner_dist.exporting.onnx_graph import FULL, Storage
+from ner_dist.exporting.onnx_graph import ARITHMETIC, FULL, Storage
 from ner_dist.prediction.export_format import MODEL_NAME
 from ner_dist.prediction.export_schema import Quantisation
 from ner_dist.prediction.onnx_network import OnnxNetwork
 
 # Of entity F1 on dev, 0 to 1, of all that is smaller together.
 MOST_LOSS = 0.001
-# In this order, the smallest first.
-_CHOICES = {"words": ("int8", "float16"), "lstm": ("int8",)}
+# In this order.
+_SMALL = {"words": ("int8", "float16"), "lstm": ("int8",)}
 _ROUNDS = 2
 
 
-def shrink(directory: Path, dev: DevSplit, write: Callable[[Path, Storage], None]) -> tuple[Storage, Quantisation]:
+def shrink(
+    directory: Path, dev: DevSplit, write: Callable[[Path, Storage], None], small: bool, fast: bool
+) -> tuple[Storage, Quantisation]:
     """How the parts of an export can be stored. Nothing in its directory changes.
 
-    write: writes the same export into a directory that exists, its parts stored so.
+    write: writes the same export into a directory that exists, its parts stored so. small: in fewer bytes. fast: with
+    an LSTM that multiplies in 8 bits.
     """
     full = OnnxNetwork(directory)
     f1_before, _ = dev.score(full)
     storage, smallest, f1_after, left_alone = FULL, full, f1_before, {}
     with _Trials(directory, write) as trials:
-        for part, choices in _CHOICES.items():
-            for choice in choices:
+        for part, stored in _SMALL.items():
+            for choice in (*[ARITHMETIC] * (fast and part == "lstm"), *(stored if small else ())):
                 tried = storage._replace(**{part: choice})
                 network = trials.network(tried)
                 f1, _ = dev.score(network)
@@ -38,7 +41,6 @@ def shrink(directory: Path, dev: DevSplit, write: Callable[[Path, Storage], None
                     break
                 left_alone[f"{part} {choice}"] = f1_before - f1
         bytes_after = trials.num_bytes(storage)
-    # In turns, because the machine may have other work, too.
     times = [(dev.score(full)[1], dev.score(smallest)[1]) for _ in range(_ROUNDS)]
     before_s, after_s = map(min, zip(*times))
     return storage, Quantisation(

@@ -71,7 +71,7 @@ class Quantisation:
     # Of the network's file.
     bytes_before: int
     bytes_after: int
-    # Tokens per second after, divided by those before.
+    # CPU time of the network before, divided by that after.
     speed: float
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from encoded import encoded_batch, read_conll
 
@@ -20,6 +22,8 @@ from ner_dist.prediction import Tagger
 from ner_dist.prediction.encoder import Encoder
 from ner_dist.prediction.onnx_network import OnnxNetwork
 from ner_dist.run import checkpoint
+
+FILES = ["README.md", "model.onnx", "runner.py", "tagger.json"]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +77,7 @@ def test_what_was_measured_is_stored_and_no_trial_is_left(small: tuple[Path, Exp
     assert found.bytes_after == exported.num_bytes < found.bytes_before
     assert found.dev_f1_before - found.dev_f1_after <= 0.05
     assert found.speed > 0
-    assert sorted(path.name for path in directory.iterdir()) == ["README.md", "model.onnx", "runner.py", "tagger.json"]
+    assert sorted(path.name for path in directory.iterdir()) == FILES
     assert "words: int8, lstm: int8" in (directory / "README.md").read_text(encoding="utf-8")
     assert Tagger.load(directory).tag(["Ann Lee left."]) is not None
 
@@ -123,6 +127,32 @@ def test_without_the_shards_it_cannot_be_measured_and_nothing_is_written(text_ru
     saved = checkpoint.load(place)
     elsewhere = dataclasses.replace(saved.config, data=config.Data(shards=str(tmp_path / "gone")))
     with pytest.raises(
-        UserError, match=r"--small measures on dev what it loses, but .*gone: the shard .* does not exist"
+        UserError, match=r"--small and --fast measure on dev what they lose, but .*gone: the shard .* does not exist"
     ):
         write_export._open_dev(dataclasses.replace(saved, config=elsewhere))
+
+
+def test_a_fast_one_multiplies_in_8_bits(text_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shrink, "MOST_LOSS", 0.1)
+    exported = export(text_run, "best", tmp_path / "out", compared=False, fast=True)
+    assert exported.quantisation is not None
+    assert exported.quantisation.parts == {"lstm": "int8 arithmetic"}
+    operators = {node.op_type for node in onnx.load(tmp_path / "out" / "model.onnx").graph.node}
+    assert "DynamicQuantizeLSTM" in operators
+    assert "LSTM" not in operators
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
+    # What it advises is nobody's business.
+    assert logging.root.manager.disable == logging.NOTSET
+
+
+def test_small_and_fast_together_try_arithmetic_before_storage(
+    text_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def score(self: dev_split.DevSplit, network: OnnxNetwork) -> tuple[float, float]:
+        return {"int8-int8 arithmetic": 0.8}.get(network._path.parent.name, 0.9), 1.0
+
+    monkeypatch.setattr(dev_split.DevSplit, "score", score)
+    found = export(text_run, "best", tmp_path / "out", compared=False, small=True, fast=True).quantisation
+    assert found is not None
+    assert found.parts == {"words": "int8", "lstm": "int8"}
+    assert list(found.left_alone) == ["lstm int8 arithmetic"]
