@@ -51,7 +51,7 @@ class Options:
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """where a run computes"""
     processes: Optional[int] = option(None, least=1, metavar="N")
-    """processes for an export (default: a core each, if there is enough to do)"""
+    """processes for an export (default: one, or several, one a core, if each has 200,000 tokens or more)"""
     json: Optional[Path] = option(None, metavar="FILE")
     """write all scores as one JSON object, with 95 % intervals, by type and by document"""
     conll: Optional[Path] = option(None, metavar="FILE")

@@ -23,7 +23,7 @@ from ner_dist.scoring.open_model import GOLD_SPLIT, is_export
 from ner_dist.scoring.score_model import Opening, Scored, ScoredPart, Wanted, score_on_ranks, score_part, scored
 
 # For fewer, a process takes longer to start than to score them.
-_TOKENS_OF_PROCESS = 100_000
+_TOKENS_OF_PROCESS = 200_000
 _POLL_S = 0.2
 
 
