@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -63,6 +64,12 @@ def test_the_page_has_each_model_on_each_set(page: str) -> None:
     # An export has no course of training, and is no second seed.
     assert "no metrics.jsonl" not in text
     assert "differ in more than the seed, so they have no mean in common" in text
+
+
+def test_ids_are_there_once(page: str) -> None:
+    ids = re.findall(r'\sid="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]*)"', page)) <= set(ids)
 
 
 def test_without_the_shards_that_were_trained_on_a_report_leaves_out_what_they_say(
