@@ -39,6 +39,29 @@ class _Group(NamedTuple):
     share: Share
 
 
+class _BegunLine:
+    """A line that has not ended yet, in the parts that have come: joined for each, a long one would be copied often."""
+
+    def __init__(self, most: int) -> None:
+        """most: bytes of a line; of a longer one, no more is kept than shows that it is."""
+        self._most, self._parts, self._size = most, list[bytes](), 0
+
+    def lines(self, part: bytes) -> list[bytes]:
+        """Those that end in this part."""
+        *ended, last = part.split(b"\n")
+        if ended:
+            ended[0] = self.rest() + ended[0]
+        if self._size <= self._most:
+            self._parts.append(last)
+            self._size += len(last)
+        return [line[: self._most + 1] for line in ended]
+
+    def rest(self) -> bytes:
+        rest = b"".join(self._parts)
+        self._parts, self._size = [], 0
+        return rest
+
+
 class BatchRoute:
     def __init__(self, models: Models, limits: Limits, pending: Pending) -> None:
         self._models, self._limits, self._pending = models, limits, pending
@@ -50,43 +73,50 @@ class BatchRoute:
             raise Refused(415, f"the Content-Type is {json.dumps(kind[:60])}; expected {_TYPES[0]}, lines of JSON")
         if request.headers.get("content-encoding", "identity") != "identity":
             raise Refused(415, "the body is compressed; expected plain lines of JSON")
-        model = self._models.find(request.query_params.get("model"))
-        facts: Facts = request.scope[KEY]
-        facts.model = model.identity
-        return _Lines(request, model, facts, self._limits, self._pending)
+        # Whether there is one; which one it is by then is asked when the answer begins.
+        self._models.find(request.query_params.get("model"))
+        return _Lines(request, self._models, self._limits, self._pending)
 
 
 class _Lines(Response):
     media_type = "application/x-ndjson"
 
-    def __init__(self, request: Request, model: ServedModel, facts: Facts, limits: Limits, pending: Pending) -> None:
+    def __init__(self, request: Request, models: Models, limits: Limits, pending: Pending) -> None:
         super().__init__()
         # Its length is not known before.
         del self.headers["content-length"]
         # If it ends early, the rest of the request is not waited for.
         self.headers["connection"] = "close"
-        self._request, self._model, self._facts = request, model, facts
+        self._request, self._models = request, models
         self._limits, self._pending = limits, pending
+        self._facts: Facts = request.scope[KEY]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        last = b""
+        # Nothing is awaited between: a model that is not in use may be retired.
+        model = self._models.find(self._request.query_params.get("model"))
+        with model.in_use():
+            self._facts.model = model.identity
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            last = await self._send(model, send)
+        await send({"type": "http.response.body", "body": last, "more_body": False})
+
+    async def _send(self, model: ServedModel, send: Send) -> bytes:
+        """Send the answers to all lines; returns the last line of an answer that ends early."""
         try:
-            with self._model.in_use():
-                async for share, content in self._answers():
-                    await send({"type": "http.response.body", "body": content, "more_body": True})
-                    share.release()
+            async for share, content in self._answers(model):
+                await send({"type": "http.response.body", "body": content, "more_body": True})
+                share.release()
         except ClientDisconnect:
             self._facts.is_gone = True
         except asyncio.CancelledError:
             # The server's time to finish requests is over.
-            last = _as_line({"error": STOPPING})
+            return _as_line({"error": STOPPING})
         except asyncio.TimeoutError:
             waited = f"no more lines came for {self._limits.timeout_s:g} seconds"
-            last = _as_line({"error": f"{waited}; send them, or end the request"})
-        await send({"type": "http.response.body", "body": last, "more_body": False})
+            return _as_line({"error": f"{waited}; send them, or end the request"})
+        return b""
 
-    async def _answers(self) -> AsyncIterator[tuple[Share, bytes]]:
+    async def _answers(self, model: ServedModel) -> AsyncIterator[tuple[Share, bytes]]:
         """The answers to the groups in their order. Raises ClientDisconnect, and TimeoutError if nothing comes."""
         groups = self._groups()
         coming: asyncio.Future[_Group | None] | None = _next(groups)
@@ -101,7 +131,7 @@ class _Lines(Response):
                     # What has come before is answered first.
                     failure, group, coming = coming.exception(), None if coming.exception() else coming.result(), None
                     if group is not None:
-                        waiting.append((group.share, asyncio.ensure_future(self._answer(group))))
+                        waiting.append((group.share, asyncio.ensure_future(self._answer(model, group))))
                         coming = _next(groups)
                 if waiting and waiting[0][1].done():
                     share, answering = waiting.popleft()
@@ -117,22 +147,19 @@ class _Lines(Response):
 
     async def _groups(self) -> AsyncIterator[_Group]:
         """The lines as they come. Raises ClientDisconnect, and TimeoutError if nothing comes for too long."""
-        number, rest, most = 1, b"", self._limits.max_body
+        number, begun = 1, _BegunLine(self._limits.max_body)
         parts = self._request.stream()
         while (part := await asyncio.wait_for(_part(parts), self._limits.timeout_s)) is not None:
             self._facts.bytes_in += len(part)
-            *lines, rest = (rest + part).split(b"\n")
-            # Of a line that is too long, no more is kept than shows that it is.
-            rest = rest[: most + 1]
+            lines = begun.lines(part)
             for first in range(0, len(lines), _LINES):
                 yield await self._group(number + first, lines[first : first + _LINES])
             number += len(lines)
-        if rest.strip():
+        if (rest := begun.rest()).strip():
             yield await self._group(number, [rest])
 
     async def _group(self, first: int, lines: list[bytes]) -> _Group:
         """With a share of the bytes of all requests, as soon as there is room."""
-        lines = [line[: self._limits.max_body + 1] for line in lines]
         share = Share(self._pending)
         while True:
             with contextlib.suppress(Refused):
@@ -140,9 +167,9 @@ class _Lines(Response):
                 return _Group(first, lines, share)
             await asyncio.sleep(_ASK_AGAIN_S)
 
-    async def _answer(self, group: _Group) -> bytes:
+    async def _answer(self, model: ServedModel, group: _Group) -> bytes:
         try:
-            answered = await self._model.answer_lines(group.first, group.lines)
+            answered = await model.answer_lines(group.first, group.lines)
         except Refused as error:
             # All of them, because the second process has ended.
             lines = enumerate(group.lines, group.first)

@@ -49,8 +49,7 @@ def run(sources: Sequence[ModelSource], settings: ServerSettings, batches: Batch
         config = configure(create_app(models, limits, metrics, access, tokens, log), settings, limits)
         life = _Life(_Server(config), listener, models, tokens, settings)
         try:
-            with _port_errors(settings):
-                asyncio.run(life.live())
+            asyncio.run(life.live())
         finally:
             models.end_processes()
     if not models.join(_REFUSALS_S):
@@ -92,18 +91,21 @@ class _Life:
     ) -> None:
         self._server, self._listener, self._models = server, listener, models
         self._tokens, self._settings = tokens, settings
+        # Unless it was started with nohup.
+        self._ends_with_terminal = _has_terminal() and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
 
     async def live(self) -> None:
         """Raises what loading raises."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         # Requests are answered from the beginning, if only with status 503.
         starting = asyncio.ensure_future(self._start())
         starting.add_done_callback(self._end_if_failed)
         try:
-            await self._server.serve(sockets=[self._listener])
+            with _port_errors(self._settings):
+                await self._server.serve(sockets=[self._listener])
         finally:
             starting.cancel()
             await asyncio.wait({starting})
@@ -124,7 +126,10 @@ class _Life:
         if not starting.cancelled() and starting.exception() is not None:
             self._server.should_exit = True
 
-    def _reload(self) -> None:
+    def _hang_up(self) -> None:
+        if self._ends_with_terminal and not _has_terminal():
+            self._stop()
+            return
         self._tokens.read_again()
         self._models.reload()
 
@@ -151,6 +156,15 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _has_terminal() -> bool:
+    """Whether this process belongs to a terminal that is still there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _bound_socket(settings: ServerSettings) -> socket.socket:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import pty
 import re
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from processes import ROOT, Finished, Job, alone, run
 from stub_service import post
@@ -140,7 +144,9 @@ def test_a_hangup_lets_the_model_answer_that_a_link_points_at_now(tmp_path: Path
         assert client.post("/tag", json={"text": "Maria Silva went."}).headers["x-model"] == "old@1"
         (tmp_path / "link").symlink_to("new")
         (tmp_path / "link").replace(tmp_path / "current")
-        job.signal(signal.SIGHUP)
+        # Not by way of timeout, which would end the service five seconds later.
+        (service,) = psutil.Process(job._main.pid).children()
+        service.send_signal(signal.SIGHUP)
         job.wait_until(lambda: "current: new@1 answers now" in job._text(job._err))
         for text in ("Maria Silva went.", "Maria Silva went. " * 40):
             answer = client.post("/tag", json={"text": text})
@@ -148,6 +154,21 @@ def test_a_hangup_lets_the_model_answer_that_a_link_points_at_now(tmp_path: Path
         job.signal(signal.SIGTERM)
         assert job.wait().code == 0
     assert [json.loads(line)["status"] for line in (tmp_path / "log").read_text().splitlines()] == [401, 200, 200, 200]
+
+
+def test_it_ends_with_its_terminal() -> None:
+    master, slave = pty.openpty()
+    code = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    command = [sys.executable, "-c", code + "from stub_service import serve_slow; serve_slow(5.0)"]
+    variables = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=variables, stdin=slave, stdout=subprocess.PIPE, start_new_session=True
+    ) as service:
+        os.close(slave)
+        assert service.stdout is not None
+        assert service.stdout.readline().startswith(b"serving ")
+        os.close(master)
+        assert service.wait(20) == 0
 
 
 def test_it_survives_clients_that_are_killed() -> None:
