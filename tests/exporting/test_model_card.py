@@ -107,14 +107,17 @@ def test_scores_have_intervals_that_are_honest_at_the_edges(known: Known) -> Non
 
 
 def test_what_was_done_to_it_is_said_only_if_it_was_done(known: Known) -> None:
-    assert "in fewer bytes (words: int8), which changed F1 on dev from 91.00 to 90.90 %" in known.card(small=SMALL)
+    assert "had fewer bits (words: int8), which changed F1 on dev from 91.00 to 90.90 %" in known.card(small=SMALL)
     calibrated = known.found._replace(calibration=Calibration(1.2, "dev", 0.05, 0.01, 100))
     assert (
         "calibrated on dev, where their expected calibration error was 5.0 % before and 1.0 %"
         in dataclasses.replace(known, found=calibrated).card()
     )
     plain = known.card(RESULT)
-    assert "fewer bytes" not in plain
+    assert "fewer bits" not in plain
+    assert "multiplies in 8 bits" not in plain
+    fast = dataclasses.replace(SMALL, parts={"lstm": "int8 arithmetic"})
+    assert "- Its LSTM multiplies in 8 bits" in known.card(small=fast)
     assert "calibrated" not in plain
     assert front_matter(plain)["license"] == "unknown"
     # English rules cut its texts only by choice.

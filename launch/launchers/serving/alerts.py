@@ -122,10 +122,10 @@ def _loaded(options: ServingOptions) -> list[_Alert]:
         ),
         _Alert(
             "NerMemory",
-            f"process_resident_memory_bytes{{$job}} > {int(0.9 * options.memory_bytes)}",
+            f"process_resident_memory_bytes{{$job}} > {int(0.9 * options.memory_bytes / int(options.processes))}",
             10,
             "warning",
-            "an instance uses nine tenths of its memory in one process",
+            "a process uses nine tenths of its share of the memory",
             "It is ended beyond its limit. Raise --memory, or lower --max-pending of serve.",
         ),
     ]

@@ -50,8 +50,8 @@ class ServingOptions:
     """2: large requests have a process of their own, and the model is twice in memory; 1: they do not."""
     cpus: float = 2.0
     """Cores of one instance; one of them is left for reading requests."""
-    memory: str = "1Gi"
-    """Memory of one instance, beyond which it is ended, as Kubernetes writes it."""
+    memory: str = "2Gi"
+    """Memory of one instance, beyond which it is ended, as Kubernetes writes it; to load a new version takes twice."""
     grace_seconds: int = 10
     """Seconds that requests in flight have to finish when an instance is told to end."""
     namespace: str = ""
