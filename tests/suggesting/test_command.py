@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import sealed_files
 from encoded import read_conll
+from read_back import make_export, make_run
 
 from data_prep.passes.convert import Target, convert
 from data_prep.problems import Problems
 from data_prep.settings import Settings
+from ner_dist.contract.shard_format import read_index
 from ner_dist.errors import UserError
 from ner_dist.prediction.reading import ReadingOptions
 from ner_dist.prediction.tagger import Tagger
@@ -94,6 +98,16 @@ def test_the_shards_of_a_run_may_be_gone(text_run: Path, rich_shards: Path, tmp_
     for path in moved.glob("checkpoints/*/config.yaml"):
         path.write_text(path.read_text().replace(str(rich_shards), str(tmp_path / "gone")))
     assert shards_of_model(moved, "best", Tagger.load(text_run)) is None
+
+
+def test_an_export_names_its_shards_too(rich_shards: Path, tmp_path: Path) -> None:
+    make_run(tmp_path / "run", rich_shards)
+    make_export(tmp_path / "export", tmp_path / "run")
+    knobs = {"data": {"shards": str(rich_shards)}}
+    sealed_files.edit(tmp_path / "export" / "tagger.json", lambda record: record["origin"].update(config=knobs))
+    for fingerprint, expected in ((read_index(rich_shards).fingerprint(), rich_shards), ("another", None)):
+        tagger = SimpleNamespace(identity=SimpleNamespace(data=fingerprint))
+        assert shards_of_model(tmp_path / "export", "best", tagger) == expected  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
