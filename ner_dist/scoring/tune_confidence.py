@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from ner_dist.contract.calibration import LEAST_TEMPERATURE, MOST_TEMPERATURE, Calibration
-from ner_dist.errors import UserError
 from ner_dist.evaluation.calibration import calibrate
 from ner_dist.evaluation.judged_entities import judge_all
 from ner_dist.evaluation.score_split import decode_batches
@@ -49,9 +48,6 @@ def remove_calibration(opening: Opening, comm: Comm) -> str:
 
 def _calibrated(opening: Opening, model: OpenedModel, batches: Sequence[DecodedBatch], comm: Comm) -> tuple[str, float]:
     """What to print, and the temperature from now on."""
-    if model.unknown_types:
-        unknown = ", ".join(model.unknown_types)
-        raise UserError(f"the files have types that the model does not know, {unknown}: it cannot be calibrated there")
     what = "gold" if opening.gold else opening.split
     found = calibrate(batches, len(model.index.entity_types), what, comm)
     before = model.opened.network.temperature

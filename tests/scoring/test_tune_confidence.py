@@ -127,9 +127,19 @@ def test_options_that_make_no_sense_together_are_refused(
     assert re.search(message, capsys.readouterr().err)
 
 
-def test_types_that_the_model_does_not_know_cannot_calibrate_it(text_run: Path, tmp_path: Path) -> None:
+def test_types_that_the_model_does_not_know_do_not_hinder(
+    run: Path, synth_corpus: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     gold = tmp_path / "gold.conll"
-    gold.write_text("Ann B-GPE\nleft O\n\n")
-    options = evaluate.Options(text_run, (str(gold),), calibrate="fit")
-    with pytest.raises(UserError, match="types that the model does not know, GPE: it cannot be calibrated there"):
-        evaluate._tune(options, [], Solo())
+    corpus = synth_corpus["dev"].read_text(encoding="utf-8")
+    # Another name for one of its types.
+    gold.write_text(re.sub(r"\b([BI])-ORG$", r"\1-GPE", corpus, flags=re.M), encoding="utf-8")
+    options = evaluate.Options(run, (str(gold),), calibrate="fit", find_threshold=parse_target("f1"))
+    evaluate._tune(options, [], Solo())
+    said = capsys.readouterr().out
+    assert "predicted entities, on the files by" in said
+    assert f"stored in {run / 'calibration.json'}" in said
+    assert "GPE: none are predicted, so there is no threshold" in said
+    found = calibration.read(run / "checkpoints" / "best")
+    assert found is not None
+    assert found.split == "gold"
