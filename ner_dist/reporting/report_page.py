@@ -9,7 +9,7 @@ from ner_dist.contract.shard_format import Index
 from ner_dist.pages.figure import SERIES, drawing_style
 from ner_dist.pages.templates import environment
 from ner_dist.reporting import learning_curve, page_filters, score_charts
-from ner_dist.reporting.bootstrap import LEVEL
+from ner_dist.reporting.bootstrap import LEVEL, ScoreRow
 from ner_dist.reporting.gather import ReportData, ScoredModel, ScoredSet
 from ner_dist.reporting.model_section import model_section
 from ner_dist.reporting.run_comparison import compare_models
@@ -74,13 +74,17 @@ def _set(gathered: ReportData, scored: ScoredSet, number: int) -> dict[str, Any]
 
 def _headline(sets: list[dict[str, Any]]) -> str:
     """The score in the page's head: a mean only if it is one of the same thing."""
-    f1 = [section["run"].rows["entity"][0].f1.value for of_set in sets for section in of_set["sections"]]
     comparison = sets[0]["comparison"]
-    if len(f1) == 1:
-        return f"F1 {page_filters.percent(f1[0])}"
-    if len(sets) == 1 and len(comparison["groups"]) == 1:
+    if comparison is not None and len(sets) == 1 and len(comparison["groups"]) == 1:
         return f"mean F1 {page_filters.percent(comparison['groups'][0].mean)}"
-    return f"F1 {page_filters.percent(min(f1))} to {page_filters.percent(max(f1))}"
+    shown = [of_set["comparison"]["compared"] if of_set["comparison"] else _whole(of_set) for of_set in sets]
+    f1 = [row.f1.value for rows in shown for row in rows]
+    low, high = page_filters.percent(min(f1)), page_filters.percent(max(f1))
+    return f"F1 {low}" if len(f1) == 1 else f"F1 {low} to {high}"
+
+
+def _whole(of_set: dict[str, Any]) -> list[ScoreRow]:
+    return [section["run"].rows["entity"][0] for section in of_set["sections"]]
 
 
 def _golds(sets: list[ScoredSet]) -> dict[str, Any]:

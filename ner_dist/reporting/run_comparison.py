@@ -38,15 +38,17 @@ def compare_models(scored: ScoredSet, options: ReportOptions, prefix: str, with_
         found.update(_by_characters(models, options))
     else:
         found["unit"] = None
-    score_of = [row.f1.value for row in found["character_rows"] or rows]
-    pictures: list[Picture | None] = [f1_intervals(found["character_rows"] or rows, prefix)]
+    # What can be compared.
+    compared = found["character_rows"] or rows
+    pictures: list[Picture | None] = [f1_intervals(compared, prefix)]
     pictures += [dev_curves(facts, prefix)] if with_training else []
     return {
         **found,
         "rows": rows,
         "boundaries": [model.rows["boundaries"][0] for model in models],
         "by_type": by_type,
-        "groups": seed_groups(facts, score_of),
+        "compared": compared,
+        "groups": seed_groups(facts, [row.f1.value for row in compared]),
         "knobs": differing_knobs(facts),
         "num_corpora": len({model.trained_on for model in facts}),
         "pictures": [picture for picture in pictures if picture is not None],

@@ -63,7 +63,7 @@ def test_the_page_has_each_model_on_each_set(page: str) -> None:
     assert "letters: sources and settings" in text
     # An export has no course of training, and is no second seed.
     assert "no metrics.jsonl" not in text
-    assert "differ in more than the seed, so they have no mean in common" in text
+    assert "are not one setting with different seeds, so they have no mean in common" in text
 
 
 def test_ids_are_there_once(page: str) -> None:
@@ -130,6 +130,8 @@ def test_models_that_cut_texts_differently_are_compared_by_characters(
     text = words(render(data))
     assert "so they are compared by exact characters of the source" in text
     assert "paired bootstrap over records of the source" in text
+    low, high = sorted(100 * model.judged.scores["characters"]["f1"] for model in scored.models)
+    assert f"Entity F1 {low:.2f} to {high:.2f}." in text
 
 
 def test_a_mistake_in_a_gold_file_is_told(runs: Runs, tmp_path: Path) -> None:
