@@ -47,7 +47,6 @@ def text_writer(
     """A format in UTF-8: its head, each document's text, what stands between two documents, its end."""
 
     def portion(documents: Sequence[Document]) -> bytes:
-        # A lone surrogate in a document is no reason to lose the others.
-        return between.join(map(document, documents)).encode("utf-8", "replace")
+        return between.join(map(document, documents)).encode()
 
     return DocumentWriter(portion, lambda file: _TextSink(file, head.encode(), between.encode(), end.encode()))
