@@ -178,6 +178,18 @@ def test_the_service_takes_its_command_line(settings: str) -> None:
     assert others == words[1:]
 
 
+def test_a_name_that_yaml_takes_for_something_else_stays_a_name() -> None:
+    texts = files(ServingOptions(name="on", namespace="no", claim="null", token_secret="yes", bind="[::1]"))
+    compose = yaml.safe_load(texts["compose.yaml"])
+    assert (compose["name"], list(compose["services"])) == ("on", ["on", "prometheus", "grafana"])
+    for document in yaml.safe_load_all(texts["kubernetes.yaml"]):
+        assert (document["metadata"]["name"], document["metadata"]["namespace"]) == ("on", "no")
+        assert mistakes(document, VERSIONS[-1]) == []
+    for name in ("prometheus.yaml", "scrape-kubernetes.yaml"):
+        assert yaml.safe_load(texts[name])["scrape_configs"][0]["job_name"] == "on"
+    assert yaml.safe_load(texts["alerts.yaml"])["groups"][0]["name"] == "on"
+
+
 # --- Refused
 
 
@@ -201,6 +213,8 @@ def test_the_service_takes_its_command_line(settings: str) -> None:
         ({"known_share": -0.1}, "--known-share"),
         ({"latency_seconds": 0}, "--latency-seconds"),
         ({"bind": "localhost"}, "--bind is 'localhost', expected an address"),
+        ({"bind": "::1"}, "--bind is '::1', expected an address"),
+        ({"cpus": float("nan")}, "--cpus is nan"),
         ({"allowed_hosts": ["http://a"]}, "--allowed-hosts has 'http://a', expected names such as"),
         ({"arguments": ["--port", "1"]}, "--arguments has --port, which an option of its own sets"),
         ({"arguments": ["4096"]}, "--arguments is ['4096'], expected a list that begins with an option"),
@@ -223,7 +237,7 @@ def test_what_this_command_did_not_write_is_kept(tmp_path: Path, capsys: pytest.
     assert main(["serving", "--out", str(out), "--name", "other"]) == 0
     assert (out / ".env").read_text(encoding="utf-8") == "GRAFANA_PASSWORD=x\n"
     before = (out / "compose.yaml").read_text(encoding="utf-8")
-    assert "name: other\n" in before
+    assert 'name: "other"\n' in before
     (out / "alerts.yaml").write_text("groups: []\n", encoding="utf-8")
     assert main(["serving", "--out", str(out)]) == 1
     assert "alerts.yaml was not written by this command, so it is kept" in capsys.readouterr().err

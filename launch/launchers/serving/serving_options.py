@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
+import math
 import re
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -109,7 +111,7 @@ def check(options: ServingOptions) -> None:
     for name, least in _LEAST.items():
         _expect(options, name, getattr(options, name) >= least, f"a number from {least}")
     for name in _ABOVE_0:
-        _expect(options, name, getattr(options, name) > 0, "more than 0")
+        _expect(options, name, 0 < getattr(options, name) < math.inf, "more than 0")
     _expect(options, "error_share", 0 < options.error_share < 1, "a share above 0 and below 1")
     _expect(options, "known_share", 0 <= options.known_share < 1, "a share from 0 to below 1")
     free = 1024 <= options.port <= 65535 and options.port not in _TAKEN_PORTS
@@ -147,8 +149,7 @@ def _check_command(options: ServingOptions) -> None:
             raise LaunchError(
                 f"serving: --allowed-hosts has {host!r}, expected names such as ner.example.org, .example.org or *"
             )
-    bound = re.fullmatch(r"[0-9.]+|\[[0-9a-f:]+\]", options.bind)
-    _expect(options, "bind", bool(bound), "an address such as 127.0.0.1, 0.0.0.0 or [::1]")
+    _expect(options, "bind", _is_address(options.bind), "an address such as 127.0.0.1, 0.0.0.0 or [::1]")
     words = [str(word) for word in options.arguments]
     begins = not words or words[0].startswith("--")
     _expect(options, "arguments", begins, "a list that begins with an option, for example '[--max-queue, 4096]'")
@@ -160,6 +161,15 @@ def _check_command(options: ServingOptions) -> None:
             raise LaunchError(
                 f"serving: --arguments has {word}, which an option of its own sets; see launch serving --help"
             )
+
+
+def _is_address(text: str) -> bool:
+    """Of version 4, or in brackets of version 6, as compose writes them before a port."""
+    try:
+        found = ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return False
+    return text == (str(found) if found.version == 4 else f"[{found}]")
 
 
 def _expect(options: ServingOptions, name: str, holds: bool, expected: str) -> None:
