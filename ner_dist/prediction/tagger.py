@@ -127,22 +127,28 @@ class Tagger:
         **features: Sequence[Sequence[str]],
     ) -> list[list[Entity]]: ...
 
-    def tag_tokens(self, sentences: Any, pos: Any = None, **features: Any) -> list[Entity] | list[list[Entity]]:
+    def tag_tokens(
+        self,
+        sentences: Sequence[str] | Sequence[Sequence[str]],
+        pos: Sequence[str] | Sequence[Sequence[str]] | None = None,
+        **features: Sequence[str] | Sequence[Sequence[str]],
+    ) -> list[Entity] | list[list[Entity]]:
         """The entities of one sentence of tokens, or of each of several: `tokens[entity.first_token:entity.end_token]`.
 
         pos and other features by name: one value per token, for models trained with them (given_features). start and
         end count the characters of the tokens joined by single spaces. Raises UserError for features of another length,
         and TypeError for what are no tokens.
         """
-        given = features if pos is None else {"pos": pos, **features}
+        given: dict[str, Any] = dict(features) if pos is None else {"pos": pos, **features}
+        several: Any = sentences
         if is_one := is_one_sentence(sentences):
-            sentences, given = [sentences], {name: [values] for name, values in given.items()}
+            several, given = [sentences], {name: [values] for name, values in given.items()}
         for name, values in given.items():
-            if len(values) != len(sentences):
-                raise UserError(f"{len(sentences)} sentences of tokens, but {len(values)} of {name}")
+            if len(values) != len(several):
+                raise UserError(f"{len(several)} sentences of tokens, but {len(values)} of {name}")
         found = self._entities(
             document_of_tokens([tokens], {name: [values[i]] for name, values in given.items()})
-            for i, tokens in enumerate(sentences)
+            for i, tokens in enumerate(several)
         )
         return found[0] if is_one else found
 
