@@ -41,8 +41,8 @@ PATHS = {
     "evaluate": {"model", "gold", "shards", "conll", "json", "sentences"},
     "export": {"run", "onnx"},
     "predict": {"run", "file", "out"},
-    "serve": {"model"},
-    "report": {"runs", "out", "shards"},
+    "serve": {"models"},
+    "report": {"models", "gold", "out", "shards"},
     "doctor": {"hosts", "shards", "run"},
 }
 
