@@ -157,7 +157,7 @@ def test_the_report_shows_both_scores_and_says_why_they_differ(made: Trained) ->
     page = render(gather(ReportOptions([made.run], device="cpu", samples=20)))
     scores = made.result["test"]
     characters, entity = scores["characters"], scores["entity"]
-    assert f"<span>F1 over characters</span><b>{100 * characters['f1']:.2f}</b>" in page
+    assert f"<span>F1 over characters of the source text</span><b>{100 * characters['f1']:.2f}</b>" in page
     assert abs(characters["f1"] - entity["f1"]) > 0.01
     assert "points from F1 over tokens" in page
     assert f"{characters['inexpressible']} of {characters['gold']} gold spans fit no tokens of new text" in page

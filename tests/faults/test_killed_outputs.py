@@ -92,9 +92,9 @@ def _fetched(place: Path, number: int) -> None:
 def _output_of_predict(place: Path, number: int) -> None:
     from ner_dist.predict import _output
 
-    with _output(place, True) as file:
+    with _output(place) as file:
         for _ in range(40):
-            file.write(f"{number}\n" * 1000)
+            file.write(f"{number}\n".encode() * 1000)
 
 
 # Each writes its place, a file or a directory whose content depends on the number given.
