@@ -1,4 +1,4 @@
-"""Checks an environment: the packages' versions, and that ranks sum gradients and int64 counts exactly.
+"""Checks an environment: the packages' versions, that MXNet multiplies, and that ranks sum exactly.
 
 Gradients are summed on the device that a job would use on this machine. Run as `horovodrun -np 2 python -m
 launch.verify`; exits with 1 and one sentence if something is wrong.
@@ -62,6 +62,9 @@ def wrong_sums(num_ranks: int) -> list[str]:
         agree_on_device(comm, context)
     except JobError as error:
         wrong.append(str(error))
+    product = mx.nd.dot(mx.nd.array([[1, 2], [3, 4]]), mx.nd.array([[5], [6]])).asnumpy().ravel().tolist()
+    if product != [17, 39]:
+        wrong.append(f"MXNet multiplies to {product} instead of [17, 39]")
     counts = comm.sum_counts(np.array([COUNT, comm.rank], np.int64))
     if counts.tolist() != [COUNT * len(ranks), ranks.sum()]:
         wrong.append(f"the sum of counts is {counts.tolist()}")

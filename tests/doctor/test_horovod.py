@@ -12,6 +12,7 @@ import pytest
 from ask_doctor import debian, distribution, follow, program, provokes, write
 
 from launch.doctor.checks import mxnet_and_horovod, software
+from launch.doctor.finding import fail, ok
 from launch.doctor.machine import DoctorOptions, Machine
 
 # With horovodrun itself.
@@ -100,6 +101,17 @@ def test_by_default_the_project_s_own_launcher_starts_the_ranks(project: Path, m
     found = mxnet_and_horovod.horovod(machine, DoctorOptions())
     assert found.found == "2 ranks add up exactly on cpu(0) through Gloo"
     assert commands == [[*f"{machine.python} -m launch.job.horovodrun -np 2 {machine.python} -m launch.verify".split()]]
+
+
+def test_ranks_that_cannot_import_mxnet_are_no_fault_of_horovod(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine, broken = with_launcher(project, "exit 7"), fail("MXNet does not work: numpy", "a repair")
+    failed = subprocess.CompletedProcess([], 1, "", "AttributeError: module 'numpy' has no attribute 'bool'")
+    monkeypatch.setattr(mxnet_and_horovod, "_without_driver", lambda machine: False)
+    monkeypatch.setattr(Machine, "child", lambda *_: failed)
+    monkeypatch.setattr(mxnet_and_horovod, "mxnet", lambda *_: broken)
+    assert mxnet_and_horovod.horovod(machine, DoctorOptions()) == broken
+    monkeypatch.setattr(mxnet_and_horovod, "mxnet", lambda *_: ok("it works"))
+    assert "do not work together" in mxnet_and_horovod.horovod(machine, DoctorOptions()).found
 
 
 @provokes("nccl")

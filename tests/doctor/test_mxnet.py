@@ -15,7 +15,6 @@ from launch.doctor.machine import DoctorOptions, Machine
 NOTHING = DoctorOptions()
 MXNET = """
 __version__ = "1.9.1"
-autograd = gluon = None
 class nd:
     array = list
     def dot(a, b): return nd

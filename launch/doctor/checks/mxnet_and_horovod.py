@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import re
 import shutil
 import subprocess
 
 from launch.doctor.checks.software import make_again, use_environment, version_of
-from launch.doctor.finding import Finding, as_root, fail, ok, skip, warn
+from launch.doctor.finding import FAIL, Finding, as_root, fail, ok, skip, warn
 from launch.doctor.machine import ChildError, DoctorOptions, Machine, last_line
 
 TIMEOUT_S = 90
@@ -16,24 +18,38 @@ MOST_RANKS = 8
 _MULTIPLY = """
 import json, os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-{import_mx}
+import mxnet as mx
 product = mx.nd.dot(mx.nd.array([[1, 2], [3, 4]]), mx.nd.array([[5], [6]]))
 print(json.dumps([mx.__version__, product.asnumpy().ravel().tolist()]))
 """
-# As training loads it, and whole.
-_LEAN, _WHOLE = "from ner_dist.ranks.lean_mxnet import mx", "import mxnet as mx"
+# The rest of its import takes ten times as long.
+_LIBRARY = """
+import ctypes, importlib.util, json
+place = importlib.util.find_spec("mxnet").submodule_search_locations[0]
+print(json.dumps(bool(ctypes.CDLL(place + "/libmxnet.so"))))
+"""
 _EXPECTED = [17.0, 39.0]
 
 
 def mxnet(machine: Machine, options: DoctorOptions) -> Finding:
-    """Whether MXNet can be imported and multiplies matrices correctly."""
+    """Whether MXNet's library loads; with --deep, whether it can be imported and multiplies matrices correctly."""
+    if not options.deep and (version := _loads(machine)):
+        return ok(f"{version}, its library loads; the ranks below compute with it")
     try:
-        version, product = machine.ask(_MULTIPLY.format(import_mx=_WHOLE if options.deep else _LEAN), TIMEOUT_S)
+        version, product = machine.ask(_MULTIPLY, TIMEOUT_S)
     except ChildError as error:
         return fail(f"MXNet does not work: {error}", *_repair_mxnet(machine, str(error)))
     if product != _EXPECTED:
         return fail(f"MXNet {version} computes {product} instead of {_EXPECTED}", _reinstall(machine, "mxnet"))
     return ok(f"{version} imports and multiplies correctly")
+
+
+def _loads(machine: Machine) -> str | None:
+    """The version of MXNet, if its library can be loaded."""
+    version = version_of(machine, "mxnet") or version_of(machine, "mxnet-cu117")
+    with contextlib.suppress(ChildError):
+        return version and machine.ask(_LIBRARY, TIMEOUT_S) and version
+    return None
 
 
 def _repair_mxnet(machine: Machine, error: str) -> list[str]:
@@ -74,15 +90,24 @@ def horovod(machine: Machine, options: DoctorOptions) -> Finding:
         done = machine.child(command, TIMEOUT_S)
     except subprocess.TimeoutExpired:
         found = f"{num_ranks} ranks did not sum anything within {TIMEOUT_S} s: horovodrun -np {num_ranks} hangs"
-        return fail(found, *_repair_horovod(machine))
+        return _unless_mxnet(machine, options, fail(found, *_repair_horovod(machine)))
     said = re.findall(r"verify: (.*)", done.stdout + done.stderr)
     if done.returncode:
         # The first error has the reason; horovodrun writes many other lines after it.
         errors = re.findall(r"(?:\w*Error|what\(\)): +.*", done.stderr)
         reason = errors[0].strip()[:200] if errors else last_line(done.stderr)
         found = said[-1] if said else reason or f"horovodrun ended with code {done.returncode}"
-        return fail(f"{num_ranks} ranks do not work together: {found}", *_repair_horovod(machine))
+        failure = fail(f"{num_ranks} ranks do not work together: {found}", *_repair_horovod(machine))
+        return _unless_mxnet(machine, options, failure)
     return ok(f"{said[-1].split(';')[0]} through Gloo" if said else "the ranks sum exactly")
+
+
+def _unless_mxnet(machine: Machine, options: DoctorOptions, failure: Finding) -> Finding:
+    """The failure of ranks, unless MXNet is to blame, which they were the first to import."""
+    if options.deep:
+        return failure
+    of_mxnet = mxnet(machine, dataclasses.replace(options, deep=True))
+    return of_mxnet if of_mxnet.status == FAIL else failure
 
 
 def _without_driver(machine: Machine) -> bool:
