@@ -382,6 +382,7 @@ def test_a_rank_that_hangs_is_ended_by_its_watchdog_and_its_log_tells_where(knob
     assert line.endswith("run/rank-1.log has where each of its threads stood")
 
 
+@pytest.mark.faults
 def test_a_rank_that_is_stopped_before_training_begins_is_named_by_the_other(knobs: list[str], tmp_path: Path) -> None:
     finished = run_with("stop", 0, [*knobs, "--train.hang_seconds", "1"], tmp_path)
     (line,) = [line for line in finished.errors if line.startswith("error: ")]
