@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 from typing import Optional
 
+import numpy as np
+
 from ner_dist.contract.shard_format import CHAR_TYPES, FEATURE_NAME, NUM_CHAR_SPECIALS, UNK_ID
 from ner_dist.contract.spelling import TOKEN_FEATURES
 from ner_dist.contract.tokenizers import TokenizerChoice, choose
@@ -87,8 +89,9 @@ def check_vocabularies(found: Vocabularies, path: Path) -> None:
     types = found.character_types
     if len(types) != len(found.characters) or not all(0 <= kind < len(CHAR_TYPES) for kind in types):
         refuse(path, "character_types has others", f"0 to {len(CHAR_TYPES) - 1}, one for each character")
-    ids = found.without_vector or []
-    if any(a >= b for a, b in zip([-1, *ids], [*ids, len(found.words)])):
+    # Half a million ids are not looped over.
+    ids = np.array([-1, *(found.without_vector or []), len(found.words)])
+    if (ids[1:] <= ids[:-1]).any():
         refuse(path, "without_vector has ids out of order", "ids of words, ascending")
     if not 1 <= found.max_characters <= _MOST_CHARACTERS or not 0 <= found.character_padding <= _MOST_PADDING:
         refuse(path, "max_characters or character_padding is out of range", "numbers of characters")

@@ -6,8 +6,11 @@ is "f-16s".
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Collection, Container, Sequence
+
+import numpy as np
 
 from ner_dist.contract.shard_format import UNK_ID
 
@@ -41,7 +44,9 @@ def words_with_vector(values: Sequence[str], without_vector: Collection[int] | N
     if without_vector is None:
         return frozenset()
     # The first two stand for padding and the unknown word, not for tokens spelled like them.
-    return frozenset(values[UNK_ID + 1 :]).difference(values[word_id] for word_id in without_vector)
+    has_vector = np.ones(len(values), bool)
+    has_vector[[0, UNK_ID, *without_vector]] = False
+    return frozenset(itertools.compress(values, has_vector.tolist()))
 
 
 def word_id_lookup(

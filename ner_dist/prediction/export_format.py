@@ -6,6 +6,7 @@ docs/reference/export-format.md describes its fields.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,6 +108,11 @@ def write(
 
 def read(directory: Path) -> ReadExport:
     """Read and verify both files of an export. Raises ExportError naming what is wrong."""
+    return read_with_network(directory)[0]
+
+
+def read_with_network(directory: Path) -> tuple[ReadExport, bytes]:
+    """The same, and the network's file, which is large, so that it is not read twice."""
     record = read_record(directory)
     with advising(ExportError, f"the file is damaged: {AGAIN}"):
         found = checked(record.fields, record.path, Description)
@@ -116,9 +122,10 @@ def read(directory: Path) -> ReadExport:
             raise ForeignFileError(
                 f"{record.path}: model, inputs or output have other names than its vocabularies ask for"
             )
-    _require_model(directory, found.model)
+    network = _read_network(directory, found.model)
     origin = record.fields["origin"]
-    return ReadExport(found.vocabularies, found.scores.as_arrays(), origin, record.sha256, found.calibration)
+    scores = found.scores.as_arrays()
+    return ReadExport(found.vocabularies, scores, origin, record.sha256, found.calibration), network
 
 
 def set_calibration(directory: Path, calibration: Calibration | None) -> None:
@@ -131,17 +138,23 @@ def set_calibration(directory: Path, calibration: Calibration | None) -> None:
         file.write(seal({"format": FORMAT, "version": VERSION, **fields}, indent=None))
 
 
-def _require_model(directory: Path, entry: ListedFile) -> None:
+def _read_network(directory: Path, entry: ListedFile) -> bytes:
     model = directory / MODEL_NAME
+    stated = f"{DESCRIPTION_NAME} has"
     try:
         require_inside(directory, model)
-        num_bytes, sha256 = model.stat().st_size, file_sha256(model)
+        if (num_bytes := model.stat().st_size) != entry.num_bytes:
+            raise ExportError(
+                f"{model}: {num_bytes:,} bytes, {stated} {entry.num_bytes:,}; the export is damaged: {AGAIN}"
+            )
+        content = model.read_bytes()
     except OSError as error:
         raise ExportError(f"{model}: not readable ({error.strerror}); the export is damaged: {AGAIN}") from error
     except ForeignFileError as error:
         raise ExportError(f"{error}; {AGAIN}") from error
-    if sha256 != entry.sha256 or num_bytes != entry.num_bytes:
+    if (sha256 := hashlib.sha256(content).hexdigest()) != entry.sha256:
         raise ExportError(
-            f"{model}: checksum {sha256[:12]}..., {DESCRIPTION_NAME} has {shortened(entry.sha256[:12])[1:-1]}...; the "
-            f"export is damaged: {AGAIN}"
+            f"{model}: checksum {sha256[:12]}..., {stated} {shortened(entry.sha256[:12])[1:-1]}...; the export is "
+            f"damaged: {AGAIN}"
         )
+    return content

@@ -20,7 +20,7 @@ _ELSEWHERE = b"\n\x08location\x12"
 class OnnxNetwork:
     def __init__(self, directory: Path) -> None:
         """directory: of the export. Raises UserError if it is damaged, or if it has another format version."""
-        found = export_format.read(directory)
+        found, content = export_format.read_with_network(directory)
         self.vocabularies, self.transition_scores, self.origin = found[:3]
         self.temperature = 1.0 if found.calibration is None else found.calibration.temperature
         self.identity = identity_of_export(directory, found)
@@ -32,7 +32,6 @@ class OnnxNetwork:
         options.log_severity_level = 3
         self._path = path = directory / MODEL_NAME
         try:
-            content = path.read_bytes()
             if _ELSEWHERE in content:
                 raise ExportError(f"{path}: has parts in other files, expected one that is complete")
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
