@@ -23,6 +23,8 @@ from tabulate import tabulate
 ROOT = Path(__file__).parents[2]
 # Targets whose inputs take longer get fewer.
 _EXPENSIVE = {"shard": 0.1, "checkpoint": 0.3, "job": 0.1, "launch_settings": 0.1}
+# Of one process: atheris itself keeps up to 80 KB of memory for each input, which is limited.
+_MOST_INPUTS = 5000
 
 
 def main(argv: list[str]) -> int:
@@ -63,33 +65,51 @@ def _environment() -> dict[str, str]:
 
 
 def _run_all(options: Any, names: list[str], out: Path, work: Path) -> list[dict[str, Any]]:
-    """The children of all targets, a few at a time."""
+    """The children of all targets, a few at a time; those of one target come one after another."""
     weights = {name: _EXPENSIVE.get(name, 1.0) for name in names}
+    asked = {name: max(1, round(options.inputs * weight / sum(weights.values()))) for name, weight in weights.items()}
+    done, began_s = dict.fromkeys(names, 0), {}
     waiting, running, rows = list(names), {}, []
     while waiting or running:
         while waiting and len(running) < options.parallel:
             name = waiting.pop(0)
-            number = max(1, round(options.inputs * weights[name] / sum(weights.values())))
-            words = [name, work, out, number, options.seed, options.seconds]
+            began_s.setdefault(name, time.monotonic())
+            left_s = options.seconds - (time.monotonic() - began_s[name])
+            # Each child of a target makes other inputs from what the ones before have kept.
+            seed, number = options.seed + done[name], min(_MOST_INPUTS, asked[name] - done[name])
+            words = [name, work, out, number, seed, left_s]
             command = [sys.executable, "-m", "tests.faults.fuzz_one", "run", *map(str, words)]
-            log = (out / f"{name}.log").open("wb")
-            child = subprocess.Popen(command, cwd=ROOT, env=_environment(), stdout=log, stderr=log)
-            running[name] = child, time.monotonic()
-        for name, (child, began_s) in list(running.items()):
-            if child.poll() is not None:
-                del running[name]
-                rows.append(_row(name, child.returncode, time.monotonic() - began_s, out))
+            with (out / f"{name}.log").open("ab") as log:
+                running[name] = subprocess.Popen(command, cwd=ROOT, env=_environment(), stdout=log, stderr=log)
+        for name, child in list(running.items()):
+            if child.poll() is None:
+                continue
+            del running[name]
+            done[name] += (inputs := _inputs_of(name, out))
+            seconds = time.monotonic() - began_s[name]
+            if child.returncode == 0 and inputs and done[name] < asked[name] and seconds < options.seconds:
+                waiting.insert(0, name)
+            else:
+                rows.append(_row(name, child.returncode, done[name], seconds, out))
                 print(json.dumps(rows[-1]), flush=True)
         time.sleep(0.1)
     return rows
 
 
-def _row(name: str, code: int, seconds: float, out: Path) -> dict[str, Any]:
+def _inputs_of(name: str, out: Path) -> int:
+    """How many inputs the child that has ended had; none if it did not end by itself."""
     summary = out / f"{name}.json"
-    found = json.loads(summary.read_text()) if summary.exists() else {"inputs": 0}
+    if not summary.exists():
+        return 0
+    inputs: int = json.loads(summary.read_text())["inputs"]
+    summary.unlink()
+    return inputs
+
+
+def _row(name: str, code: int, inputs: int, seconds: float, out: Path) -> dict[str, Any]:
     findings = len(list(out.glob(f"{name}-*.txt")))
     end = "done" if code == 0 else f"code {code}, see {name}.log"
-    return {"target": name, "inputs": found["inputs"], "seconds": round(seconds, 1), "findings": findings, "end": end}
+    return {"target": name, "inputs": inputs, "seconds": round(seconds, 1), "findings": findings, "end": end}
 
 
 if __name__ == "__main__":

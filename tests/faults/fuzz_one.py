@@ -135,11 +135,11 @@ def main(argv: list[str]) -> None:
         return
     _, name, work, out, number, seed, seconds = argv
     os.environ["FUZZ_WORK"] = f"{work}/{name}"
-    Path(work, name).mkdir()
+    Path(work, name).mkdir(exist_ok=True)
     with atheris.instrument_imports(include=["ner_dist", "data_prep", "launch"]):
         targets, seeds, records = find_targets()
     corpus = Path(work, name, "corpus")
-    corpus.mkdir()
+    corpus.mkdir(exist_ok=True)
     first = seeds.get(name, [b""])
     first = first() if callable(first) else first
     for i, content in enumerate(first):

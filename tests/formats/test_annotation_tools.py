@@ -297,6 +297,7 @@ def test_documents_of_spacy_3_have_spans_of_the_raw_text(tmp_path: Path) -> None
         ({"id": 1, "paragraphs": [{"sentences": [{"tokens": [{"orth": "a", "ner": "-"}]}]}]}, "it is not annotated"),
         ({"id": 1, "paragraphs": [{"sentences": [{}]}]}, 'a sentence without "tokens"'),
         ({"id": 1, "paragraphs": ["a"]}, "a paragraph is not an object"),
+        ({"id": 1, "paragraphs": [{"sentences": 1}]}, '"sentences" is not a list'),
     ],
 )
 def test_what_spacy_does_not_write_is_an_error(tmp_path: Path, value: Any, message: str) -> None:

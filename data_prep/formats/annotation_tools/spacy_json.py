@@ -59,6 +59,8 @@ def _of_document(number: int, value: dict[str, Any], options: ReadOptions) -> It
         raw, sentences = paragraph.get("raw"), paragraph.get("sentences", [])
         if raw is not None and not isinstance(raw, str):
             raise ValueError('"raw" is not a string')
+        if not isinstance(sentences, list):
+            raise ValueError('"sentences" is not a list')
         spans = spans_of(paragraph["entities"], "entities", raw or "") if "entities" in paragraph else None
         tokens = [_tokens(sentence) for sentence in sentences]
         yield from _of_paragraph(number, [some for some in tokens if some], raw, spans, document, options)
