@@ -26,6 +26,7 @@ from launch.launchers import LAUNCHERS
 from ner_dist import config
 from ner_dist.__main__ import COMMANDS as FRONT_DOOR
 from ner_dist.cli.options import docstrings
+from ner_dist.config.checks import check
 from ner_dist.contract import language_rules
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,7 +80,7 @@ def _allowed(name: str, value: Any) -> bool:
     tried = config.Config()
     setattr(getattr(tried, section), knob, value)
     try:
-        config._check(tried)
+        check(tried)
     except config.ConfigError:
         return False
     return True

@@ -10,21 +10,10 @@ from ner_dist.atomic_file import whole_file
 
 
 def render(template: Path, filters: dict[str, Callable[[Any], str]], **values: Any) -> str:
-    # Late, so that --help works without it.
-    import jinja2
+    # Late, so that --help works without Jinja.
+    from ner_dist.pages.templates import text_environment
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        # Not {#, which is in Bash's ${#...}.
-        comment_start_string="<#",
-        comment_end_string="#>",
-    )
-    environment.filters.update(filters)
-    return environment.get_template(template.name).render(values)
+    return text_environment(template.parent, **filters).get_template(template.name).render(values)
 
 
 def write(text: str, path: str) -> None:

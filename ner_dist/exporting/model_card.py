@@ -11,11 +11,10 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import jinja2
-
 from ner_dist.contract.shard_format import SPLITS, UNK_ID, Index
 from ner_dist.errors import UserError
 from ner_dist.evaluation.intervals import f1_interval
+from ner_dist.pages.templates import text_environment
 from ner_dist.prediction.export_format import ReadExport
 from ner_dist.prediction.export_schema import Quantisation
 from ner_dist.prediction.identity import ModelIdentity
@@ -64,14 +63,7 @@ def model_card(
     result.json says of these parameters; None: nothing is known.
     """
     template = Path(__file__).with_name("model_card.md.j2")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(md=as_markdown, json=_as_json, count="{:,}".format)
+    environment = text_environment(template.parent, md=as_markdown, json=_as_json)
     vocabularies = found.vocabularies
     return environment.get_template(template.name).render(
         identity=identity,

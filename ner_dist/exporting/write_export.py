@@ -17,10 +17,10 @@ from ner_dist.errors import UserError
 from ner_dist.exporting import compare
 from ner_dist.exporting.compare import Difference
 from ner_dist.exporting.dev_split import DevSplit
-from ner_dist.exporting.example_sentences import example_sentences
 from ner_dist.exporting.model_card import CARD_NAME, CardSettings, model_card
 from ner_dist.prediction import export_format
 from ner_dist.prediction.encoder import Encoder
+from ner_dist.prediction.example_sentences import example_sentences
 from ner_dist.prediction.export_format import MODEL_NAME, ExportError
 from ner_dist.prediction.export_schema import Quantisation
 from ner_dist.prediction.identity import identity_of_export, own_dev_f1, utc

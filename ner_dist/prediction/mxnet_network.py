@@ -9,6 +9,7 @@ import numpy as np
 
 from ner_dist.data import used_inputs
 from ner_dist.data.batch import Batch
+from ner_dist.prediction.example_sentences import example_sentences
 from ner_dist.prediction.identity import ModelIdentity, identity_of_run
 from ner_dist.prediction.vocabularies import checkpoint_vocabularies
 from ner_dist.run import calibration, checkpoint
@@ -36,10 +37,9 @@ class CheckpointNetwork:
     def identity(self) -> ModelIdentity:
         return identity_of_run(self._place)
 
-    @property
+    @functools.cached_property
     def examples(self) -> list[str]:
-        # A checkpoint holds no texts.
-        return []
+        return example_sentences(self.checkpoint)
 
     def emissions(self, batch: Batch) -> np.ndarray:
         """float32 (T, B, K)."""

@@ -171,7 +171,7 @@ class Tagger:
 
     @property
     def examples(self) -> list[str]:
-        """Texts to try it on, of an export that has some."""
+        """Texts of dev to try it on: those stored in an export, or of a run's shards, if they are there."""
         return list(self._network.examples)
 
     @property

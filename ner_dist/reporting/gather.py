@@ -37,8 +37,9 @@ from ner_dist.scoring.gold_shards import gold_shards
 from ner_dist.scoring.open_model import OpenedModel, open_model, open_on_gold
 
 
-class ScoredModel(NamedTuple):
-    """A model on one split or gold set."""
+@dataclasses.dataclass(frozen=True)
+class CountedModel:
+    """A model on one split or gold set, counted."""
 
     facts: RunFacts
     gold: GoldSplit
@@ -47,12 +48,19 @@ class ScoredModel(NamedTuple):
     # The types of the gold that the model does not know, and how many entities each has.
     unknown_types: dict[str, int]
     judged: JudgedPredictions
-    # By table. The draws behind sums_SL3 are the same for all models that have the same sentences.
+    # By table.
     tallies: dict[str, Tally]
-    sums_SL3: dict[str, np.ndarray]
-    rows: dict[str, list[ScoreRow]]
     # None: the gold has no texts.
     records: RecordCounts | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoredModel(CountedModel):
+    """The same with scores and their intervals, by table."""
+
+    # The draws behind them are the same for all models that have the same sentences.
+    sums_SL3: dict[str, np.ndarray]
+    rows: dict[str, list[ScoreRow]]
 
 
 class ScoredSet(NamedTuple):
@@ -165,53 +173,39 @@ class _Model:
         return self._seen
 
 
-class _Part(NamedTuple):
-    facts: RunFacts
-    gold: GoldSplit
-    shards: Index
-    unknown_types: dict[str, int]
-    judged: JudgedPredictions
-    tallies: dict[str, Tally]
-    records: RecordCounts | None
-    length_N: np.ndarray
-
-
 def _score_set(options: ReportOptions, what: GoldSet, models: list[_Model], reading: Sequence[str]) -> ScoredSet:
     if what.is_split:
-        parts = [_score(model, model.open_on_split()) for model in models]
+        counted = [_count(model, model.open_on_split()) for model in models]
     else:
-        parts = _score_on_gold(options, what, models, reading)
-    is_same = all(part.gold.is_same_as(parts[0].gold) for part in parts)
-    tallies = [part.tallies for part in parts]
+        counted = _count_on_gold(options, what, models, reading)
+    is_same = all(model.gold.is_same_as(counted[0].gold) for model in counted)
+    tallies = [model.tallies for model in counted]
     together = [tallies] if is_same else [[of_model] for of_model in tallies]
     sums = [of_model for some in together for of_model in resample(some, options.samples, options.seed)]
-    scored = [
-        ScoredModel(
-            *part[:6],
-            sums_SL3=sums_SL3,
-            rows={name: score_rows(tally, sums_SL3[name]) for name, tally in part.tallies.items()},
-            records=part.records,
-        )
-        for part, sums_SL3 in zip(parts, sums)
-    ]
-    return ScoredSet(what, scored, parts[0].length_N)
+    scored = []
+    for model, sums_SL3 in zip(counted, sums):
+        rows = {name: score_rows(tally, sums_SL3[name]) for name, tally in model.tallies.items()}
+        scored.append(ScoredModel(**vars(model), sums_SL3=sums_SL3, rows=rows))
+    return ScoredSet(what, scored, counted[0].gold.length_N)
 
 
-def _score_on_gold(options: ReportOptions, what: GoldSet, models: list[_Model], reading: Sequence[str]) -> list[_Part]:
+def _count_on_gold(
+    options: ReportOptions, what: GoldSet, models: list[_Model], reading: Sequence[str]
+) -> list[CountedModel]:
     """Models of the same vocabularies share the shards that are built of the files."""
     built: dict[str, Path] = {}
-    parts = []
+    counted = []
     with ExitStack() as stack:
         for model in models:
             key = read_like(model.path, options.checkpoint).fingerprint()
             if key not in built:
                 made = gold_shards(model.path, options.checkpoint, what.files, reading, Solo())
                 built[key] = stack.enter_context(made)
-            parts.append(_score(model, model.open_on_gold(built[key])))
-    return parts
+            counted.append(_count(model, model.open_on_gold(built[key])))
+    return counted
 
 
-def _score(model: _Model, found: OpenedModel) -> _Part:
+def _count(model: _Model, found: OpenedModel) -> CountedModel:
     opened, split = found.opened, found.split
     gold = read_gold_split(opened.shards, opened.index, split)
     judged = predict(opened, split, gold, model.name)
@@ -219,4 +213,4 @@ def _score(model: _Model, found: OpenedModel) -> _Part:
     records = None
     if judged.raw_span_E4 is not None:
         records = count_records(opened, split, gold, tallies["entity"], judged.raw_span_E4)
-    return _Part(model.facts, gold, opened.index, found.unknown_types, judged, tallies, records, gold.length_N)
+    return CountedModel(model.facts, gold, opened.index, found.unknown_types, judged, tallies, records)

@@ -63,6 +63,7 @@ def create_app(
     access: Access | None = None,
     tokens: Tokens | None = None,
     log: AccessLog | None = None,
+    examples: bool = True,
 ) -> FastAPI:
     log = log or AccessLog(OFF, False, metrics.lost_lines.inc)
     # No /docs, because FastAPI's page loads its scripts from elsewhere.
@@ -82,7 +83,7 @@ def create_app(
     pending = Pending(limits.max_pending)
     _add_tag(app, TagRoute(models, limits, pending, log.with_texts))
     _add_batch(app, BatchRoute(models, limits, pending))
-    add_health(app, models, limits)
+    add_health(app, models, limits, examples)
 
     @app.get("/metrics", summary="Figures for Prometheus", response_class=Response)
     async def show_metrics() -> Response:

@@ -16,7 +16,8 @@ from ner_dist.serving.settings import Limits
 _WITHOUT_LARGE = "ok, but large requests are refused: the process that tags them is being started again"
 
 
-def add_health(app: FastAPI, models: Models, limits: Limits) -> None:
+def add_health(app: FastAPI, models: Models, limits: Limits, examples: bool) -> None:
+    """examples: whether the models' own are told."""
     both: dict[int | str, dict[str, Any]] = {status: {"model": schemas.Readiness} for status in (200, 503)}
 
     @app.get("/livez", summary="Whether it should be left alone, not started again", responses=both)
@@ -44,7 +45,7 @@ def add_health(app: FastAPI, models: Models, limits: Limits) -> None:
 
     @app.get("/models", summary="The models that requests can ask for", response_model=list[schemas.ServedModel])
     async def list_models() -> Response:
-        return JSONResponse([_described(models, name) for name in models.routes])
+        return JSONResponse([_described(models, name, examples) for name in models.routes])
 
     for path, show in (("/healthz", healthz), ("/livez", livez), ("/readyz", readyz)):
         app.head(path, include_in_schema=False)(show)
@@ -59,7 +60,7 @@ def _status(complaint: str | None) -> Response:
 
 
 def _health(models: Models, limits: Limits, status: str) -> dict[str, Any]:
-    of_default = _described(models, models.default)
+    of_default = _described(models, models.default, examples=False)
     model = models.routes[models.default].current
     return {
         "status": status,
@@ -74,7 +75,7 @@ def _health(models: Models, limits: Limits, status: str) -> dict[str, Any]:
     }
 
 
-def _described(models: Models, name: str) -> dict[str, Any]:
+def _described(models: Models, name: str, examples: bool) -> dict[str, Any]:
     route = models.routes[name]
     worker = None if route.current is None else route.current.worker
     return {
@@ -84,5 +85,5 @@ def _described(models: Models, name: str) -> dict[str, Any]:
         "reload": route.reload,
         "entity_types": [] if worker is None else worker.entity_types,
         "features": [] if worker is None else worker.given_features,
-        "examples": [] if worker is None else worker.examples,
+        "examples": worker.examples if worker is not None and examples else [],
     }

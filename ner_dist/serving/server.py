@@ -46,7 +46,8 @@ def run(sources: Sequence[ModelSource], settings: ServerSettings, batches: Batch
         models = Models(sources, batches, limits, metrics)
         host = listener.getsockname()[0]
         access = Access(host, settings.host, settings.allowed_hosts)
-        config = configure(create_app(models, limits, metrics, access, tokens, log), settings, limits)
+        app = create_app(models, limits, metrics, access, tokens, log, examples=not settings.no_examples)
+        config = configure(app, settings, limits)
         life = _Life(_Server(config), listener, models, tokens, settings)
         try:
             asyncio.run(life.live())

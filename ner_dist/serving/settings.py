@@ -73,5 +73,7 @@ class ServerSettings:
     """where a line of JSON goes for each request; -: to stdout"""
     log_texts: bool = option(False, group=_LOOKING_AFTER)
     """these lines have the bodies of requests, too, which are else never written anywhere"""
+    no_examples: bool = option(False, group=_ACCESS)
+    """offer no sentences of the model's dev data on the page and in /models"""
     watch_s: float = option(0.0, least=0, names=("--watch",), metavar="S", group=_LOOKING_AFTER)
     """look every so many seconds whether a directory has another model, and load it as on SIGHUP; 0: never"""

@@ -16,10 +16,10 @@ from ner_dist.contract.calibration import Calibration
 from ner_dist.contract.index_record import Index
 from ner_dist.contract.shard_format import file_sha256
 from ner_dist.errors import UserError
-from ner_dist.exporting.example_sentences import NUM_EXAMPLES, example_sentences
 from ner_dist.exporting.model_card import CardSettings, as_markdown, model_card
 from ner_dist.exporting.write_export import export
 from ner_dist.prediction import export_format
+from ner_dist.prediction.example_sentences import NUM_EXAMPLES, example_sentences
 from ner_dist.prediction.export_format import ReadExport
 from ner_dist.prediction.export_schema import Quantisation
 from ner_dist.prediction.identity import ModelIdentity, identity_of_export

@@ -257,7 +257,7 @@ def test_whatever_is_wrong_with_hosts_is_listed_before_anything_starts(
                 shutil.copytree(ROOT / room, own / room, ignore=shutil.ignore_patterns("__pycache__"))
             shutil.copytree(synth_shards, own / "shards")
         other = hosts.private("node3", disk) / "project"
-        with (other / "ner_dist" / "config.py").open("a") as file:
+        with (other / "ner_dist" / "config" / "knobs.py").open("a") as file:
             file.write("# Another.\n")
         shutil.rmtree(other / "shards")
         hosts.stop("node4")

@@ -29,7 +29,7 @@ def gathered(runs: Runs) -> ReportData:
     data = gather(options(runs.one, runs.two))
     one, two = data.sets[0].models
     old = {name: value for name, value in (two.facts.result or {}).items() if name not in ("stopped", "warnings")}
-    return with_models(data, [one, two._replace(facts=two.facts._replace(result=old))])
+    return with_models(data, [one, dataclasses.replace(two, facts=two.facts._replace(result=old))])
 
 
 def with_models(data: ReportData, models: list[ScoredModel]) -> ReportData:

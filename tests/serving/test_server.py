@@ -27,6 +27,7 @@ from stub_service import post
 
 from ner_dist.foreign.json_files import seal
 from ner_dist.prediction import Tagger
+from ner_dist.prediction.example_sentences import NUM_EXAMPLES
 from ner_dist.serve import main
 
 _OLD = ROOT / "tests" / "version_3"
@@ -51,7 +52,7 @@ def called(place: Path, name: str) -> Path:
     """An export of this name, at a place."""
     shutil.copytree(_OLD / "export", place)
     record = json.loads((place / "tagger.json").read_text())
-    origin = {**record["origin"], "name": name, "version": "1"}
+    origin = {**record["origin"], "name": name, "version": "1", "examples": ["Maria Silva went."]}
     (place / "tagger.json").write_text(seal({**record, "version": 4, "origin": origin}))
     return place
 
@@ -138,6 +139,7 @@ def test_a_hangup_lets_the_model_answer_that_a_link_points_at_now(tmp_path: Path
     (tmp_path / "current").symlink_to("old")
     (tmp_path / "token").write_text("a-token-of-this-test")
     options = ("--token-file", tmp_path / "token", "--access-log", tmp_path / "log", "--threshold", "0.5")
+    options += ("--no-examples",)
     with started(alone("ner_dist.serve", tmp_path / "current", "--port", 0, *options)) as (job, client):
         assert client.post("/tag", json={"text": "Ada"}).status_code == 401
         client.headers["Authorization"] = "Bearer a-token-of-this-test"
@@ -151,9 +153,10 @@ def test_a_hangup_lets_the_model_answer_that_a_link_points_at_now(tmp_path: Path
         for text in ("Maria Silva went.", "Maria Silva went. " * 40):
             answer = client.post("/tag", json={"text": text})
             assert (answer.headers["x-model"], answer.json()["entities"][0]["text"]) == ("new@1", "Maria Silva")
+        assert client.get("/models").json()[0]["examples"] == []
         job.signal(signal.SIGTERM)
         assert job.wait().code == 0
-    assert [json.loads(line)["status"] for line in (tmp_path / "log").read_text().splitlines()] == [401, 200, 200, 200]
+    assert [json.loads(line)["status"] for line in (tmp_path / "log").read_text().splitlines()] == [401, *[200] * 4]
 
 
 def test_it_ends_with_its_terminal() -> None:
@@ -235,6 +238,7 @@ def test_a_real_model_answers_as_it_does_without_the_service(text_run: Path, syn
     with started(alone("ner_dist.serve", text_run, "--port", 0)) as (job, client):
         results = client.post("/tag", json={"texts": texts}).json()["results"]
         of_tokens = client.post("/tag", json={"tokens": tokens}).json()["results"]
+        (described,) = client.get("/models").json()
         answers: list[Any] = [None] * len(texts)
         threads = [
             threading.Thread(
@@ -252,6 +256,9 @@ def test_a_real_model_answers_as_it_does_without_the_service(text_run: Path, syn
         job.signal(signal.SIGTERM)
         assert (job.wait().code, job._text(job._err)) == (0, "")
     assert sum(len(result["entities"]) for result in results) > 10
+    # Sentences of dev, as the run is beside its shards.
+    assert described["examples"] == tagger.examples
+    assert len(tagger.examples) == NUM_EXAMPLES
     assert answers == results
     for text, result, expected in zip(texts, results, tagger.tag(texts)):
         assert [(e["start"], e["end"], e["type"]) for e in result["entities"]] == [e[:3] for e in expected]

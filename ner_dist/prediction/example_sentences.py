@@ -1,4 +1,4 @@
-"""A few sentences of a run's dev data with entities of different types, for whoever tries its export on a page."""
+"""A few sentences of a run's dev data with entities of different types, for whoever tries it on a page."""
 
 from __future__ import annotations
 
