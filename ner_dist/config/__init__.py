@@ -1,4 +1,7 @@
-"""What can be set of a training. Values come from job/*.yaml and the command line, and are stored with a run."""
+"""What can be set of a training. Values come from job/*.yaml and the command line, and are stored with a run.
+
+Imports cli, foreign and errors.
+"""
 
 from ner_dist.config.checks import ConfigError
 from ner_dist.config.command_line import DEFAULT_JOB, parse
