@@ -19,7 +19,7 @@ from ner_dist.config.knobs import (
 )
 from ner_dist.config.like import like_model, like_sentence
 from ner_dist.config.paths import job_file
-from ner_dist.config.stored import from_dict, from_record, read_stored, to_yaml
+from ner_dist.config.stored import from_dict, from_record, read_stored, sealed_yaml, to_yaml
 
 __all__ = [
     "DEFAULT_JOB",
@@ -41,5 +41,6 @@ __all__ = [
     "like_sentence",
     "parse",
     "read_stored",
+    "sealed_yaml",
     "to_yaml",
 ]

@@ -38,7 +38,7 @@ def create(path: Path, config: Config, is_ours: bool = False) -> None:
             f"{path}: the run's directory cannot be written ({error.strerror}); choose another --run"
         ) from error
     with whole_file(path / _CONFIG) as file:
-        file.write(knobs.to_yaml(config))
+        file.write(knobs.sealed_yaml(config))
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:

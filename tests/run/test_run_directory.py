@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from importlib.metadata import version
@@ -11,7 +12,7 @@ import pytest
 import yaml
 
 from ner_dist import atomic_file
-from ner_dist.config import Config, Train, from_dict
+from ner_dist.config import Config, Train, from_dict, read_stored
 from ner_dist.errors import UserError
 from ner_dist.run.run_directory import create, fresh_name, versions, write_result
 
@@ -20,7 +21,22 @@ def test_a_run_begins_with_its_resolved_configuration(tmp_path: Path) -> None:
     config = Config(run="x", train=Train(seed=4))
     create(tmp_path / "deep" / "run", config)
     assert from_dict(yaml.safe_load((tmp_path / "deep" / "run" / "config.yaml").read_text())) == config
+    assert read_stored(tmp_path / "deep" / "run" / "config.yaml") == config
     assert (tmp_path / "deep" / "run" / "checkpoints").is_dir()
+
+
+def test_a_bit_of_its_configuration_cannot_be_flipped_unnoticed(tmp_path: Path) -> None:
+    create(tmp_path, Config())
+    path = tmp_path / "config.yaml"
+    data = path.read_bytes()
+    for place in range(0, len(data), 7):
+        flipped = bytearray(data)
+        flipped[place] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        with contextlib.suppress(UserError):
+            # Damage to the comment itself changes no knob.
+            assert read_stored(path) == Config()
+            assert place < data.index(b"\n") + 1
 
 
 def test_a_run_that_is_there_is_not_overwritten_but_may_be_resumed(tmp_path: Path) -> None:
