@@ -12,7 +12,7 @@ import yaml
 from processes import ROOT
 
 from ner_dist import config
-from ner_dist.config import Config, ConfigError
+from ner_dist.config import Config, ConfigError, paths
 
 ABOVE_0 = [
     *(f"model.{name}" for name in ("word_units", "char_units", "char_width", "lstm_units", "lstm_layers")),
@@ -26,7 +26,7 @@ ABOVE_0 = [
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory without job/default.yaml, and a project without job files."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(config, "_JOB_FOLDERS", [])
+    monkeypatch.setattr(paths, "_JOB_FOLDERS", [])
 
 
 def parsed(*argv: str) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def test_the_default_job_is_read_unless_another_is_named() -> None:
 def test_the_jobs_of_the_project_are_known_in_every_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
-    monkeypatch.setattr(config, "_JOB_FOLDERS", [tmp_path / "none", tmp_path / "jobs"])
+    monkeypatch.setattr(paths, "_JOB_FOLDERS", [tmp_path / "none", tmp_path / "jobs"])
     Path("jobs").mkdir()
     job("train: {epochs: 3}", "jobs/default.yaml")
     assert parsed(*words) == {"train.epochs": 3}
