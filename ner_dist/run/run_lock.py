@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import socket
 import threading
 import time
 import uuid
@@ -20,14 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from ner_dist.errors import UserError
+from ner_dist.run.lock_holder import is_alive, is_of_this_job, myself, shown
 
 NAME = "run.lock"
 _BEAT_S = 10.0
 # Several heartbeats: a file system may hang for some time.
 _STALE_S = 60.0
 _POLL_S = 1.0
-# The variable with the name of an elastic job. Another process becomes its rank 0 only once the one before is lost.
-_JOB = "NER_JOB"
 
 
 class RunLocked(UserError):
@@ -88,7 +86,7 @@ class RunLock:
     def _create(self, path: Path) -> bool:
         """Make the lock's file, with its content, unless it exists."""
         partial = path.with_name(f"{path.name}.{self._token}")
-        partial.write_text(json.dumps({**_myself(), "token": self._token}) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps({**myself(), "token": self._token}) + "\n", encoding="utf-8")
         try:
             os.link(partial, path)
             return True
@@ -135,9 +133,9 @@ class RunLock:
             holder, age_s = _read(self._path), self._age()
             if holder is None or age_s is None:
                 return None
-            if holder.get("job") and holder["job"] == os.environ.get(_JOB):
+            if is_of_this_job(holder):
                 return str(holder.get("token", ""))
-            alive = _is_alive(holder)
+            alive = is_alive(holder)
             if alive is None and age_s > _STALE_S:
                 alive = False
             elif alive is None and before_s is not None and age_s < before_s:
@@ -145,14 +143,16 @@ class RunLock:
                 alive = True
             if alive:
                 raise RunLocked(
-                    f"{self._run}: {_shown(holder)} is writing to this run; wait for its end, stop it, or choose "
+                    f"{self._run}: {shown(holder)} is writing to this run; wait for its end, stop it, or choose "
                     "another --run"
                 )
             if alive is False:
-                self._say(f"{self._path} is left over from {_shown(holder)}, which has ended; taking over")
+                self._say(f"{self._path} is left over from {shown(holder)}, which has ended; taking over")
                 return str(holder.get("token", ""))
             if before_s is None:
-                self._say(f"{self._path} belongs to {_shown(holder)}; waiting to see whether that is still alive")
+                self._say(
+                    f"{self._path} belongs to {shown(holder)}; waiting to see whether that is still alive"
+                )
             before_s = age_s
             time.sleep(_POLL_S)
 
@@ -185,47 +185,6 @@ class RunLock:
                 continue
 
 
-def _myself() -> dict[str, Any]:
-    """What tells this process from all others."""
-    return {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "started": _started(os.getpid()),
-        "machine": _machine(),
-        "time": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "job": os.environ.get(_JOB, ""),
-    }
-
-
-def _machine() -> str:
-    """This boot of this machine and, in a container, its own numbers of processes."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return socket.gethostname()
-
-
-def _started(pid: int) -> str:
-    """When the process began, in the system's ticks, so that a number used again is not taken for it; "" if gone."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    # The name, in brackets, may contain anything.
-    fields = status.rpartition(")")[2].split()
-    # A zombie writes nothing any more.
-    return "" if fields[0] in "ZX" else fields[19]
-
-
-def _is_alive(holder: dict[str, Any]) -> bool | None:
-    """Whether the holder's process lives; None if this machine cannot know."""
-    if holder.get("machine") != _machine():
-        return None
-    pid = holder.get("pid")
-    return isinstance(pid, int) and _started(pid) != "" and _started(pid) == holder.get("started")
-
-
 def _read(path: Path) -> dict[str, Any] | None:
     """The lock's content, empty if it cannot be read as such; None if there is no lock."""
     try:
@@ -240,11 +199,3 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _token(path: Path) -> str | None:
     holder = _read(path)
     return None if holder is None else str(holder.get("token", ""))
-
-
-def _shown(holder: dict[str, Any]) -> str:
-    if not holder:
-        return "an unknown process"
-    # Whoever wrote the file: nothing in it reaches the terminal but what can be printed.
-    pid, host, began = (ascii(str(holder.get(name)))[1:-1][:100] for name in ("pid", "host", "time"))
-    return f"process {pid} on {host} (since {began})"

@@ -14,7 +14,7 @@ import pytest
 from processes import ROOT
 
 from ner_dist.errors import UserError
-from ner_dist.run import run_lock
+from ner_dist.run import lock_holder, run_lock
 from ner_dist.run.run_lock import RunLock, RunLocked
 
 
@@ -27,7 +27,7 @@ def holder(run: Path, **changes: object) -> Path:
     """A lock that another process has left, with these fields changed."""
     run.mkdir(parents=True, exist_ok=True)
     path = run / "run.lock"
-    path.write_text(json.dumps({**run_lock._myself(), "token": "0" * 32, **changes}))
+    path.write_text(json.dumps({**lock_holder.myself(), "token": "0" * 32, **changes}))
     return path
 
 
