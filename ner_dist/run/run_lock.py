@@ -150,9 +150,7 @@ class RunLock:
                 self._say(f"{self._path} is left over from {shown(holder)}, which has ended; taking over")
                 return str(holder.get("token", ""))
             if before_s is None:
-                self._say(
-                    f"{self._path} belongs to {shown(holder)}; waiting to see whether that is still alive"
-                )
+                self._say(f"{self._path} belongs to {shown(holder)}; waiting to see whether that is still alive")
             before_s = age_s
             time.sleep(_POLL_S)
 
