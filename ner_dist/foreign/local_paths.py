@@ -9,7 +9,7 @@ from ner_dist.foreign.errors import ForeignFileError
 from ner_dist.foreign.names import shortened
 
 # Schemes of two letters and more, also chained (simplecache::s3://): a single letter is a drive.
-_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+(?:::[A-Za-z][A-Za-z0-9+.-]+)*)://")
+ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+(?:::[A-Za-z][A-Za-z0-9+.-]+)*)://")
 
 
 def local_path(path: str | os.PathLike[str], option: str = "") -> str:
@@ -19,7 +19,7 @@ def local_path(path: str | os.PathLike[str], option: str = "") -> str:
     """
     text = os.fspath(path)
     where = f"{option}: " if option else ""
-    address = _ADDRESS.match(text)
+    address = ADDRESS.match(text)
     if address is None:
         return text
     scheme, rest = address["scheme"], text[address.end() :]

@@ -1,0 +1,93 @@
+"""What a store says of its objects; small ones read; listings; deletion. Every error names the object."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from ner_dist.stores.addresses import Address, StoreError
+from ner_dist.stores.attempts import once
+from ner_dist.stores.connections import connect
+
+# A listing comes as a whole, however many pages it has.
+_LISTING_PATIENCE = 20
+
+
+class Facts(NamedTuple):
+    num_bytes: int
+    # When it was written, in nanoseconds since 1970; 0 if the store does not tell.
+    modified_ns: int
+
+
+def facts(address: Address) -> Facts | None:
+    """None if there is no such object. Raises StoreError if the store cannot tell."""
+    import pyarrow.fs
+
+    def look() -> Facts | None:
+        system, path = connect(address)
+        info = system.get_file_info([path])[0]
+        is_object = info.type == pyarrow.fs.FileType.File
+        return Facts(info.size, info.mtime_ns or 0) if is_object else None
+
+    return once(address, "could not be looked up", look) if address.key else None
+
+
+def size(address: Address) -> int | None:
+    """In bytes; None if there is no such object."""
+    found = facts(address)
+    return None if found is None else found.num_bytes
+
+
+def read_bytes(address: Address, most_bytes: int) -> bytes:
+    """A small object. Raises StoreError if it is not there or larger."""
+
+    def read() -> bytes:
+        system, path = connect(address)
+        with system.open_input_file(path) as stream:
+            if stream.size() > most_bytes:
+                raise StoreError(
+                    f"{address}: {stream.size():,} bytes, expected at most {most_bytes:,} of an object of its kind"
+                )
+            return bytes(stream.read())
+
+    return once(address, "could not be read", read)
+
+
+def list_objects(address: Address) -> Iterator[tuple[str, int]]:
+    """Names below a folder, with / between their parts and in order, and sizes. Nothing if there are none."""
+    for name, found in list_facts(address):
+        yield name, found.num_bytes
+
+
+def list_facts(address: Address) -> Iterator[tuple[str, Facts]]:
+    import pyarrow.fs
+
+    def listed() -> list[tuple[str, Facts]]:
+        system, path = connect(address)
+        infos = system.get_file_info(pyarrow.fs.FileSelector(path, recursive=True, allow_not_found=True))
+        is_file, first = pyarrow.fs.FileType.File, len(path) + 1
+        # Folders are listed by some stores, and what is being written by ours.
+        files = (info for info in infos if info.type == is_file and not _is_partial(info.base_name))
+        return sorted((info.path[first:], Facts(info.size, info.mtime_ns or 0)) for info in files)
+
+    yield from once(address, "could not be listed", listed, _LISTING_PATIENCE)
+
+
+def _is_partial(name: str) -> bool:
+    return name.startswith(".") and name.endswith(".partial")
+
+
+def delete(addresses: Iterable[Address]) -> None:
+    """Remove objects; it is no error if one is not there. Raises StoreError."""
+    for address in addresses:
+        once(address, "could not be deleted", _deletion(address))
+
+
+def _deletion(address: Address) -> Callable[[], None]:
+    def remove() -> None:
+        system, path = connect(address)
+        with contextlib.suppress(FileNotFoundError):
+            system.delete_file(path)
+
+    return remove
