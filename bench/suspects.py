@@ -14,12 +14,12 @@ from bench import command_line, record
 from bench.measured_on import commit, hardware
 from bench.planted_mistakes import KINDS, Mistake, plant_mistakes, with_mistakes
 from data_prep.formats.find_sources import expand_splits
-from data_prep.prepare_shards import progress_bar
 from data_prep.problems import Finding, Problems
 from data_prep.settings import Settings
 from data_prep.suspects.find_suspects import find_suspects
 from data_prep.suspects.pool import Pool, read_pool
 from data_prep.writers.whole_records import TokenSpan
+from ner_dist.cli.progress_bar import progress_bar
 from ner_dist.cli.options import option
 from ner_dist.contract.shard_format import file_sha256
 

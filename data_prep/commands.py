@@ -21,7 +21,7 @@ from data_prep.inspecting import show_shards
 from data_prep.inspecting.show_shards import InspectQuery, complete_from_index, is_shard_set
 from data_prep.inspecting.summary import summary_lines
 from data_prep.passes.convert import Target, convert
-from data_prep.prepare_shards import build_with_bars, num_bytes, progress_bar
+from data_prep.prepare_shards import build_with_bars, num_bytes
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import READING_SETTINGS, Settings, SettingsError
 from data_prep.sources.source_files import SourceFile
@@ -31,6 +31,7 @@ from data_prep.statistics.tables import text_lines
 from data_prep.synthesis.synth import synthesise
 from data_prep.writers import table as writers
 from ner_dist.cli.options import make_parser, nested, option
+from ner_dist.cli.progress_bar import progress_bar
 from ner_dist.contract.like_model import find_like
 from ner_dist.contract.tag_schemes import ALL_SCHEMES
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Union
 
@@ -16,30 +14,13 @@ from data_prep.problems import Problems
 from data_prep.settings import Settings, SettingsError
 from data_prep.sources.source_files import SourceFile, Sources
 from data_prep.sources.stored_files import stored_bytes
+from ner_dist.cli.progress_bar import progress_bar
 from ner_dist.contract.like_model import Like, find_like
 from ner_dist.contract.shard_format import Index
 from ner_dist.foreign.local_paths import local_path
 
 # One or several.
 Names = Union[str, "os.PathLike[str]", Iterable[Union[str, "os.PathLike[str]"]]]
-
-
-@contextmanager
-def progress_bar(
-    total: int | None, unit: str, what: str, shown: bool | None = None
-) -> Iterator[Callable[[int], object]]:
-    """A progress bar on stderr, or a widget in a notebook; yields the function that advances it.
-
-    shown: by default, whether stderr is a terminal.
-    """
-    if not (sys.stderr.isatty() if shown is None else shown):
-        yield lambda advance: None
-        return
-    # Imported only where it is shown: it would be a fifth of the start.
-    from tqdm.auto import tqdm
-
-    with tqdm(total=total, unit=unit, unit_scale=True, desc=what, leave=False, file=sys.stderr) as bar:
-        yield bar.update
 
 
 def num_bytes(sources: Sources, settings: Settings) -> int:

@@ -18,12 +18,13 @@ from data_prep.checking.finding_list import (
     json_report,
 )
 from data_prep.passes.check import Checked, check
-from data_prep.prepare_shards import num_bytes, progress_bar
+from data_prep.prepare_shards import num_bytes
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings, SettingsError
 from data_prep.suspects.find_suspects import find_suspects
 from data_prep.suspects.fold_training import require_training
 from ner_dist.cli.options import nested, option
+from ner_dist.cli.progress_bar import progress_bar
 
 
 @dataclasses.dataclass(frozen=True)

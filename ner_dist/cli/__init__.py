@@ -1,4 +1,4 @@
-"""What all commands share: options as dataclasses, complaints in one sentence, text tables, shell completion.
+"""What all commands share: options as dataclasses, places, complaints in one sentence, tables, progress, completion.
 
-Imports foreign alone.
+Imports foreign and stores.
 """

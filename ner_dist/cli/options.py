@@ -18,8 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-from ner_dist.foreign.errors import ForeignFileError
-from ner_dist.foreign.local_paths import local_path
+from ner_dist.cli.places import place, place_as_given, place_or_address
 
 Options = TypeVar("Options")
 # Metavars with one of these words stand for paths, also where the option is text.
@@ -35,6 +34,7 @@ def option(
     most: float | None = None,
     completer: Callable[..., list[str]] | None = None,
     group: str | None = None,
+    stores: bool = False,
     **argument: Any,
 ) -> Any:
     """A field whose option needs more than annotation, default and docstring; without a default it is required.
@@ -42,10 +42,11 @@ def option(
     names: on the command line, if not --FIELD-NAME. least, most: bounds of a number. completer: what argcomplete asks.
     group: heading in the help. argument: more for argparse: metavar, nargs, choices, type, or a computed help.
 
-    Paths are fields of type Path, or text with a metavar such as FILE.
+    Paths are fields of type Path, or text with a metavar such as FILE. stores: that they may also be addresses such as
+    s3://bucket/name, which a field of type Union[Path, Address] has parsed, and one of text as they are.
     """
     facts = {"names": names, "positional": positional, "least": least, "most": most, "completer": completer}
-    facts.update(group=group, argument=argument)
+    facts.update(group=group, stores=stores, argument=argument)
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: default.copy(), metadata=facts)
     return dataclasses.field(default=default, metadata=facts)
@@ -220,19 +221,11 @@ def _of_type(hint: Any, default: Any, facts: Any) -> dict[str, Any]:
     if least is not None or most is not None:
         return {"type": bounded(hint, least, most), "metavar": "N"}
     if hint is Path:
-        return {"type": lambda text: Path(place(text)), "metavar": "PATH"}
+        return {"type": place_or_address if facts.get("stores") else lambda text: Path(place(text)), "metavar": "PATH"}
     metavar = facts.get("argument", {}).get("metavar") or ""
     if hint is str and not _PLACES.isdisjoint(re.findall("[A-Z]+", metavar)):
-        return {"type": place}
+        return {"type": place_as_given if facts.get("stores") else place}
     return {"type": hint, "metavar": "N" if hint in (int, float) else "TEXT"}
-
-
-def place(text: str) -> str:
-    """A type for argparse, that of options whose value is a path: no address such as s3://bucket/name."""
-    try:
-        return local_path(text)
-    except ForeignFileError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def bounded(kind: Callable[[str], Any], least: float | None = None, most: float | None = None) -> Callable[[str], Any]:
