@@ -19,8 +19,8 @@ from data_prep.settings import Settings
 from data_prep.suspects.find_suspects import find_suspects
 from data_prep.suspects.pool import Pool, read_pool
 from data_prep.writers.whole_records import TokenSpan
-from ner_dist.cli.progress_bar import progress_bar
 from ner_dist.cli.options import option
+from ner_dist.cli.progress_bar import progress_bar
 from ner_dist.contract.shard_format import file_sha256
 
 _EXAMPLE = "eng.train --seed 1"
