@@ -40,21 +40,21 @@ def read_sealed(path: str | os.PathLike[str], kind: type[Kind], most_bytes: int 
     return parse_sealed(read_bytes(path, most_bytes), path, kind)
 
 
-def parse_json(data: bytes, place: Path, kind: type[Kind]) -> Kind:
+def parse_json(data: bytes, place: Path | str, kind: type[Kind]) -> Kind:
     """The content of a file, already read, as the dataclass that describes it. Raises ForeignFileError."""
     if not isinstance(record := loads(data, place), dict):
         raise ForeignFileError(f"{place}: {shortened(record)}, expected a JSON object")
     return _validate(data, place, kind)
 
 
-def parse_sealed(data: bytes, place: Path, kind: type[Kind]) -> Kind:
+def parse_sealed(data: bytes, place: Path | str, kind: type[Kind]) -> Kind:
     """The content of a sealed file as the dataclass that describes it. Raises ForeignFileError."""
     record = loads(data, place)
     verify_seal(data, record, place)
     return checked({name: value for name, value in record.items() if name != SEAL}, place, kind)
 
 
-def checked(record: object, place: Path, kind: type[Kind]) -> Kind:
+def checked(record: object, place: Path | str, kind: type[Kind]) -> Kind:
     """A record, read before, as the dataclass that describes it. Raises ForeignFileError."""
     try:
         data = json.dumps(record, ensure_ascii=False, allow_nan=False).encode()
@@ -70,7 +70,7 @@ def seal(record: dict[str, Any], indent: int | None = 1) -> str:
     return blank.replace(_BLANK, hashlib.sha256(blank.encode()).hexdigest(), 1)
 
 
-def verify_seal(data: bytes, record: Any, place: Path) -> None:
+def verify_seal(data: bytes, record: Any, place: Path | str) -> None:
     """record: what the data says. Raises ForeignFileError if it has no seal, or one that does not fit."""
     stated = record.get(SEAL) if isinstance(record, dict) else None
     if not isinstance(stated, str) or not _DIGEST.fullmatch(stated):
@@ -133,7 +133,7 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
 
 
-def _validate(data: bytes, place: Path, kind: type[Kind]) -> Kind:
+def _validate(data: bytes, place: Path | str, kind: type[Kind]) -> Kind:
     # Late: it takes a tenth of a second.
     from pydantic import ValidationError
 

@@ -19,7 +19,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ner_dist.atomic_file import remove_abandoned, whole_file
 from ner_dist.foreign.errors import ForeignFileError
@@ -109,8 +109,10 @@ def remove(folder: Path, path: str) -> None:
         (folder / path).unlink()
     with contextlib.suppress(OSError):
         _record(folder, path).unlink()
+    # The folders that are empty now.
     with contextlib.suppress(OSError):
-        (folder / path).parent.rmdir()
+        for name in list(PurePosixPath(path).parents)[:-2]:
+            (folder / name).rmdir()
 
 
 def _record(folder: Path, path: str) -> Path:

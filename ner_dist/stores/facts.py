@@ -60,6 +60,18 @@ def list_objects(address: Address) -> Iterator[tuple[str, int]]:
         yield name, found.num_bytes
 
 
+def list_folders(address: Address) -> list[str]:
+    """The names of the folders directly in one, in order."""
+    import pyarrow.fs
+
+    def listed() -> list[str]:
+        system, path = connect(address)
+        infos = system.get_file_info(pyarrow.fs.FileSelector(path, recursive=False, allow_not_found=True))
+        return sorted(info.base_name for info in infos if info.type == pyarrow.fs.FileType.Directory)
+
+    return once(address, "could not be listed", listed, _LISTING_PATIENCE)
+
+
 def list_facts(address: Address) -> Iterator[tuple[str, Facts]]:
     import pyarrow.fs
 
@@ -91,3 +103,15 @@ def _deletion(address: Address) -> Callable[[], None]:
             system.delete_file(path)
 
     return remove
+
+
+def delete_folder(address: Address) -> None:
+    """Remove all objects below; it is no error if there are none. Raises StoreError."""
+
+    def remove() -> None:
+        system, path = connect(address)
+        with contextlib.suppress(FileNotFoundError):
+            system.delete_dir(path)
+
+    assert address.key, "never a whole bucket"
+    once(address, "could not be deleted", remove, _LISTING_PATIENCE)

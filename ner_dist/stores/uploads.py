@@ -7,7 +7,7 @@ import ctypes
 import hashlib
 import io
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,18 +20,19 @@ from ner_dist.stores.facts import size
 _BLOCK = 1 << 20
 
 
-def upload(path: Path, address: Address) -> str:
+def upload(path: Path, address: Address, check: Callable[[], None] = lambda: None) -> str:
     """A file as an object, in place of one that may be there; its checksum, which was read back from the store.
 
     An upload that fails or is interrupted publishes nothing. Raises StoreError, also if the file cannot be read.
+    check: called after each block; what it raises ends the upload.
     """
     with _readable(path) as file:
-        return _put(file, address)
+        return _put(file, address, check)
 
 
 def write_bytes(data: bytes, address: Address) -> str:
     """The same for what is in memory."""
-    return _put(io.BytesIO(data), address)
+    return _put(io.BytesIO(data), address, lambda: None)
 
 
 def _readable(path: Path) -> BinaryIO:
@@ -41,12 +42,12 @@ def _readable(path: Path) -> BinaryIO:
         raise StoreError(f"{path}: not readable ({error.strerror or error})") from error
 
 
-def _put(file: BinaryIO, address: Address) -> str:
+def _put(file: BinaryIO, address: Address, check: Callable[[], None]) -> str:
     place = address if publishes_whole(address) else address.parent / f".{address.name}-{secrets.token_hex(4)}.partial"
     try:
         for this in retries(address, "could not be written"):
             with this:
-                num_bytes, sha256 = _send(file, place)
+                num_bytes, sha256 = _send(file, place, check)
                 _verify(place, num_bytes, sha256)
                 if place != address:
                     _move(place, address)
@@ -57,13 +58,14 @@ def _put(file: BinaryIO, address: Address) -> str:
     return sha256
 
 
-def _send(file: BinaryIO, place: Address) -> tuple[int, str]:
+def _send(file: BinaryIO, place: Address, check: Callable[[], None]) -> tuple[int, str]:
     """Size and checksum of what was written."""
     digest, num_bytes = hashlib.sha256(), 0
     file.seek(0)
     for block in in_thread(lambda: _writes(file, place), store_timeout_s()):
         digest.update(block)
         num_bytes += len(block)
+        check()
     return num_bytes, digest.hexdigest()
 
 

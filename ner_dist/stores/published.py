@@ -1,0 +1,174 @@
+"""A folder in a store that changes as a whole: its files lie below a fresh prefix, and one object says which.
+
+ADDRESS/published.json                the prefix, and the files with sizes and checksums; written last
+ADDRESS/20260131T120000Z-0a1b2c3d/    the files, and the same published.json
+ADDRESS/20260130T...                  those before, for readers that have begun with them
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+import secrets
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from ner_dist.foreign.errors import ForeignFileError, advising
+from ner_dist.foreign.json_files import SEAL, checked, loads, seal, verify_seal
+from ner_dist.foreign.names import is_plain, shortened
+from ner_dist.stores.addresses import Address, StoreError
+from ner_dist.stores.facts import delete_folder, list_facts, list_folders, read_bytes, size
+from ner_dist.stores.uploads import upload, write_bytes
+
+POINTER = "published.json"
+_FORMAT, _VERSION = "ner-published", 1
+# A million files.
+_MOST_POINTER_BYTES = 1 << 28
+_PREFIX = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
+_DIGEST = re.compile("[0-9a-f]{64}")
+_UPLOADS_AT_ONCE = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishedFile:
+    num_bytes: int
+    # None in a plain copy.
+    sha256: Optional[str]  # noqa: UP045
+
+
+class PublishedFolder(NamedTuple):
+    address: Address
+    # Where its files lie: below the prefix, or for a plain copy the address itself.
+    place: Address
+    # By name, with / between its parts.
+    files: dict[str, PublishedFile]
+    # What tells it from others at the same place.
+    version: str
+    is_plain_copy: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class _Pointer:
+    prefix: str
+    files: dict[str, PublishedFile]
+
+
+def publish(directory: Path, address: Address, last: str | None = None) -> None:
+    """Have the address hold what a local folder holds; until all of that is there, and verified, what it held before.
+
+    last: the file that is uploaded after the others, such as the index. The folder before stays for its readers, older
+    ones are removed. One process at a time publishes at an address. Raises StoreError.
+    """
+    names = sorted(
+        path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file() and _is_whole(path)
+    )
+    if not names or (last is not None and last not in names):
+        raise StoreError(f"{directory} holds no {last or 'files'}, so it cannot be published at {address}")
+    before = _read_pointer(address)
+    prefix = time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + secrets.token_hex(4)
+    try:
+        files = _upload_all(directory, address / prefix, [name for name in names if name != last])
+        if last is not None:
+            files[last] = _upload(directory, address / prefix, last)
+        listed = {name: dataclasses.asdict(files[name]) for name in names}
+        text = seal({"format": _FORMAT, "version": _VERSION, "prefix": prefix, "files": listed}).encode()
+        write_bytes(text, address / prefix / POINTER)
+        write_bytes(text, address / POINTER)
+    except BaseException:
+        # The last write may have been done although its answer was lost.
+        with contextlib.suppress(StoreError):
+            if _prefix(_read_pointer(address)) != prefix:
+                delete_folder(address / prefix)
+        raise
+    _remove_older(address, {prefix, _prefix(before)})
+
+
+def published(address: Address) -> PublishedFolder | None:
+    """The folder that was last published at an address, or a plain copy there; None if there is neither.
+
+    Of a plain copy, which somebody has uploaded file by file, sizes are known alone. Raises StoreError.
+    """
+    pointer = _read_pointer(address)
+    if pointer is not None:
+        # The address may also be that of a single publication.
+        place = address if address.name == pointer.prefix else address / pointer.prefix
+        return PublishedFolder(address, place, pointer.files, pointer.prefix, False)
+    found = {name: facts for name, facts in list_facts(address) if is_plain(name)}
+    if not found:
+        return None
+    files = {name: PublishedFile(facts.num_bytes, None) for name, facts in found.items()}
+    version = "\n".join(f"{name} {facts.num_bytes} {facts.modified_ns}" for name, facts in found.items())
+    return PublishedFolder(address, address, files, version, True)
+
+
+def _is_whole(path: Path) -> bool:
+    return not (path.name.startswith(".") and path.name.endswith(".partial"))
+
+
+def _upload(directory: Path, place: Address, name: str, stop: threading.Event | None = None) -> PublishedFile:
+    num_bytes = 0
+
+    def check() -> None:
+        if stop is not None and stop.is_set():
+            raise StoreError(f"{place} is not complete: another file could not be uploaded")
+
+    check()
+    num_bytes = (directory / name).stat().st_size
+    return PublishedFile(num_bytes, upload(directory / name, place / name, check))
+
+
+def _upload_all(directory: Path, place: Address, names: list[str]) -> dict[str, PublishedFile]:
+    """Several at once; the first failure, or an interrupt, ends all."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
+        futures = {name: pool.submit(_upload, directory, place, name, stop) for name in names}
+        try:
+            return {name: future.result() for name, future in futures.items()}
+        except BaseException:
+            stop.set()
+            raise
+
+
+def _prefix(pointer: _Pointer | None) -> str:
+    return "" if pointer is None else pointer.prefix
+
+
+def _read_pointer(address: Address) -> _Pointer | None:
+    place = address / POINTER
+    if size(place) is None:
+        return None
+    data = read_bytes(place, _MOST_POINTER_BYTES)
+    with advising(StoreError, "publish the folder again"):
+        record = loads(data, str(place))
+        if not isinstance(record, dict) or record.get("format") != _FORMAT:
+            raise ForeignFileError(f'{place}: not the record of a published folder (no "format": "{_FORMAT}")')
+        if record.get("version") != _VERSION:
+            raise ForeignFileError(
+                f"{place}: format version {shortened(record.get('version'))}, this code reads version {_VERSION}"
+            )
+        verify_seal(data, record, str(place))
+        fields = {name: value for name, value in record.items() if name not in ("format", "version", SEAL)}
+        pointer = checked(fields, str(place), _Pointer)
+        _check(pointer, place)
+    return pointer
+
+
+def _check(pointer: _Pointer, place: Address) -> None:
+    if not _PREFIX.fullmatch(pointer.prefix):
+        raise ForeignFileError(f"{place}: the prefix is {shortened(pointer.prefix)}, expected a time and 8 digits")
+    for name, file in pointer.files.items():
+        if not is_plain(name) or file.num_bytes < 0 or not _DIGEST.fullmatch(file.sha256 or ""):
+            raise ForeignFileError(f"{place}: {shortened(name)} is not a plain name with a size and a checksum")
+
+
+def _remove_older(address: Address, kept: set[str]) -> None:
+    """Publications before those, and what unfinished ones have left; one that has begun since is not touched."""
+    # What was published is published, also where nothing may be deleted.
+    with contextlib.suppress(StoreError):
+        for name in list_folders(address):
+            if _PREFIX.fullmatch(name) and name not in kept and name < max(kept):
+                delete_folder(address / name)
