@@ -104,7 +104,7 @@ def _azure(bucket: str, timeout_s: float, settings: dict[str, str]) -> Any:
 
 
 def _connection_string(text: str) -> dict[str, str]:
-    return dict(part.split("=", 1) for part in text.split(";") if "=" in part)  # type: ignore[misc]
+    return dict(part.split("=", 1) for part in text.split(";") if "=" in part)
 
 
 def _hdfs(bucket: str, timeout_s: float, settings: dict[str, str]) -> Any:

@@ -58,8 +58,8 @@ def local_or_mirror(path_or_address: str | os.PathLike[str], now: Collection[str
 def mirror(address: Address, now: Collection[str]) -> Path:
     """A local folder that stands for a published one, with these files in it. Raises StoreError.
 
-    now: their names, or patterns as of fnmatch. `require` fetches others. It stays the publication that it was, whatever is
-    published later, and is the same for all processes of this host.
+    now: their names, or patterns as of fnmatch. `require` fetches others. It stays the publication that it was,
+    whatever is published later, and is the same for all processes of this host.
     """
     folder = published(address)
     if folder is None:
