@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ner_dist.errors import UserError
 from ner_dist.foreign.errors import ForeignFileError
 from ner_dist.foreign.local_paths import local_path
-from ner_dist.stores.addresses import Address, StoreError, is_address, parse_address
+from ner_dist.stores.addresses import Address, path_or_address
 
 
 def place(text: str) -> str:
@@ -20,12 +21,9 @@ def place(text: str) -> str:
 
 def place_or_address(text: str) -> Path | Address:
     """A path, or the address of an object or a folder in a store."""
-    # The sentence about file:///a/b says which path is meant.
-    if not is_address(text) or text.lower().startswith("file:"):
-        return Path(place(text))
     try:
-        return parse_address(text)
-    except StoreError as error:
+        return path_or_address(text)
+    except UserError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 from ner_dist.errors import UserError
-from ner_dist.foreign.local_paths import ADDRESS
+from ner_dist.foreign.local_paths import ADDRESS, local_path
 from ner_dist.foreign.names import is_plain, shortened
 
 SCHEMES = ("s3", "gs", "az", "hdfs")
@@ -83,3 +84,12 @@ def parse_address(text: str, option: str = "") -> Address:
             "single slashes, without .., . and control characters"
         )
     return Address(scheme, bucket, key)
+
+
+def path_or_address(place: str | os.PathLike[str], option: str = "") -> Path | Address:
+    """What a user has named: a file or folder of this machine, or one in a store. Raises UserError for neither."""
+    text = os.fspath(place)
+    # The sentence about file:///a/b says which path is meant.
+    if not is_address(text) or text.lower().startswith("file:"):
+        return Path(local_path(text, option))
+    return parse_address(text, option)
