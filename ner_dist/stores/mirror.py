@@ -23,7 +23,7 @@ from ner_dist.stores import cache_room
 from ner_dist.stores.addresses import Address, StoreError, is_address, parse_address
 from ner_dist.stores.cache import hold, release
 from ner_dist.stores.cache_room import Record
-from ner_dist.stores.published import PublishedFile, PublishedFolder, published
+from ner_dist.stores.published import PublishedFile, PublishedFolder, object_of, published
 
 _RECORD_NAME = "mirror.json"
 _MOST_RECORD_BYTES = 1 << 28
@@ -116,7 +116,8 @@ def _fetch(path: Path, ahead: bool) -> None:
     below = [name for name in files if name.startswith(f"{found.name}/")] if found.name not in files else [found.name]
     place = parse_address(found.mirror.place)
     for name in below if found.name else files:
-        hold(f"{found.base}/{name}", place / name, files[name].num_bytes, files[name].sha256, ahead)
+        at = object_of(place, name, files[name])
+        hold(f"{found.base}/{name}", at, files[name].num_bytes, files[name].sha256, ahead)
 
 
 def _find(path: Path) -> _Found | None:

@@ -38,6 +38,8 @@ class PublishedFile:
     num_bytes: int
     # None in a plain copy.
     sha256: Optional[str]  # noqa: UP045
+    # Where it lies below the address, if an earlier publication has uploaded it: PREFIX/NAME.
+    at: Optional[str] = None  # noqa: UP045
 
 
 class PublishedFolder(NamedTuple):
@@ -49,6 +51,15 @@ class PublishedFolder(NamedTuple):
     # What tells it from others at the same place.
     version: str
     is_plain_copy: bool
+
+    def object_of(self, name: str) -> Address:
+        """Where one of the files lies."""
+        return object_of(self.place, name, self.files[name])
+
+
+def object_of(place: Address, name: str, file: PublishedFile) -> Address:
+    """Where a file lies of the publication that has this place."""
+    return place / name if file.at is None else place.parent / file.at
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,15 +80,12 @@ def publish(directory: Path, address: Address, last: str | None = None) -> None:
     if not names or (last is not None and last not in names):
         raise StoreError(f"{directory} holds no {last or 'files'}, so it cannot be published at {address}")
     before = _read_pointer(address)
-    prefix = time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + secrets.token_hex(4)
+    prefix = fresh_prefix()
     try:
         files = _upload_all(directory, address / prefix, [name for name in names if name != last])
         if last is not None:
             files[last] = _upload(directory, address / prefix, last)
-        listed = {name: dataclasses.asdict(files[name]) for name in names}
-        text = seal({"format": _FORMAT, "version": _VERSION, "prefix": prefix, "files": listed}).encode()
-        write_bytes(text, address / prefix / POINTER)
-        write_bytes(text, address / POINTER)
+        write_pointer(address, prefix, {name: files[name] for name in names})
     except BaseException:
         # The last write may have been done although its answer was lost.
         with contextlib.suppress(StoreError):
@@ -85,6 +93,24 @@ def publish(directory: Path, address: Address, last: str | None = None) -> None:
                 delete_folder(address / prefix)
         raise
     _remove_older(address, {prefix, _prefix(before)})
+
+
+def fresh_prefix() -> str:
+    """For what is uploaded next."""
+    return time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + secrets.token_hex(4)
+
+
+def write_pointer(address: Address, prefix: str, files: dict[str, PublishedFile]) -> None:
+    """Have the address hold these files, all of which must have been uploaded. Raises StoreError."""
+    listed = {name: _listed(file) for name, file in files.items()}
+    text = seal({"format": _FORMAT, "version": _VERSION, "prefix": prefix, "files": listed}).encode()
+    write_bytes(text, address / prefix / POINTER)
+    write_bytes(text, address / POINTER)
+
+
+def _listed(file: PublishedFile) -> dict[str, object]:
+    record = dataclasses.asdict(file)
+    return record if file.at is not None else {name: value for name, value in record.items() if name != "at"}
 
 
 def published(address: Address) -> PublishedFolder | None:
@@ -157,12 +183,19 @@ def _read_pointer(address: Address) -> _Pointer | None:
     return pointer
 
 
+def is_prefix(name: str) -> bool:
+    """Whether this is the name of a publication."""
+    return _PREFIX.fullmatch(name) is not None
+
+
 def _check(pointer: _Pointer, place: Address) -> None:
-    if not _PREFIX.fullmatch(pointer.prefix):
+    if not is_prefix(pointer.prefix):
         raise ForeignFileError(f"{place}: the prefix is {shortened(pointer.prefix)}, expected a time and 8 digits")
     for name, file in pointer.files.items():
         if not is_plain(name) or file.num_bytes < 0 or not _DIGEST.fullmatch(file.sha256 or ""):
             raise ForeignFileError(f"{place}: {shortened(name)} is not a plain name with a size and a checksum")
+        if file.at is not None and not (is_plain(file.at) and is_prefix(file.at.partition("/")[0])):
+            raise ForeignFileError(f"{place}: {shortened(name)} lies at {shortened(file.at)}, expected PREFIX/NAME")
 
 
 def _remove_older(address: Address, kept: set[str]) -> None:
@@ -170,5 +203,5 @@ def _remove_older(address: Address, kept: set[str]) -> None:
     # What was published is published, also where nothing may be deleted.
     with contextlib.suppress(StoreError):
         for name in list_folders(address):
-            if _PREFIX.fullmatch(name) and name not in kept and name < max(kept):
+            if is_prefix(name) and name not in kept and name < max(kept):
                 delete_folder(address / name)
