@@ -20,40 +20,33 @@ import argparse
 import logging
 import math
 import os
-import signal
 import sys
-import threading
 import uuid
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from horovod.runner import launch as upstream
 from horovod.runner.common.util import config_parser, env
 from horovod.runner.common.util.hosts import SlotInfo, get_host_assignments, parse_host_files, parse_hosts
-from horovod.runner.gloo_run import create_slot_env_vars
-from horovod.runner.http.http_server import RendezvousHandler, RendezvousHTTPServer, RendezvousServer
-from horovod.runner.util.network import find_port
 
 from launch.job.elastic_job import ElasticJob
 from launch.job.elastic_members import Member, Members
 from launch.job.elastic_server import MembersServer
 from launch.job.host_discovery import hosts_of
-from launch.job.job_end import VARIABLE, JobEnd, write_end
-from launch.job.job_ranks import JobRanks, cause
+from launch.job.job_end import JobEnd
+from launch.job.job_process import end_of, leave, run_and_tell, watch_signals
+from launch.job.job_ranks import JobRanks
 from launch.job.rank_starter import RankOrder, interface_of, interface_variables, source_address
+from launch.job.rendezvous import LOOPBACK, Rendezvous, rank_variables
 from launch.remote_hosts.ssh_client import is_here
-from ner_dist.ranks.board import Board, Failure
+from ner_dist.ranks.board import Failure
 from ner_dist.ranks.membership import VARIABLE as MEMBER
 
 GRACE_S = 30.0
 # Ranks that are slower to end than they are allowed to be say so themselves, before they are killed.
 _MARGIN_S = 5.0
 _GRACE, _STOPPED = "--grace-seconds", "--stopped-seconds"
-_DESCRIPTORS = "/dev/fd/"
-_LOOPBACK = "127.0.0.1"
 # How long an elastic job may have too few ranks.
 _ELASTIC_TIMEOUT_S = 600
-_ANY_RANK = 1 << 30
 _UNSUPPORTED = {
     "use_mpi": "--mpi",
     "use_jsrun": "--jsrun",
@@ -62,27 +55,6 @@ _UNSUPPORTED = {
     "reset_limit": "--reset-limit",
     "cooldown_range": "--blacklist-cooldown-range",
 }
-
-
-class _Rendezvous(RendezvousServer):
-    """Where ranks find each other; open to this machine alone if all ranks are here."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__()
-        self._address = address
-
-    def start(self, handler: type = RendezvousHandler) -> int:
-        self._httpd, port = find_port(
-            lambda found: RendezvousHTTPServer((self._address, found[1]), handler, self._verbose)
-        )
-        self._listen_thread = threading.Thread(target=self._httpd.serve_forever, args=(0.1,), daemon=True)
-        self._listen_thread.start()
-        return int(port)
-
-    def first_failure(self) -> Failure | None:
-        """What a failing rank has left here, for all to read."""
-        port = self._httpd.server_address[1]
-        return Board(self._address or _LOOPBACK, port, 0, _ANY_RANK).first_failure()
 
 
 class _Times(NamedTuple):
@@ -101,9 +73,8 @@ class _Job:
         self.ranks = JobRanks(times.grace_s + _MARGIN_S, ssh, held)
         self._times = times
         self._interface = sorted(args.nics)[0] if args.nics else ""
-        added = config_parser.set_env_from_args({}, args)
-        self._added = {**added, "PYTHONUNBUFFERED": "1", "HOROVOD_CONTROLLER": "gloo", "HOROVOD_CPU_OPERATIONS": "gloo"}
-        self.rendezvous: _Rendezvous
+        self._added = config_parser.set_env_from_args({}, args)
+        self.rendezvous: Rendezvous
         # The first that a rank has reported.
         self.failure: Failure | None = None
 
@@ -112,28 +83,18 @@ class _Job:
         hosts, num_ranks = parse_hosts(self.args.hosts), self.args.num_proc
         slots = get_host_assignments(hosts, num_ranks, num_ranks)
         others = [slot.hostname for slot in slots if not is_here(slot.hostname)]
-        self.rendezvous = _Rendezvous("" if others else _LOOPBACK)
+        self.rendezvous = Rendezvous("" if others else LOOPBACK)
         port = self.rendezvous.start()
         self.rendezvous.init(slots)
 
-        def run(slot: SlotInfo) -> None:
-            found = self.ranks.run(slot.rank, slot.hostname, self._order(slot, port, others))
-            # After 143 and 130 the others may still be saving.
-            if found.code and found.code not in (128 + signal.SIGTERM, 128 + signal.SIGINT):
-                self.ranks.leave()
-
-        threads = [threading.Thread(target=run, args=(slot,)) for slot in slots]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        self.ranks.run_all([(slot.rank, slot.hostname, self._order(slot, port, others)) for slot in slots])
         self.failure = self.rendezvous.first_failure()
 
     def elastic(self) -> ElasticJob:
         """The same while ranks come and go; returns what has become of it."""
         args, script = self.args, self.args.host_discovery_script
         # Otherwise, hosts that come later may be anywhere.
-        listen_at = _LOOPBACK if self._interface == "lo" else ""
+        listen_at = LOOPBACK if self._interface == "lo" else ""
         members = Members(args.min_num_proc or args.num_proc, args.max_num_proc or args.num_proc)
         server, name = MembersServer(members, listen_at), uuid.uuid4().hex
 
@@ -152,7 +113,7 @@ class _Job:
 
         def new_rendezvous() -> int:
             # One for each generation, so that nobody of the one before can disturb it. They end with this process.
-            self.rendezvous = _Rendezvous(listen_at)
+            self.rendezvous = Rendezvous(listen_at)
             port = self.rendezvous.start()
             self.rendezvous.init([])
             return port
@@ -166,7 +127,7 @@ class _Job:
 
     def _address(self, host: str, others: list[str]) -> str:
         """This machine's on the way to the host, or to any host that this machine's ranks must be reached from."""
-        return source_address(host if host in others else others[0]) if others else _LOOPBACK
+        return source_address(host if host in others else others[0]) if others else LOOPBACK
 
     def _order(self, slot: SlotInfo, port: int, others: list[str], more: dict[str, str] | None = None) -> RankOrder:
         remote = slot.hostname in others
@@ -174,10 +135,8 @@ class _Job:
         variables = {
             **({name: value for name, value in os.environ.items() if env.is_exportable(name)} if remote else {}),
             **self._added,
-            **create_slot_env_vars(slot),
+            **rank_variables(slot, address, port),
             **(more or {}),
-            "HOROVOD_GLOO_RENDEZVOUS_ADDR": address,
-            "HOROVOD_GLOO_RENDEZVOUS_PORT": str(port),
         }
         if self._interface:
             variables.update(interface_variables(self._interface))
@@ -185,24 +144,6 @@ class _Job:
             variables.update(interface_variables(interface_of(address) or "lo"))
         towards = address if remote and not self._interface else ""
         return RankOrder(self.args.command, variables, self._times.grace_s + _MARGIN_S, self._times.stopped_s, towards)
-
-
-def _watch_signals(ask: Callable[[int], None]) -> None:
-    """Pass signals on at any moment, from a thread, because a handler may interrupt whatever holds a lock."""
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, lambda *_: None)
-
-    def watch() -> None:
-        while True:
-            number = os.read(reader, 1)[0]
-            # Ranks know no SIGHUP.
-            ask(signal.SIGTERM if number == signal.SIGHUP else number)
-
-    threading.Thread(target=watch, name="signals", daemon=True).start()
 
 
 def _parse(words: list[str]) -> tuple[argparse.Namespace, _Times]:
@@ -233,46 +174,18 @@ def _parse(words: list[str]) -> tuple[argparse.Namespace, _Times]:
 def run_job(args: argparse.Namespace, times: _Times, held: list[int]) -> JobEnd | None:
     """Start the ranks and wait for their end; None if all of them succeeded."""
     job = _Job(args, times, held)
-    _watch_signals(job.ranks.ask)
-    reason = ""
-    if args.host_discovery_script:
-        elastic = job.elastic()
-        exits, reason = elastic.last_exits(), elastic.reason
-    else:
+    watch_signals(job.ranks.ask)
+    if not args.host_discovery_script:
         job.static()
-        exits = job.ranks.exits
-    end = cause(exits, job.failure)
-    if job.ranks.asked is not None:
-        # The code is the signal's, whatever the ranks made of it.
-        words = [each.last_words for each in sorted(job.ranks.exits) if each.last_words]
-        return JobEnd(128 + job.ranks.asked, sentence=words[0] if words else signal.Signals(job.ranks.asked).name)
-    return end or (JobEnd(1, sentence=reason) if reason else None)
+        return end_of(job.ranks, job.ranks.exits, job.failure)
+    elastic = job.elastic()
+    return end_of(job.ranks, elastic.last_exits(), job.failure, elastic.reason)
 
 
 def main(words: list[str]) -> int:
     """Returns the code of the first rank that failed, 128 + a signal's number, 0, or 2 for wrong options."""
-    # Not for the ranks.
-    path = os.environ.pop(VARIABLE, "")
-    # The supervisor waits until nobody holds its pipe any more.
-    held = [int(path[len(_DESCRIPTORS) :])] if path.startswith(_DESCRIPTORS) else []
-    try:
-        args, times = _parse(words)
-        end: Any = run_job(args, times, held)
-    except Exception as error:
-        # Horovod's own too: its traceback helps nobody.
-        end = JobEnd(2 if isinstance(error, ValueError) else 1, sentence=str(error) or type(error).__name__)
-    if end is None:
-        return 0
-    if path:
-        write_end(end, path)
-    else:
-        print(f"horovodrun: {end.text()}", file=sys.stderr, flush=True)
-    return int(end.code)
+    return run_and_tell(lambda held: run_job(*_parse(words), held), "horovodrun")
 
 
 if __name__ == "__main__":
-    _code = main(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Threads that wait for a process that has outlived its rank must not keep this one.
-    os._exit(_code)
+    leave(main(sys.argv[1:]))

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 from launch.job.job_end import JobEnd, is_from_outside, what_code_means
-from launch.job.rank_output import RankOutput, Screen
+from launch.job.rank_output import RankOutput, Screen, Stream
 from launch.job.rank_starter import KILL, KILL_STOPPED, LEAVE, STOPPED, RankOrder
 from launch.remote_hosts.ssh_client import NO_CONNECTION, batch_options, is_here
 from ner_dist.ranks.board import Failure
@@ -43,29 +45,62 @@ class RankExit(NamedTuple):
     time_s: float
 
 
+class Starter(Protocol):
+    """What launch.job.rank_starter reads and writes, wherever it runs."""
+
+    @property
+    def stdin(self) -> Stream | None: ...
+    @property
+    def stdout(self) -> Stream | None: ...
+    @property
+    def stderr(self) -> Stream | None: ...
+    def wait(self) -> int: ...
+    def kill(self) -> None: ...
+
+
 class JobRanks:
     """Thread-safe, but for `ask`, which a signal handler may call at any moment."""
 
-    def __init__(self, grace_s: float, ssh_words: list[str], held: Sequence[int] = ()) -> None:
-        """grace_s: from a signal to the end. held: descriptors that are open as long as a rank is there."""
+    def __init__(
+        self,
+        grace_s: float,
+        ssh_words: Sequence[str] = (),
+        held: Sequence[int] = (),
+        seats: Mapping[int, Starter] = MappingProxyType({}),
+    ) -> None:
+        """grace_s: from a signal to the end. held: descriptors that are open as long as a rank is there.
+
+        seats: by rank, starters that run already, in a cluster; ranks without one get it here or by ssh.
+        """
         self.grace_s = grace_s
+        self._seats = seats
         self._held = held
         self._ssh = ["ssh", "-T", *batch_options(), *_ALIVE, *ssh_words]
         self._screens = Screen(sys.stdout), Screen(sys.stderr)
-        self._starters: dict[int, subprocess.Popen[bytes]] = {}
+        self._starters: dict[int, Starter] = {}
         self.exits: list[RankExit] = []
         # The first signal that this launcher has passed on, or None.
         self.asked: int | None = None
         self._killed = self._leaving = False
 
+    def run_all(self, starts: Sequence[tuple[int, str, RankOrder]]) -> None:
+        """Start ranks, each with its host and its order, and wait for all; if one fails, the others cannot go on."""
+
+        def run(start: tuple[int, str, RankOrder]) -> None:
+            # After 143 and 130 the others may still be saving.
+            if self.run(*start).code not in (0, 128 + signal.SIGTERM, 128 + signal.SIGINT):
+                self.leave()
+
+        threads = [threading.Thread(target=run, args=(start,)) for start in starts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
     def run(self, rank: int, host: str, order: RankOrder) -> RankExit:
         """Start a rank and wait for its end. rank: in an elastic job, a number that no other process ever had."""
-        remote = not is_here(host)
-        command = _START
-        if remote:
-            command = [*self._ssh, host, f"cd {shlex.quote(os.getcwd())} && exec {shlex.join(_START)}"]
-        pipe = subprocess.PIPE
-        starter = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=self._held)
+        remote = rank in self._seats or not is_here(host)
+        starter = self._seats.get(rank) or self._start(host, remote)
         assert starter.stdout is not None
         assert starter.stderr is not None
         outputs = [
@@ -93,6 +128,13 @@ class JobRanks:
         found = RankExit(rank, host, code if code >= 0 else 128 - code, words, asked, remote, now_s)
         self.exits.append(found)
         return found
+
+    def _start(self, host: str, remote: bool) -> Starter:
+        command = _START
+        if remote:
+            command = [*self._ssh, host, f"cd {shlex.quote(os.getcwd())} && exec {shlex.join(_START)}"]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=self._held)
 
     def ask(self, number: int) -> None:
         """Pass a signal on to all ranks, and kill those that are there after the grace."""
@@ -143,7 +185,7 @@ class JobRanks:
         timer.start()
 
 
-def _send(starter: subprocess.Popen[bytes], line: bytes) -> None:
+def _send(starter: Starter, line: bytes) -> None:
     assert starter.stdin is not None
     # It may be gone.
     with contextlib.suppress(OSError):

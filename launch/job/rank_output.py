@@ -11,12 +11,19 @@ import contextlib
 import os
 import re
 import threading
-from typing import IO, TextIO
+from typing import Protocol, TextIO
 
 _LAST = re.compile("error: |note: (?=SIG)")
 # A rank that has said them is about to end; otherwise the text was not its last words, and is shown.
 _LAST_WORDS_S = 5.0
 _LINE = re.compile(r"[^\r\n]*[\r\n]|[^\r\n]+$")
+
+
+class Stream(Protocol):
+    """A pipe, or a connection that serves as one."""
+
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
 
 
 class Screen:
@@ -41,7 +48,7 @@ class Screen:
 class RankOutput:
     """Copies one stream of one rank to the screen; use join() to wait for its end."""
 
-    def __init__(self, source: IO[bytes], screen: Screen, prefix: str, keeps_errors: bool) -> None:
+    def __init__(self, source: Stream, screen: Screen, prefix: str, keeps_errors: bool) -> None:
         self._source, self._screen, self._prefix, self._keeps_errors = source, screen, prefix, keeps_errors
         self._kept: list[str] | None = None
         self._timer: threading.Timer | None = None
@@ -73,7 +80,11 @@ class RankOutput:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         rest = ""
         while True:
-            block = os.read(self._source.fileno(), 1 << 16)
+            try:
+                block = os.read(self._source.fileno(), 1 << 16)
+            except OSError:
+                # The host is gone.
+                block = b""
             lines = _LINE.findall(rest + decoder.decode(block, final=not block))
             # A line that is not complete waits for its end, unless there is none.
             rest = lines.pop() if block and lines and lines[-1][-1] not in "\r\n" else ""
