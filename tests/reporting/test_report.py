@@ -46,7 +46,7 @@ def page_of_one(runs: Runs) -> str:
     data = gather(options(runs.one))
     (run,) = data.sets[0].models
     ended = {**(run.facts.result or {}), "stopped": "patience", "warnings": ["train for more epochs"]}
-    return render(with_models(data, [run._replace(facts=run.facts._replace(result=ended))]))
+    return render(with_models(data, [dataclasses.replace(run, facts=run.facts._replace(result=ended))]))
 
 
 def report(*arguments: object) -> Finished:
