@@ -10,6 +10,7 @@ import sys
 from launch.job import training_command
 from launch.job.host_choice import hosts_for_restart
 from launch.job.host_discovery import hosts_of
+from launch.job.passed_variables import passed_variables
 from launch.job.supervisor import LaunchedJob, supervise
 from launch.job.training_command import TrainingRequest
 from launch.launch_errors import LaunchError, UsageError
@@ -17,13 +18,8 @@ from launch.remote_hosts.hostfile import Host, allot, read_hosts
 from launch.remote_hosts.preflight import check_hosts
 from launch.remote_hosts.ssh_client import is_here
 
-# Variables that ranks and ssh may need. Others describe this machine and its user, and are no business of other hosts.
-_PASSED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "SSH_AUTH_SOCK", "LD_LIBRARY_PATH")
-_PASSED_PREFIXES = (
-    *("LC_", "PYTHON", "OMP_", "GOMP_", "KMP_", "MXNET_", "HOROVOD_", "GLOO_", "NCCL_", "CUDA_", "NER_"),
-    # Of the services of train.track, to which rank 0 connects.
-    *("MLFLOW_", "WANDB_", "HTTP_", "HTTPS_", "NO_PROXY", "http_", "https_", "no_proxy"),
-)
+# Variables that ssh and a shell may need, besides those of ranks.
+_OWN = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "SSH_AUTH_SOCK", "LD_LIBRARY_PATH"}
 
 
 @dataclasses.dataclass
@@ -61,7 +57,7 @@ def launch(options: SshOptions, training: TrainingRequest) -> int:
     hosts = listed if options.elastic else allot(listed, num_ranks)
     interface = ["--network-interface", options.interface] if options.interface else []
     command = _command(options, hosts, num_ranks, training, interface)
-    variables = {name: value for name, value in training_command.environment().items() if _is_passed(name)}
+    variables = _variables(training)
     if options.dry_run:
         print(training_command.as_shell(command, variables))
         return 0
@@ -110,5 +106,7 @@ def _command(
     return training_command.elastic_command(discover, options.min_np or 1, num_ranks, training, interface)
 
 
-def _is_passed(name: str) -> bool:
-    return name in _PASSED or name.startswith(_PASSED_PREFIXES)
+def _variables(training: TrainingRequest) -> dict[str, str]:
+    own = training_command.environment()
+    more = {name: value for name, value in own.items() if name in _OWN or name.startswith("CUDA_")}
+    return {**more, **passed_variables(own, training.arguments)}

@@ -1,0 +1,20 @@
+"""Which variables of this machine ranks on other hosts get; the others are about this machine and its user."""
+
+from __future__ import annotations
+
+from ner_dist.stores.addresses import is_address
+
+_PREFIXES = (
+    *("LC_", "PYTHON", "OMP_", "GOMP_", "KMP_", "MXNET_", "HOROVOD_", "GLOO_", "NCCL_", "NER_"),
+    # Of the services of train.track, to which rank 0 connects.
+    *("MLFLOW_", "WANDB_", "HTTP_", "HTTPS_", "NO_PROXY", "http_", "https_", "no_proxy"),
+)
+# How the libraries of object stores find them, with what proves who the user is.
+_STORES = ("AWS_", "GOOGLE_", "STORAGE_EMULATOR_HOST", "AZURE_", "HADOOP_", "CLASSPATH")
+
+
+def passed_variables(environment: dict[str, str], arguments: list[str]) -> dict[str, str]:
+    """Those for ranks. arguments: of training; the stores' variables are passed only if an address is among them."""
+    uses_stores = any(is_address(word.rpartition("=")[2]) for word in arguments)
+    prefixes = (*_PREFIXES, *_STORES) if uses_stores else _PREFIXES
+    return {name: value for name, value in environment.items() if name.startswith(prefixes)}
