@@ -28,7 +28,14 @@ _REFUSALS = (
     "authentic", "invalid_access_key", "invalidaccesskeyid", "invalid_client_token", "signature", "credential",
     "http status: 401", "http status: 403",
 )  # fmt: skip
-_ABSENCES = ("no_such_bucket", "nosuchbucket", "no such bucket", "bucket does not exist", "containernotfound")
+_ABSENCES = (
+    "no_such_bucket",
+    "nosuchbucket",
+    "no such bucket",
+    "bucket does not exist",
+    "containernotfound",
+    "no bucket",
+)
 
 
 def store_timeout_s() -> float:

@@ -9,7 +9,7 @@ from ner_dist.stores import cache_room
 from ner_dist.stores.addresses import Address, StoreError
 from ner_dist.stores.cache_room import Record
 from ner_dist.stores.downloads import download
-from ner_dist.stores.facts import facts
+from ner_dist.stores.facts import absent, facts
 
 # What this process has verified already: the file's number, size and time of change, by its path.
 _verified: dict[Path, tuple[int, int, int]] = {}
@@ -25,7 +25,7 @@ def cached(address: Address, num_bytes: int | None = None, sha256: str | None = 
     if num_bytes is None or sha256 is None:
         found = facts(address)
         if found is None:
-            raise StoreError(f"{address} could not be read: there is no such object; see its name")
+            raise absent(address)
         version = f"{address}\n{found.num_bytes if num_bytes is None else num_bytes}\n{found.modified_ns}\n{sha256}"
         num_bytes = found.num_bytes if num_bytes is None else num_bytes
     else:

@@ -13,7 +13,7 @@ from ner_dist.atomic_file import temporary_beside
 from ner_dist.stores.addresses import Address, StoreError
 from ner_dist.stores.attempts import in_thread, retries, store_timeout_s
 from ner_dist.stores.connections import connect
-from ner_dist.stores.facts import facts
+from ner_dist.stores.facts import absent, facts
 
 # Reads grow while they are answered fast, so that neither a far nor a slow store takes long for nothing.
 _FIRST_BLOCK, _LEAST_BLOCK, _MOST_BLOCK = 1 << 20, 1 << 16, 1 << 24
@@ -28,7 +28,7 @@ def download(address: Address, path: Path, num_bytes: int | None = None, sha256:
     """
     before = facts(address)
     if before is None:
-        raise StoreError(f"{address} could not be read: there is no such object; see its name")
+        raise absent(address)
     expected = before.num_bytes if num_bytes is None else num_bytes
     if before.num_bytes != expected:
         raise StoreError(f"{address}: {before.num_bytes} bytes, expected {expected}; upload it again")

@@ -44,7 +44,11 @@ def read_bytes(address: Address, most_bytes: int) -> bytes:
 
     def read() -> bytes:
         system, path = connect(address)
-        with system.open_input_file(path) as stream:
+        try:
+            opened = system.open_input_file(path)
+        except FileNotFoundError:
+            raise absent(address) from None
+        with opened as stream:
             if stream.size() > most_bytes:
                 raise StoreError(
                     f"{address}: {stream.size():,} bytes, expected at most {most_bytes:,} of an object of its kind"
@@ -62,14 +66,8 @@ def list_objects(address: Address) -> Iterator[tuple[str, int]]:
 
 def list_folders(address: Address) -> list[str]:
     """The names of the folders directly in one, in order."""
-    import pyarrow.fs
-
-    def listed() -> list[str]:
-        system, path = connect(address)
-        infos = system.get_file_info(pyarrow.fs.FileSelector(path, recursive=False, allow_not_found=True))
-        return sorted(info.base_name for info in infos if info.type == pyarrow.fs.FileType.Directory)
-
-    return once(address, "could not be listed", listed, _LISTING_PATIENCE)
+    # Not by a listing of the folder alone: some stores then tell only of folders that are objects themselves.
+    return sorted({name.partition("/")[0] for name, _ in list_objects(address) if "/" in name})
 
 
 def list_facts(address: Address) -> Iterator[tuple[str, Facts]]:
@@ -80,14 +78,14 @@ def list_facts(address: Address) -> Iterator[tuple[str, Facts]]:
         infos = system.get_file_info(pyarrow.fs.FileSelector(path, recursive=True, allow_not_found=True))
         is_file, first = pyarrow.fs.FileType.File, len(path) + 1
         # Folders are listed by some stores, and what is being written by ours.
-        files = (info for info in infos if info.type == is_file and not _is_partial(info.base_name))
+        files = (info for info in infos if info.type == is_file and not _is_partial(info.path[first:]))
         return sorted((info.path[first:], Facts(info.size, info.mtime_ns or 0)) for info in files)
 
     yield from once(address, "could not be listed", listed, _LISTING_PATIENCE)
 
 
 def _is_partial(name: str) -> bool:
-    return name.startswith(".") and name.endswith(".partial")
+    return any(part.startswith(".") and part.endswith(".partial") for part in name.split("/"))
 
 
 def delete(addresses: Iterable[Address]) -> None:
@@ -107,11 +105,29 @@ def _deletion(address: Address) -> Callable[[], None]:
 
 def delete_folder(address: Address) -> None:
     """Remove all objects below; it is no error if there are none. Raises StoreError."""
+    import pyarrow.fs
 
     def remove() -> None:
         system, path = connect(address)
-        with contextlib.suppress(FileNotFoundError):
-            system.delete_dir(path)
+        found = system.get_file_info(pyarrow.fs.FileSelector(path, recursive=True, allow_not_found=True))
+        if found:
+            with contextlib.suppress(FileNotFoundError):
+                system.delete_dir(path)
 
     assert address.key, "never a whole bucket"
     once(address, "could not be deleted", remove, _LISTING_PATIENCE)
+
+
+def absent(address: Address) -> StoreError:
+    """The error of an object, or of a folder, that is not there; perhaps its whole bucket is not."""
+    import pyarrow.fs
+
+    def look() -> bool:
+        system, path = connect(address._replace(key=""))
+        return bool(system.get_file_info([path.rstrip("/")])[0].type == pyarrow.fs.FileType.NotFound)
+
+    # Whoever may read objects may not see their bucket.
+    with contextlib.suppress(StoreError):
+        if address.scheme != "hdfs" and once(address, "could not be looked up", look):
+            return StoreError(f"{address}: there is no bucket {address.bucket}; create it, or mend its name")
+    return StoreError(f"{address}: there is no such object, and nothing below this name; mend it")

@@ -23,6 +23,7 @@ from ner_dist.stores import cache_room
 from ner_dist.stores.addresses import Address, StoreError, is_address, parse_address
 from ner_dist.stores.cache import hold, release
 from ner_dist.stores.cache_room import Record
+from ner_dist.stores.facts import absent
 from ner_dist.stores.published import PublishedFile, PublishedFolder, object_of, published
 
 _RECORD_NAME = "mirror.json"
@@ -63,7 +64,7 @@ def mirror(address: Address, now: Collection[str]) -> Path:
     """
     folder = published(address)
     if folder is None:
-        raise StoreError(f"{address}: there is nothing below this address; see its name, or publish the folder first")
+        raise absent(address)
     base = _write_record(folder)
     path = cache_room.cache_folder() / base
     path.mkdir(parents=True, exist_ok=True)

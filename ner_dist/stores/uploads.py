@@ -15,9 +15,9 @@ from ner_dist.stores.addresses import Address, StoreError
 from ner_dist.stores.attempts import in_thread, retries, store_timeout_s
 from ner_dist.stores.connections import connect, has_folders, publishes_whole
 from ner_dist.stores.downloads import blocks
-from ner_dist.stores.facts import size
+from ner_dist.stores.facts import delete_folder, size
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 22
 
 
 def upload(path: Path, address: Address, check: Callable[[], None] = lambda: None) -> str:
@@ -43,7 +43,7 @@ def _readable(path: Path) -> BinaryIO:
 
 
 def _put(file: BinaryIO, address: Address, check: Callable[[], None]) -> str:
-    place = address if publishes_whole(address) else address.parent / f".{address.name}-{secrets.token_hex(4)}.partial"
+    place = address if publishes_whole(address) else _unfinished(address)
     try:
         for this in retries(address, "could not be written"):
             with this:
@@ -56,6 +56,11 @@ def _put(file: BinaryIO, address: Address, check: Callable[[], None]) -> str:
             _forget(place)
         raise
     return sha256
+
+
+def _unfinished(address: Address) -> Address:
+    """In a folder of its own: some stores need seconds to delete an object, but none to delete a folder."""
+    return address.parent / f".{secrets.token_hex(4)}.partial" / address.name
 
 
 def _send(file: BinaryIO, place: Address, check: Callable[[], None]) -> tuple[int, str]:
@@ -74,7 +79,10 @@ def _writes(file: BinaryIO, place: Address) -> Iterator[bytes]:
     system, path = connect(place)
     if has_folders(place):
         system.create_dir(path.rpartition("/")[0], recursive=True)
-    stream = system.open_output_stream(path)
+    try:
+        stream = system.open_output_stream(path)
+    except FileNotFoundError:
+        raise StoreError(f"{place}: there is no bucket {place.bucket}; create it, or mend its name") from None
     try:
         while block := file.read(_BLOCK):
             stream.write(block)
@@ -112,18 +120,13 @@ def _move(place: Address, address: Address) -> None:
         else:
             # Not every store can rename; none shows a part of a copy.
             system.copy_file(path, connect(address)[1])
-            system.delete_file(path)
+        system.delete_dir(path.rpartition("/")[0])
         yield None
 
     next(in_thread(move, store_timeout_s()))
 
 
 def _forget(place: Address) -> None:
-    def remove() -> Iterator[None]:
-        system, path = connect(place)
-        system.delete_file(path)
-        yield None
-
-    # An error is under way already; names of this kind are listed nowhere.
-    with contextlib.suppress(Exception):
-        next(in_thread(remove, store_timeout_s()))
+    # An error is under way already; folders of this kind are listed nowhere.
+    with contextlib.suppress(StoreError):
+        delete_folder(place.parent)
