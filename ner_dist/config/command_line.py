@@ -13,8 +13,8 @@ from typing import Any
 from ner_dist.cli.yaml_options import check_arguments, explain, make_yaml_parser, nearest, unknown_option
 from ner_dist.config.checks import ConfigError, check
 from ner_dist.config.knobs import Config, each, flat
-from ner_dist.config.like import knobs_of, like_model
-from ner_dist.config.paths import job_file, require_local
+from ner_dist.config.like import job_of, knobs_of, like_model
+from ner_dist.config.paths import job_file, require_local, require_place
 from ner_dist.config.stored import from_dict
 from ner_dist.foreign.errors import ForeignFileError
 
@@ -44,7 +44,8 @@ def parse(argv: list[str]) -> tuple[Config, str]:
     model, argv = like_model(argv)
     words = _with_job_files(argv) if model is None else [*_as_words(knobs_of(model)), *argv]
     try:
-        check_arguments(words, ["--config", *(f"--{section.name}" for section in dataclasses.fields(Config))])
+        sections = [section.name for section in dataclasses.fields(Config) if section.name != "run"]
+        check_arguments(words, ["--config", *(f"--{section}" for section in sections)])
         parsed = parser.parse_args(words)
     except ForeignFileError as error:
         raise ConfigError(str(error)) from error
@@ -64,10 +65,9 @@ def parse(argv: list[str]) -> tuple[Config, str]:
     check(config)
     for knob_name, knob, value in each(config):
         if knob.metadata.get("is_path") and value:
-            require_local(value, f"--{knob_name}")
+            (require_place if knob.metadata.get("stores") else require_local)(value, f"--{knob_name}")
     if model is not None:
-        # Of a checkpoint, the run's name says more.
-        return config, model.resolve().parents[1].name if model.parent.name == "checkpoints" else model.resolve().name
+        return config, job_of(model)
     return config, Path(str(parsed.config[-1])).stem if parsed.config else "default"
 
 

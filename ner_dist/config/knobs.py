@@ -23,6 +23,8 @@ _UNITS, _ANY_UNITS = {"above_0": True, "most": 1 << 16}, {"most": 1 << 16}
 _RESUMABLE = {"resumable": True}
 # A file or folder of the user's.
 _PATH = {"is_path": True}
+# A path, or an address such as s3://bucket/name.
+_PLACE = {**_PATH, "stores": True}
 
 
 @dataclass
@@ -157,7 +159,7 @@ class Train:
     """Write a line to metrics.jsonl every this many steps."""
     track: List[TrackerName] = field(default_factory=list, metadata=_RESUMABLE)
     """Also send knobs, metrics and result to [mlflow] or [wandb] (Weights & Biases); needs ner-dist[track]."""
-    begin_from: Optional[str] = field(default=None, metadata=_PATH)
+    begin_from: Optional[str] = field(default=None, metadata=_PLACE)
     """Begin from the parameters of this run, or checkpoint's directory, wherever words, characters, types and values
     of token features have the same names; only what it does not know begins as usual."""
     resume: bool = field(default=False, metadata=_RESUMABLE)
@@ -174,8 +176,8 @@ class Train:
 class Config:
     """One training run."""
 
-    run: Optional[str] = field(default=None, metadata={**_RESUMABLE, **_PATH})
-    """Directory of the run; by default runs/<job>-<date>-<time>."""
+    run: Optional[str] = field(default=None, metadata={**_RESUMABLE, **_PLACE})
+    """Directory of the run, or an address in a store; by default runs/<job>-<date>-<time>."""
     data: Data = field(default_factory=Data)
     model: Model = field(default_factory=Model)
     loss: Loss = field(default_factory=Loss)

@@ -8,16 +8,19 @@ from typing import Any
 
 from ner_dist.config.checks import ConfigError
 from ner_dist.config.knobs import Config, flat
-from ner_dist.config.paths import require_local
+from ner_dist.config.paths import require_place
 from ner_dist.config.stored import from_record, read_stored
 from ner_dist.foreign.errors import ForeignFileError
 from ner_dist.foreign.json_files import loads, read_bytes
+from ner_dist.stores.addresses import Address
+from ner_dist.stores.local_copies import by_address
+from ner_dist.stores.models import KNOBS, local_files
 
 # What --like leaves to the new run, and how large an export's description may be.
 _NOT_LIKE, _MOST_EXPORT_BYTES = ("run", "train.resume", "train.begin_from"), 1 << 30
 
 
-def like_model(argv: list[str]) -> tuple[Path | None, list[str]]:
+def like_model(argv: list[str]) -> tuple[Path | Address | None, list[str]]:
     """The model of --like, and the command line without it. Raises ConfigError unless it alone names knobs."""
     words = [part for word in argv for part in (word.split("=", 1) if word.startswith("--like=") else [word])]
     if "--like" not in words:
@@ -29,8 +32,13 @@ def like_model(argv: list[str]) -> tuple[Path | None, list[str]]:
     for other in ("--like", "--config"):
         if any(word.split("=")[0] == other for word in rest):
             raise ConfigError(f"--like and {other} both say which knobs to begin with; keep one of them")
-    require_local(words[place + 1], "--like")
-    return Path(words[place + 1]), rest
+    return require_place(words[place + 1], "--like"), rest
+
+
+def job_of(model: Path | Address) -> str:
+    """What to call a training that is like a model: its name or, of a checkpoint, its run's."""
+    place = model.resolve() if isinstance(model, Path) else model
+    return place.parent.parent.name if place.parent.name == "checkpoints" else place.name
 
 
 def like_sentence(argv: list[str]) -> str:
@@ -46,14 +54,15 @@ def like_sentence(argv: list[str]) -> str:
     return f"as {model}: {shown or 'all knobs at their defaults'}; not its {', '.join(_NOT_LIKE)}"
 
 
-def knobs_of(model: Path) -> dict[str, Any]:
+def knobs_of(model: Path | Address) -> dict[str, Any]:
     """The knobs of a model that are not at their defaults, but for those of a single run. Raises ConfigError."""
     defaults = flat(Config())
     found = {name: value for name, value in flat(_config_of(model)).items() if value != defaults[name]}
     return {name: value for name, value in found.items() if name not in _NOT_LIKE}
 
 
-def _config_of(model: Path) -> Config:
+def _config_of(named: Path | Address) -> Config:
+    model = local_files(named, KNOBS)
     export = model / "tagger.json"
     try:
         for path in (model / "config.yaml", model / "checkpoints" / "best" / "config.yaml"):
@@ -64,5 +73,5 @@ def _config_of(model: Path) -> Config:
             origin = record.get("origin") if isinstance(record, dict) else None
             return from_record(origin.get("config") if isinstance(origin, dict) else None, export)
     except ForeignFileError as error:
-        raise ConfigError(f"--like {model}: {error}") from error
-    raise ConfigError(f"--like {model}: neither a run, nor a checkpoint (config.yaml), nor an export (tagger.json)")
+        raise ConfigError(f"--like {named}: {by_address(str(error))}") from error
+    raise ConfigError(f"--like {named}: neither a run, nor a checkpoint (config.yaml), nor an export (tagger.json)")

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 from ner_dist.config.checks import ConfigError
+from ner_dist.errors import UserError
 from ner_dist.foreign.errors import ForeignFileError
 from ner_dist.foreign.local_paths import local_path
+from ner_dist.stores.addresses import Address, path_or_address
 
 # The project's job files: in a checkout, and in an installed copy.
 _JOB_FOLDERS = [Path(__file__).parents[2] / "job", Path(__file__).parents[1] / "jobs"]
@@ -24,6 +26,14 @@ def job_file(name: str) -> Path:
                 return folder / name[4:]
     known = sorted({f"job/{path.name}" for folder in _JOB_FOLDERS for path in folder.glob("*.yaml")})
     raise ConfigError(f"the job file {name} does not exist; write one, or choose one of {', '.join(known)}")
+
+
+def require_place(path: str, option: str) -> Path | Address:
+    """A path, or an address in a store. Raises ConfigError for one that cannot be."""
+    try:
+        return path_or_address(path, option)
+    except UserError as error:
+        raise ConfigError(str(error)) from error
 
 
 def require_local(path: str, option: str) -> None:

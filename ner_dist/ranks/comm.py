@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from ner_dist.errors import UserError
+from ner_dist.stores.local_copies import by_address
 
 Value = TypeVar("Value")
 
@@ -122,4 +123,5 @@ def _attempt(action: Callable[[], Any]) -> tuple[Any, str | None]:
     try:
         return action(), None
     except UserError as error:
-        return None, str(error)
+        # Other ranks may not know which local folders stand for addresses.
+        return None, by_address(str(error))

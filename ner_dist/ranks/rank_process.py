@@ -18,6 +18,7 @@ from ner_dist.ranks import board, environment, last_words, membership, pulse, st
 from ner_dist.ranks.comm import Comm, JobError, RankLost, Solo
 from ner_dist.ranks.connections import Connections
 from ner_dist.ranks.stop_signals import Stopped
+from ner_dist.stores.local_copies import by_address
 
 log = logging.getLogger("ner_dist")
 # Nothing that is logged goes to the terminal; _exit prints what the user must read there. This keeps it until there is
@@ -149,6 +150,7 @@ def _exit(
 ) -> None:
     """is_mine: whether this rank says it on the terminal. kind: the word before the message there."""
     _ignore_signals()
+    message = by_address(message)
     log.error("%s", message)
     try:
         of_job = board.of_this_job()

@@ -42,14 +42,14 @@ class RunLock:
         self._done = threading.Event()
         # Directories that were made for the lock, innermost first.
         self._made: list[Path] = []
-        self._is_held = False
+        self.is_held = False
 
     def acquire(self) -> None:
         """Raises RunLocked if another process holds the lock, and UserError if the directory cannot be written.
 
         Does nothing if this one holds it already.
         """
-        if self._is_held:
+        if self.is_held:
             return
         try:
             self._made = [path for path in (self._run, *self._run.parents) if not path.exists()]
@@ -60,7 +60,7 @@ class RunLock:
             raise UserError(
                 f"{self._run}: the run's directory cannot be written ({error.strerror}); choose another --run"
             ) from error
-        self._is_held = True
+        self.is_held = True
         threading.Thread(target=self._beat, name="run lock", daemon=True).start()
 
     def release(self) -> None:

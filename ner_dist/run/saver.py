@@ -10,6 +10,7 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ner_dist.atomic_file import whole_directory
@@ -17,6 +18,7 @@ from ner_dist.errors import UserError
 from ner_dist.run import checkpoint
 from ner_dist.run.checkpoint import Checkpoint, CheckpointError
 from ner_dist.run.run_lock import RunLock
+from ner_dist.run.store_lock import StoreLock
 
 LAST, BEST = "last", "best"
 log = logging.getLogger("ner_dist")
@@ -26,11 +28,21 @@ class Saver:
     """Writes the checkpoints of a run, one at a time. Rank 0 alone has one."""
 
     def __init__(
-        self, checkpoints: Path, vocab_files: dict[str, bytes], lock: RunLock, earlier: int, steps: int, minutes: float
+        self,
+        checkpoints: Path,
+        vocab_files: dict[str, bytes],
+        lock: RunLock | StoreLock,
+        earlier: int,
+        steps: int,
+        minutes: float,
+        saved: Callable[[], None] = lambda: None,
     ) -> None:
-        """earlier: how many to keep beside the last one. steps, minutes: how often one is due; 0 for never."""
+        """earlier: how many to keep beside the last one. steps, minutes: how often one is due; 0 for never.
+
+        saved: called after each checkpoint, before the next may be written.
+        """
         self._checkpoints, self._vocab_files, self._lock = checkpoints, vocab_files, lock
-        self._earlier, self._steps, self._minutes = earlier, steps, minutes
+        self._earlier, self._steps, self._minutes, self._saved = earlier, steps, minutes, saved
         self._thread: threading.Thread | None = None
         self._error: UserError | None = None
         self._saved_s = time.monotonic()
@@ -80,6 +92,7 @@ class Saver:
                 checkpoint.save(self._checkpoints / BEST, saved, self._vocab_files)
             self._keep_earlier()
             checkpoint.save(self._checkpoints / LAST, saved, self._vocab_files)
+            self._saved()
         except UserError as error:
             self._error = error
         except Exception as error:

@@ -20,6 +20,7 @@ from ner_dist.run import begun_from, checkpoint
 from ner_dist.run.begun_from import BegunFrom
 from ner_dist.run.checkpoint import Checkpoint
 from ner_dist.run.saver import BEST
+from ner_dist.stores.models import local_model
 from ner_dist.training.carry_over import CHARACTERS, TAGS, WORDS, NamedModel, counterparts, num_specials
 
 # What vocabularies are called in a run's files, but for those of token features.
@@ -42,7 +43,7 @@ def read_origin(config: Config, index: Index, comm: Comm) -> Origin | None:
     parameters other shapes.
     """
     model = config.train.begin_from
-    return on_rank_0(comm, lambda: _read(Path(model), config, index)) if model else None
+    return on_rank_0(comm, lambda: _read(model, config, index)) if model else None
 
 
 def record_origin(run: Path, origin: Origin) -> None:
@@ -52,7 +53,7 @@ def record_origin(run: Path, origin: Origin) -> None:
     print(origin.facts.sentence(), flush=True)
 
 
-def named(
+def with_names(
     config: Config, index: Index, directory: Path, parameters: dict[str, np.ndarray], words_VD: np.ndarray
 ) -> NamedModel:
     """A model's parameters with the names of their rows. directory: of its shards, or of its checkpoint."""
@@ -65,19 +66,20 @@ def named(
     return NamedModel(parameters, words_VD, names, inputs)
 
 
-def _read(model: Path, config: Config, index: Index) -> Origin:
+def _read(named: str, config: Config, index: Index) -> Origin:
+    model = local_model(named)
     place = _checkpoint_of(model)
     saved = checkpoint.load(place)
     _require_same_sizes(model, saved, config, index)
     directory = checkpoint.find(place)
     words_VD = initial_embeddings(saved.config, saved.index, directory).weight_VD
     words_VD[: len(saved.words())] = saved.words()
-    old = named(saved.config, saved.index, directory, saved.parameters(), words_VD)
-    new = named(config, index, Path(config.data.shards), {}, np.empty(word_shape(config, index), np.float32))
+    old = with_names(saved.config, saved.index, directory, saved.parameters(), words_VD)
+    new = with_names(config, index, Path(config.data.shards), {}, np.empty(word_shape(config, index), np.float32))
     # There may be many more words, which come from vectors alone, and all of this goes to every rank.
     old = _with_words_of(old, new.names[WORDS])
     anew = sorted({name.split(".")[0] for name in parameter_shapes(config, index).keys() - old.parameters.keys()})
-    facts = (str(model), place.name, saved.progress.epoch, saved.index.fingerprint(), _counts(old, new, index), anew)
+    facts = (named, place.name, saved.progress.epoch, saved.index.fingerprint(), _counts(old, new, index), anew)
     return Origin(old, BegunFrom(*facts))
 
 

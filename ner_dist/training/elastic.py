@@ -20,7 +20,7 @@ from ner_dist.ranks import stop_signals
 from ner_dist.ranks.comm import Comm, RankLost, Regroup
 from ner_dist.run.progress import Progress
 from ner_dist.run.recorder import Line, Recorder
-from ner_dist.run.run_lock import RunLock
+from ner_dist.run.run_writer import RunWriter
 from ner_dist.training.step import Learner
 
 # So often in turn, without a step in between, ranks may change before this is taken for an error of our own.
@@ -41,8 +41,8 @@ class Kept:
         self.progress: Progress | None = None
         # The last line of metrics.jsonl, in case rank 0 was lost before it could write it.
         self.line: Line | None = None
-        # Rank 0 stays rank 0 for as long as it lives, and no other job may get the lock meanwhile.
-        self.lock: RunLock | None = None
+        # Rank 0 stays rank 0 for as long as it lives, and no other job may get its lock meanwhile.
+        self.writer: RunWriter | None = None
         # Whether there were other ranks before, and how many changes without a step since.
         self.is_changed = False
         self.num_changes = 0
@@ -97,7 +97,7 @@ def in_generations(comm: Comm, grace_seconds: float, train: Callable[[Kept], Val
     """
     kept = Kept()
     with contextlib.ExitStack() as stack:
-        stack.callback(lambda: kept.lock.release() if kept.lock else None)
+        stack.callback(lambda: kept.writer.release() if kept.writer else None)
         while True:
             try:
                 return train(kept)

@@ -31,7 +31,8 @@ from ner_dist.run import checkpoint, run_directory
 from ner_dist.run.checkpoint import Checkpoint
 from ner_dist.run.progress import Progress
 from ner_dist.run.recorder import Recorder
-from ner_dist.run.run_lock import RunLock
+from ner_dist.run.run_place import RunPlace
+from ner_dist.run.run_writer import RunWriter
 from ner_dist.run.saver import BEST, Saver, newest_sound
 from ner_dist.run.trackers.reporting import Trackers
 from ner_dist.run.trackers.table import require_packages
@@ -69,7 +70,8 @@ def _train(
 ) -> dict[str, Any] | None:
     """The whole of it, with these ranks: from the start, the last checkpoint, or where the ranks before have stood."""
     config.run = config.run or comm.broadcast(run_directory.fresh_name(job))
-    path = Path(config.run)
+    place = RunPlace(config.run)
+    path = place.path
     trackers = Trackers(config.train.track, path)
     if config.train.track:
         on_rank_0(comm, lambda: require_packages(config.train.track))
@@ -77,7 +79,7 @@ def _train(
     require_agreement(comm, start_facts(knobs.flat(config), index.fingerprint(), run_directory.versions()), SAME_START)
     texts = open_scored_texts(config, index, readers, comm)
     vocab = on_rank_0(comm, lambda: vocab_files(config.data.shards, index))
-    lock = _one_writer(path, comm, kept)
+    writer = _one_writer(place, config, comm, kept)
     is_carried_on = kept.is_carried_on(comm)
     saved = None if is_carried_on else on_rank_0(comm, lambda: _saved_run(config, index, path))
     origin = None if is_carried_on or saved is not None else read_origin(config, index, comm)
@@ -108,12 +110,12 @@ def _train(
         progress = dataclasses.replace(saved.progress)
         log.info("continuing after %d steps, in epoch %d", progress.total_steps, progress.epoch + 1)
     kept.begin(learner, progress)
-    with _writers(config, path, vocab, lock, progress, comm, kept) as (recorder, saver):
+    with _writers(config, path, vocab, writer, progress, comm, kept) as (recorder, saver):
         if config.train.track:
             on_rank_0(comm, lambda: trackers.begin(knobs.flat(config)))
         graceful = stop_signals.gracefully(config.train.grace_seconds)
         with trackers, watchdog.demanding_progress(log_path), graceful:
-            parts = (config, path, comm, index, readers, texts, word_dropout, learner, recorder, saver)
+            parts = (config, place, comm, index, readers, texts, word_dropout, learner, recorder, saver, writer)
             run = Run(*parts, trackers, watchdog, SlowRanks(comm), kept, show_progress)
             run.require_same_state(progress, progress.total_steps)
             while progress.epoch < config.train.epochs and not _out_of_patience(config, progress):
@@ -122,26 +124,24 @@ def _train(
             return write_result(run, progress)
 
 
-def _one_writer(path: Path, comm: Comm, kept: Kept) -> RunLock:
-    """The lock of the run's directory, which rank 0 holds. Raises JobError on every rank if another job has it."""
-    kept.lock = lock = kept.lock or RunLock(path, note)
-    on_rank_0(comm, lock.acquire)
-    return lock
+def _one_writer(place: RunPlace, config: Config, comm: Comm, kept: Kept) -> RunWriter:
+    """The right to write the run, which rank 0 holds. Raises JobError on every rank if another job has it."""
+    kept.writer = writer = kept.writer or RunWriter(place, note)
+    on_rank_0(comm, lambda: writer.acquire(config.train.resume, kept.is_changed))
+    return writer
 
 
 @contextlib.contextmanager
 def _writers(
-    config: Config, path: Path, vocab: dict[str, bytes], lock: RunLock, progress: Progress, comm: Comm, kept: Kept
+    config: Config, path: Path, vocab: dict[str, bytes], writer: RunWriter, progress: Progress, comm: Comm, kept: Kept
 ) -> Iterator[tuple[Recorder | None, Saver | None]]:
     """What rank 0 writes the run's files with; None on the other ranks."""
     if comm.rank != 0:
         yield None, None
         return
     often = (config.train.earlier_checkpoints, config.train.checkpoint_steps, config.train.checkpoint_minutes)
-    recorder, saver = (
-        Recorder(path, progress.total_steps, note, progress.epoch),
-        Saver(path / "checkpoints", vocab, lock, *often),
-    )
+    recorder = Recorder(path, progress.total_steps, note, progress.epoch)
+    saver = Saver(path / "checkpoints", vocab, writer.lock, *often, writer.publish)
     kept.complete(recorder)
     try:
         yield recorder, saver
@@ -149,6 +149,7 @@ def _writers(
         # What has begun is finished, before the process ends or another rank 0 writes to the same files.
         saver.settle()
         recorder.close()
+        writer.settle()
         raise
 
 

@@ -32,8 +32,17 @@ def write_result(run: Run, progress: Progress) -> dict[str, Any] | None:
     run.kept.finish()
     run.learner.set_scored(kept.parameters(), kept.words())
     scores: dict[str, Any] = {split: run.score(split, over_characters=True) for split in run.texts}
-    if run.recorder is None:
-        return None
+    result = _write(run, progress, kept, origin, scores) if run.recorder is not None else None
+    run.publish()
+    if result is not None:
+        _print(run, progress, kept, result, scores)
+    return result
+
+
+def _write(
+    run: Run, progress: Progress, kept: Checkpoint, origin: BegunFrom | None, scores: dict[str, Any]
+) -> dict[str, Any]:
+    assert run.recorder is not None
     run.recorder.close()
     which = run.config.train.keep
     has_stopped = progress.epoch < run.config.train.epochs
@@ -54,13 +63,16 @@ def write_result(run: Run, progress: Progress) -> dict[str, Any] | None:
         result["begun_from"] = dataclasses.asdict(origin)
     run_directory.write_result(run.path, result)
     run.trackers.result(result, progress.total_steps)
-    if has_stopped:
+    return result
+
+
+def _print(run: Run, progress: Progress, kept: Checkpoint, result: dict[str, Any], scores: dict[str, Any]) -> None:
+    if result["stopped"] == PATIENCE:
         run.print(_stop(progress))
     for sentence in result["warnings"]:
         note(sentence)
     shown = "  ".join(_shown(split, part) for split, part in scores.items())
-    run.print(f"{shown}  {which} epoch {kept.progress.epoch}  run {run.path}")
-    return result
+    run.print(f"{shown}  {run.config.train.keep} epoch {kept.progress.epoch}  run {run.place.named}")
 
 
 def _stop(progress: Progress) -> str:

@@ -19,7 +19,7 @@ from ner_dist.model.initial_values import initial_embeddings, initial_parameters
 from ner_dist.ranks.comm import Comm, on_every_rank
 from ner_dist.ranks.device_agreement import agree_on_device, same_norms
 from ner_dist.ranks.environment import choose_device
-from ner_dist.training.begin_from import Origin, named
+from ner_dist.training.begin_from import Origin, with_names
 from ner_dist.training.carry_over import carry_over
 from ner_dist.training.objective import class_weights
 from ner_dist.training.step import Learner
@@ -86,7 +86,7 @@ def new_learner(
         words = initial_embeddings(config, index, config.data.shards)
         if origin is not None:
             trained_LD = words.weight_VD[: len(words.pretrained_L)]
-            drawn = named(config, index, Path(config.data.shards), parameters, trained_LD)
+            drawn = with_names(config, index, Path(config.data.shards), parameters, trained_LD)
             parameters, trained_LD[:] = carry_over(origin.model, drawn)
         cnn_bilstm.set_parameters(tagger, parameters)
         return Learner(tagger, words, config, class_weights(config.loss, index), comm)

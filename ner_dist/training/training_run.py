@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import signal
@@ -14,6 +15,7 @@ from ner_dist.config import Config
 from ner_dist.contract.shard_format import Index
 from ner_dist.data.raw_rows import SplitTexts
 from ner_dist.data.shard_reader import ShardReader
+from ner_dist.errors import UserError
 from ner_dist.evaluation.characters import character_scores, score_with_characters
 from ner_dist.evaluation.f1 import scores
 from ner_dist.model.entities import DecodedBatch
@@ -26,8 +28,11 @@ from ner_dist.ranks.watchdog import Watchdog
 from ner_dist.run.checkpoint import Checkpoint
 from ner_dist.run.progress import Progress
 from ner_dist.run.recorder import Line, Recorder
+from ner_dist.run.run_place import RunPlace
+from ner_dist.run.run_writer import RunWriter
 from ner_dist.run.saver import Saver
 from ner_dist.run.trackers.reporting import Trackers
+from ner_dist.stores.addresses import StoreError
 from ner_dist.training.elastic import Kept
 from ner_dist.training.step import Learner
 from ner_dist.training.word_dropout import WordDropout
@@ -35,6 +40,8 @@ from ner_dist.training.word_dropout import WordDropout
 # Votes of a rank, which a step sums over all ranks: small integers, so that a sum of float32 tells how many voted what.
 _VOTES = {signal.SIGINT: 1.0, signal.SIGTERM: 2.0**10}
 _SAVING_FAILED = 2.0**20
+# Of the time that a signal leaves; the step and the checkpoint come before.
+_SHARE_TO_PUBLISH = 0.6
 # Only rank 0 votes for it.
 _REGROUP = 2.0**21
 
@@ -46,7 +53,7 @@ class Run:
     """What stays the same while a run trains."""
 
     config: Config
-    path: Path
+    place: RunPlace
     comm: Comm
     index: Index
     readers: dict[str, ShardReader]
@@ -57,12 +64,19 @@ class Run:
     # Rank 0's alone: None on the others, and trackers without any.
     recorder: Recorder | None
     saver: Saver | None
+    # Rank 0's alone to use.
+    writer: RunWriter
     trackers: Trackers
     watchdog: Watchdog
     slow_ranks: SlowRanks
     kept: Kept
     # Whether to show progress bars: None, if this is a terminal.
     show_progress: bool | None
+
+    @property
+    def path(self) -> Path:
+        """Its directory on this machine."""
+        return self.place.path
 
     def record(self, kind: str, progress: Progress, values: dict[str, Any]) -> None:
         """kind: "steps" or "epoch", as in metrics.jsonl."""
@@ -120,13 +134,38 @@ class Run:
         Otherwise the others would go on from here without them, while a job that is restarted goes back to the last.
         """
         if self.comm.is_elastic:
-            on_rank_0(self.comm, lambda: self.saver.wait() if self.saver else None)
+            on_rank_0(self.comm, self._await_published)
+
+    def _await_published(self) -> None:
+        if self.saver is not None:
+            self.saver.wait()
+            # A store that does not answer ends no run.
+            with contextlib.suppress(StoreError):
+                self.writer.wait(beat=self.watchdog.beat)
+
+    def publish(self) -> None:
+        """Have all files of the run at its address, if it has one; every rank must call it.
+
+        Raises JobError on every rank if they cannot be published.
+        """
+
+        def on_this_machine() -> None:
+            try:
+                self.writer.publish()
+                self.writer.wait(beat=self.watchdog.beat)
+            except StoreError as error:
+                raise UserError(
+                    f"{error}; the run is complete on this machine alone, so repeat the command here with "
+                    "--train.resume true when the store answers"
+                ) from error
+
+        on_rank_0(self.comm, on_this_machine)
 
     def require_same_state(self, progress: Progress, agreed_steps: int) -> None:
         """Raises JobError on every rank if they differ in what they have computed. agreed_steps: when they did not."""
         if self.comm.num_ranks == 1:
             return
-        advice = same_state(progress.total_steps, agreed_steps, str(self.path))
+        advice = same_state(progress.total_steps, agreed_steps, self.place.named)
         require_agreement(self.comm, self.learner.checksums(), advice)
 
     def compare_ranks(self, progress: Progress) -> None:
@@ -163,13 +202,24 @@ class Run:
         votes %= _REGROUP
         if votes < _SAVING_FAILED:
             self.save(progress)
-        on_rank_0(self.comm, lambda: self.saver.wait() if self.saver else None)
+        where = on_rank_0(self.comm, self._where_saved)
         number = signal.SIGTERM if votes >= _VOTES[signal.SIGTERM] else signal.SIGINT
         raise Stopped(
             number,
-            f"{number.name} has ended the run after {progress.total_steps:,} steps, all of them saved; continue with "
-            f"the same command and --run {self.path} --train.resume true",
+            f"{number.name} has ended the run after {progress.total_steps:,} steps, all of them saved{where}; continue "
+            f"with the same command and --run {self.place.named} --train.resume true",
         )
+
+    def _where_saved(self) -> str:
+        """Rank 0: wait until all is saved and, as long as there is time for it, published; what is left to say."""
+        if self.saver is not None:
+            self.saver.wait()
+        try:
+            is_published = self.writer.wait(_SHARE_TO_PUBLISH * self.config.train.grace_seconds)
+            why = "there was no time to publish the last of them (--train.grace_seconds)"
+        except StoreError as error:
+            is_published, why = False, str(error)
+        return "" if is_published else f" on this machine, but {why}, so another one would go on from an earlier one"
 
 
 def note(sentence: str) -> None:

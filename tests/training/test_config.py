@@ -145,7 +145,7 @@ LIKE_MISTAKES = {
     "--like a --config job/smoke.yaml": "--like and --config both say which knobs to begin with; keep one of them",
     "--like a --like=b": "--like and --like both say which knobs to begin with; keep one of them",
     "--like nowhere": "--like nowhere: neither a run, nor a checkpoint (config.yaml), nor an export (tagger.json)",
-    "--like s3://bucket/run": "--like: 's3://bucket/run' is an address",
+    "--like s4://bucket/run": "--like: 's4://bucket/run': s4:// is not supported",
 }
 
 

@@ -1,0 +1,63 @@
+"""The right to write a run, and what publishes it if it has an address: all that training must know of stores."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ner_dist.errors import UserError
+from ner_dist.run.publisher import Publisher
+from ner_dist.run.run_lock import RunLock
+from ner_dist.run.run_place import RunPlace
+from ner_dist.run.run_publication import RunPublication
+from ner_dist.run.store_lock import StoreLock
+
+log = logging.getLogger("ner_dist")
+
+
+class RunWriter:
+    """Held from `acquire` to `release`. Every rank has one; rank 0 alone uses it."""
+
+    def __init__(self, place: RunPlace, say: Callable[[str], None] = lambda sentence: None) -> None:
+        """say: called with sentences about locks of others and about stores that do not answer."""
+        self._place = place
+        if place.address is None:
+            self.lock: RunLock | StoreLock = RunLock(place.path, say)
+            self._publisher: Publisher | None = None
+        else:
+            # Beside the run's files, which are published.
+            lock = self.lock = StoreLock(place.address, RunLock(place.path.parent, say), say)
+            self._publication = RunPublication(place.address, place.path, lock.require_now)
+            self._publisher = Publisher(place.path, self._publication, say)
+
+    def acquire(self, resume: bool, is_ours: bool) -> None:
+        """Take the lock, and have the run's files here as they are at its address.
+
+        resume: that the run may be there already. is_ours: that this job has begun it. Raises UserError, RunLocked
+        among them; does nothing if this process has acquired it before.
+        """
+        if self.lock.is_held:
+            return
+        self.lock.acquire()
+        if self._publisher is not None:
+            self._publication.bring(resume or is_ours)
+
+    def release(self) -> None:
+        self.settle()
+        self.lock.release()
+
+    def publish(self) -> None:
+        """Have what is written now published behind the training path; nobody may be writing checkpoints."""
+        if self._publisher is not None:
+            self._publisher.take()
+
+    def wait(self, seconds: float = float("inf"), beat: Callable[[], object] = lambda: None) -> bool:
+        """Until all of it is published; False if that takes longer. Raises UserError if it could not be."""
+        return self._publisher is None or self._publisher.wait(seconds, beat)
+
+    def settle(self) -> None:
+        """Until nothing is uploaded any more, whatever became of it."""
+        try:
+            self.wait()
+        except UserError as error:
+            log.warning("%s", error)
