@@ -13,6 +13,7 @@ from data_prep.commands import COMMANDS, command_line
 from ner_dist.cli.options import read_options
 from ner_dist.cli.shell_completion import complete
 from ner_dist.errors import UserError
+from ner_dist.stores.local_copies import by_address
 
 # Constants of malloc.h, and the size from which glibc maps a block of memory of its own.
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
@@ -45,14 +46,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return int(read_options(command.kind, parsed).run())
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(by_address(str(error)), file=sys.stderr)
         return 1
     except BrokenPipeError:
         # The reader of our output, for example head, has seen enough.
         sys.stderr.close()
         return 0
     except OSError as error:
-        print(_os_sentence(error, command.left_behind), file=sys.stderr)
+        print(by_address(_os_sentence(error, command.left_behind)), file=sys.stderr)
         return 1
     except KeyboardInterrupt as interrupt:
         print(f"stopped by {str(interrupt) or 'Ctrl-C'}; {command.left_behind}", file=sys.stderr)

@@ -9,7 +9,7 @@ import inspect
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple, Optional, TextIO
+from typing import NamedTuple, Optional, TextIO, Union
 
 from data_prep.checking.check_command import CheckCommand
 from data_prep.checking.corpus_files import BuildFiles, ListOption, SplitFiles
@@ -18,11 +18,13 @@ from data_prep.fetching.fetch import DEFAULT_OUT, PACKAGES_NAME, fetch
 from data_prep.fetching.resources import RESOURCES
 from data_prep.formats.find_sources import expand, expand_splits
 from data_prep.inspecting import show_shards
-from data_prep.inspecting.show_shards import InspectQuery, complete_from_index, is_shard_set
+from data_prep.inspecting.show_shards import InspectQuery, complete_from_index
 from data_prep.inspecting.summary import summary_lines
 from data_prep.passes.convert import Target, convert
-from data_prep.prepare_shards import build_with_bars, num_bytes
+from data_prep.prepare_shards import build_with_bars, like_at, num_bytes, published_shards
 from data_prep.problems import CorpusError, Problems
+from data_prep.remote.mirrored import mirror_of, shards_at
+from data_prep.remote.outputs import sent_file
 from data_prep.settings import READING_SETTINGS, Settings, SettingsError
 from data_prep.sources.source_files import SourceFile
 from data_prep.staging import OutputError
@@ -32,8 +34,9 @@ from data_prep.synthesis.synth import synthesise
 from data_prep.writers import table as writers
 from ner_dist.cli.options import make_parser, nested, option
 from ner_dist.cli.progress_bar import progress_bar
-from ner_dist.contract.like_model import find_like
 from ner_dist.contract.tag_schemes import ALL_SCHEMES
+from ner_dist.stores.addresses import Address
+from ner_dist.stores.local_copies import by_address
 
 PROG = "python -m data_prep"
 UNTOUCHED = "nothing was left behind, older files are untouched"
@@ -56,10 +59,11 @@ class BuildCommand:
     Every problem of the corpus is reported at once, with file and line; then no shards are written.
     """
 
-    out: Path = option(metavar="DIR")
-    """shard directory; an older shard set there is replaced"""
+    out: Union[Path, Address] = option(metavar="DIR", stores=True)
+    """shard directory, also as an address in an object store such as s3://bucket/shards; an older shard set there is
+    replaced"""
     files: BuildFiles = nested(BuildFiles)
-    like: Optional[Path] = option(None, metavar="MODEL")
+    like: Optional[Union[Path, Address]] = option(None, metavar="MODEL", stores=True)
     """build like this run, checkpoint, export or shard set: its vocabularies, features, lexicon entries, tokenizer and
     spelling rules instead of those of train, and its entity types, which new ones follow; what it does not know becomes
     unknown; pretrained vectors are copied, if it has any and there is a train"""
@@ -72,20 +76,20 @@ class BuildCommand:
             raise SettingsError("name a corpus with --train FILE; only beside --like MODEL it may be left out")
         if self.files == BuildFiles():
             raise SettingsError("name the files of a split with --train, --dev or --test")
-        like = None if self.like is None else find_like(self.like)
+        like = None if self.like is None else like_at(self.like)
         with finding_list(self.findings.name) as listed:
             problems = Problems(listed)
             try:
-                with failures_listed(problems):
+                with failures_listed(problems), published_shards(self.out) as directory:
                     sources = self.files.sources(self.settings, problems)
                     check_is_no_input(self.findings.name, [file.path for _, file in sources])
-                    index = build_with_bars(sources, self.settings, self.out, problems, like=like)
+                    index = build_with_bars(sources, self.settings, directory, problems, like=like)
             except CorpusError:
                 print(f"no shards were written to {self.out}, because:", file=sys.stderr)
                 raise
         _print_to_stderr(problems.warning_lines)
         report = functools.partial(print, file=_report_file(self.findings.name))
-        report("\n".join(summary_lines(self.out, index)))
+        report("\n".join(summary_lines(directory, index)))
         elapsed_s = time.perf_counter() - begin_s
         num_tokens = sum(map(index.num_tokens, index.splits))
         report(f"{self.out}: {num_tokens:,} tokens in {elapsed_s:.1f} s, {num_tokens / elapsed_s:,.0f} tokens/s")
@@ -96,22 +100,23 @@ class BuildCommand:
 class StatsCommand:
     """Print and plot what a corpus or a shard set consists of."""
 
-    source: Optional[str] = option(None, positional=True, metavar="FILE_OR_SHARDS")
+    source: Optional[str] = option(None, positional=True, metavar="FILE_OR_SHARDS", stores=True)
     """a corpus as a whole (a file, folder, pattern or archive, - for stdin), or a shard directory"""
     files: SplitFiles = nested(SplitFiles)
-    out: Optional[Path] = option(None, metavar="HTML")
+    out: Optional[str] = option(None, metavar="HTML", stores=True)
     """also write a page with figures, all in one file"""
     settings: Settings = nested(Settings, only=READING_SETTINGS)
 
     def run(self) -> int:
         if (self.source is None) == (self.files == SplitFiles()):
             raise SettingsError("name a corpus or a shard directory, or files with --train, --dev and --test")
-        if self.out is not None and self.out.is_dir():
+        if self.out is not None and Path(self.out).is_dir():
             raise OutputError(f"--out {self.out} is a directory, expected a file")
         problems = Problems()
-        if self.source is not None and is_shard_set(self.source):
+        shards = None if self.source is None else shards_at(self.source)
+        if shards is not None:
             with progress_bar(None, " tokens", "read") as reading:
-                found = stats_of_shards(Path(self.source), reading)
+                found = stats_of_shards(shards, reading)
         else:
             if self.source is None:
                 sources = self.files.sources(self.settings, problems)
@@ -125,7 +130,8 @@ class StatsCommand:
             # Imported late, because Matplotlib takes half a second.
             from data_prep.statistics.statistics_page import write_page
 
-            write_page(self.out, found)
+            with sent_file(self.out) as path:
+                write_page(Path(path), found)
             print(f"\n{self.out}")
         return 0
 
@@ -138,9 +144,9 @@ class ConvertCommand:
     counted. The output is written completely or not at all.
     """
 
-    source: str = option(positional=True, metavar="IN")
+    source: str = option(positional=True, metavar="IN", stores=True)
     """corpus: a file, folder, pattern or archive, - for stdin; or a shard directory"""
-    out: str = option(positional=True, metavar="OUT")
+    out: str = option(positional=True, metavar="OUT", stores=True)
     """file to write; compressed if its name ends in .gz, .xz or .bz2; - for stdout"""
     to: Optional[str] = option(
         None,
@@ -159,14 +165,14 @@ class ConvertCommand:
 
     def run(self) -> int:
         problems = Problems()
-        target = Target(self.out, self.to, self.scheme, self.text)
-        source: Path | list[SourceFile] = Path(self.source)
+        source: Path | list[SourceFile] | None = shards_at(self.source)
         total, unit = None, " tokens"
-        if not is_shard_set(self.source):
+        if source is None:
             source = expand([self.source], self.settings.read_options, problems)
             # A file is read twice, first for its tags and then for its sentences.
             total, unit = 2 * num_bytes([("", file) for file in source], self.settings), "B"
-        with progress_bar(total, unit, "convert") as reading:
+        with sent_file(self.out) as out, progress_bar(total, unit, "convert") as reading:
+            target = Target(out, self.to, self.scheme, self.text)
             done = convert(source, target, self.settings, self.split, problems, reading)
         _print_to_stderr(problems.warning_lines)
         # The output itself may go to stdout.
@@ -218,17 +224,18 @@ class FetchCommand:
 class InspectCommand:
     """Verify a shard set and describe it; with --split, --grep or --type show its sentences."""
 
-    directory: Path = option(positional=True, metavar="DIR")
+    directory: Union[Path, Address] = option(positional=True, metavar="DIR", stores=True)
     """shard directory"""
     query: InspectQuery = nested(InspectQuery)
 
     def run(self) -> int:
-        index = show_shards.verify(self.directory)
+        directory = mirror_of(self.directory)
+        index = show_shards.verify(directory)
         if self.query == InspectQuery(limit=self.query.limit):
-            print("\n".join(show_shards.describe(self.directory, index)))
+            print(by_address("\n".join(show_shards.describe(directory, index))))
             return 0
         in_colour = show_shards.in_colour(sys.stdout)
-        lines, remarks = show_shards.show_sentences(self.directory, index, self.query, in_colour)
+        lines, remarks = show_shards.show_sentences(directory, index, self.query, in_colour)
         print("\n".join(lines), flush=True)
         _print_to_stderr(remarks)
         return 0

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import warnings
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Union
 
+from data_prep.encoders.word_vectors import word_list_names
 from data_prep.formats.find_sources import expand_splits
 from data_prep.passes.build import build
 from data_prep.problems import Problems
+from data_prep.remote.fetch_named import Wish, fetched
+from data_prep.remote.mirrored import mirror_of
+from data_prep.remote.outputs import published_directory
 from data_prep.settings import Settings, SettingsError
 from data_prep.sources.source_files import SourceFile, Sources
 from data_prep.sources.stored_files import stored_bytes
+from data_prep.staging import check_names
 from ner_dist.cli.progress_bar import progress_bar
 from ner_dist.contract.like_model import Like, find_like
-from ner_dist.contract.shard_format import Index
-from ner_dist.foreign.local_paths import local_path
+from ner_dist.contract.shard_format import INDEX_NAME, VECTORS_NAME, Index
+from ner_dist.stores.addresses import Address, path_or_address
+from ner_dist.stores.local_copies import errors_by_address
+
+# The list of its words is beside a .npy.
+_OF_VECTORS = Wish(companions=lambda name: word_list_names(name) if ".npy" in name else [])
+
+# Of a model, all but its weights.
+_OF_LIKE = ("*.json", "*.yaml", "vocab/*", VECTORS_NAME)
 
 # One or several.
 Names = Union[str, "os.PathLike[str]", Iterable[Union[str, "os.PathLike[str]"]]]
@@ -29,6 +43,26 @@ def num_bytes(sources: Sources, settings: Settings) -> int:
     return sum(map(stored_bytes, files))
 
 
+def with_local_files(settings: Settings, shown: bool | None = None) -> Settings:
+    """The settings with copies of the vectors and the lexicon that are in stores. Raises StoreError."""
+    vectors = tuple(fetched(name, _OF_VECTORS, shown) for name in settings.vectors)
+    lexicon = None if settings.lexicon is None else fetched(settings.lexicon, shown=shown)
+    return dataclasses.replace(settings, vectors=vectors, lexicon=lexicon)
+
+
+def like_at(model: Path | Address) -> Like:
+    """What to prepare new data by, also from a store. Raises LikeError, and StoreError."""
+    return find_like(mirror_of(model, _OF_LIKE))
+
+
+def published_shards(out: Path | Address) -> AbstractContextManager[Path]:
+    """The directory to build in: `out`, or one that is published there when the context ends; see published_directory.
+
+    Raises OutputError at once if an address may not be replaced.
+    """
+    return published_directory(out, INDEX_NAME, check_names)
+
+
 def build_with_bars(
     sources: Sources,
     settings: Settings,
@@ -37,7 +71,8 @@ def build_with_bars(
     shown: bool | None = None,
     like: Like | None = None,
 ) -> Index:
-    """As passes.build.build, with progress bars."""
+    """As passes.build.build, with progress bars, and with vectors and a lexicon also from stores."""
+    settings = with_local_files(settings, shown)
     with (
         progress_bar(num_bytes(sources, settings), "B", "read", shown) as reading,
         progress_bar(None, " tokens", "write", shown) as writing,
@@ -68,7 +103,8 @@ def prepare_shards(
     Args:
         train, dev, test: the name of a corpus file, folder, pattern or archive, or several; as --train of `build`. With
             `like`, train may be None.
-        out: the shard directory.
+        out: the shard directory. This, the files and the model may also be in an object store, by addresses such as
+            s3://bucket/shards; they are text then.
         progress: whether to show progress bars.
         like: the directory of a run, checkpoint, export or shard set, whose vocabularies apply; as --like of `build`.
         settings: fields of data_prep.settings.Settings by name; each is also an option of `build --help`.
@@ -78,7 +114,8 @@ def prepare_shards(
 
     Raises:
         ner_dist.errors.UserError: CorpusError lists what is wrong with the corpus, SettingsError names a setting that
-            makes no sense, OutputError means that `out` is not a shard set that may be replaced.
+            makes no sense, OutputError means that `out` is not a shard set that may be replaced, StoreError names an
+            object in a store that cannot be read or written.
         TypeError: there is no setting of that name.
 
     What is unusual in the corpus but does not prevent a build is issued as one UserWarning, and counted in
@@ -94,17 +131,11 @@ def prepare_shards(
     names = {split: _listed(some) for split, some in given.items() if some is not None}
     if not names or (train is None and like is None):
         raise SettingsError("train is None: name a corpus; only with like=MODEL, dev or test may be alone")
-    for path in (
-        out,
-        like or "",
-        *(name for some in names.values() for name in some),
-        *chosen.vectors,
-        chosen.lexicon or "",
-    ):
-        local_path(path)
-    sources = expand_splits(names, chosen.read_options, problems)
-    model = None if like is None else find_like(Path(like))
-    index = build_with_bars(sources, chosen, Path(out), problems, progress, model)
+    place = path_or_address(out)
+    with errors_by_address(), published_shards(place) as directory:
+        model = None if like is None else like_at(path_or_address(like))
+        sources = expand_splits(names, chosen.read_options, problems, progress)
+        index = build_with_bars(sources, chosen, directory, problems, progress, model)
     if problems.warning_lines:
         warnings.warn("\n".join(problems.warning_lines), stacklevel=2)
     return index

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ner_dist.errors import UserError
+from ner_dist.stores.local_copies import by_address
 
 MAX_SHOWN = 20
 MAX_SHOWN_PER_WARNING = 3
@@ -96,6 +97,7 @@ class Problems:
         record: Mapping[str, Any] | None = None,
     ) -> None:
         self.error_kinds[kind] += 1
+        where, what = by_address(where), by_address(what)
         if len(self.errors) < MAX_SHOWN:
             self.errors.append(f"{where}: error: {what}")
         if self._sink is not None:
@@ -129,6 +131,7 @@ class Problems:
         if name in self.ignored:
             return
         self.warnings[name] += count
+        where, what = by_address(where), by_address(what)
         if name in self.all_shown or self._num_shown[name] < MAX_SHOWN_PER_WARNING:
             self._num_shown[name] += 1
             self.warning_lines.append(f"{where}: warning: {what}")

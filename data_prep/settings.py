@@ -84,7 +84,7 @@ class Settings:
     columns: tuple[tuple[str, str], ...] = option((), type=_named, metavar="ROLE=COLUMN", group=READING)
     """of files with a header, and of JSON: which column or field is the token, tag, sentence, document, id, text or
     entities, such as token=word tag=labels, where the names do not say it"""
-    tag_names: Optional[str] = option(None, metavar="FILE|A,B,C", group=READING)
+    tag_names: Optional[str] = option(None, metavar="FILE|A,B,C", group=READING, stores=True)
     """names of tags that are integers, in the order of their numbers, separated by commas; or a file with one a line,
     or a JSON list, or an object id2label or label2id"""
     tokenizer: Literal["auto", "rules", "characters", "whitespace"] = option("auto", group=READING)
@@ -159,13 +159,13 @@ class Settings:
     """words that occur less often in train share the id <unk>"""
     min_char_count: int = option(1, group=VOCABULARY)
     """characters that occur less often in train share the <unk-...> of their type"""
-    vectors: tuple[str, ...] = option((), metavar="FILE", group=VECTORS)
+    vectors: tuple[str, ...] = option((), metavar="FILE", group=VECTORS, stores=True)
     """pretrained word vectors: text (a word and its numbers per line), or .npy with a word list beside it; also .gz and
     .zip; the vectors of several files are concatenated, with zeros where a file lacks the word"""
     vector_words: Literal["all", "corpus"] = option("all", group=VECTORS)
     """all: words that only the vectors have get ids too, which helps with unseen text; corpus: only words of train, dev
     or test"""
-    lexicon: Optional[str] = option(None, metavar="DIR", group=VECTORS)
+    lexicon: Optional[str] = option(None, metavar="DIR", group=VECTORS, stores=True)
     """folder of entity lists, one TYPE.txt per type with an entry per line; adds a match feature for each type"""
     lexicon_partial: str = option("all", metavar="TYPES", group=VECTORS)
     """types whose entries also match in part, by a beginning or an end of at least half their tokens (and at least two,

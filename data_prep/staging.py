@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -30,16 +30,20 @@ def check_output(out: Path, sources: list[Path]) -> None:
         raise OutputError(f"--out {out} is a file, expected a directory")
     if not out.is_dir():
         return
-    names = sorted(path.name for path in out.iterdir())
+    check_names(str(out), sorted(path.name for path in out.iterdir()))
+    for source in sources:
+        if out.resolve() in source.resolve().parents:
+            raise OutputError(f"{source} lies in --out {out}, which would be replaced; choose another --out")
+
+
+def check_names(out: str, names: Sequence[str]) -> None:
+    """Raise OutputError unless a folder with these files and folders is empty, or a shard set."""
     if names and INDEX_NAME not in names:
         raise OutputError(f"--out {out} holds {names[0]} but no {INDEX_NAME}: not a shard set, so it is not replaced")
     parts = (INDEX_NAME, VECTORS_NAME, "vocab")
     foreign = [name for name in names if name not in parts and not name.endswith(".parquet")]
     if foreign:
         raise OutputError(f"--out {out} holds {foreign[0]}, which is not part of a shard set, so it is not replaced")
-    for source in sources:
-        if out.resolve() in source.resolve().parents:
-            raise OutputError(f"{source} lies in --out {out}, which would be replaced; choose another --out")
 
 
 def _raise_interrupt(signum: int, frame: FrameType | None) -> None:

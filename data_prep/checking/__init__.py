@@ -1,5 +1,5 @@
 """The command `check`, and what `build` shares with it: the files of a corpus, and findings that are written down.
 
-May import data_prep's suspects, passes, formats, sources, prepare_shards, staging, problems and settings, and
-ner_dist's cli, atomic_file and errors.
+May import data_prep's suspects, passes, formats, remote, sources, prepare_shards, staging, problems and settings, and
+ner_dist's cli, stores, atomic_file and errors.
 """

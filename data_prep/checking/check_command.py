@@ -18,7 +18,7 @@ from data_prep.checking.finding_list import (
     json_report,
 )
 from data_prep.passes.check import Checked, check
-from data_prep.prepare_shards import num_bytes
+from data_prep.prepare_shards import num_bytes, with_local_files
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings, SettingsError
 from data_prep.suspects.find_suspects import find_suspects
@@ -65,10 +65,11 @@ class CheckCommand:
             require_training()
         sources = self.files.sources(self.settings, problems)
         check_is_no_input(self.findings.name, [file.path for _, file in sources])
-        with progress_bar(num_bytes(sources, self.settings), "B", "read") as reading:
-            checked = check(sources, self.settings, reading, problems)
+        settings = with_local_files(self.settings)
+        with progress_bar(num_bytes(sources, settings), "B", "read") as reading:
+            checked = check(sources, settings, reading, problems)
         if self.suspects:
-            find_suspects(sources, self.settings, self.suspects, self.folds, problems, progress_bar)
+            find_suspects(sources, settings, self.suspects, self.folds, problems, progress_bar)
         return checked
 
     @contextmanager

@@ -16,12 +16,13 @@ from ner_dist.cli.options import option
 class SplitFiles:
     """The corpus files of the splits."""
 
-    train: tuple[str, ...] = option((), metavar="FILE")
+    train: tuple[str, ...] = option((), metavar="FILE", stores=True)
     """training corpus: files, folders of files, patterns such as 'data/*.conll', or - for stdin; also compressed, and
-    archives or files in them such as corpus.zip/train.conll"""
-    dev: tuple[str, ...] = option((), metavar="FILE")
+    archives or files in them such as corpus.zip/train.conll; addresses of all of them in object stores, such as
+    s3://bucket/data/*.conll"""
+    dev: tuple[str, ...] = option((), metavar="FILE", stores=True)
     """development corpus"""
-    test: tuple[str, ...] = option((), metavar="FILE")
+    test: tuple[str, ...] = option((), metavar="FILE", stores=True)
     """test corpus"""
 
     def sources(self, settings: Settings, problems: Problems) -> Sources:
@@ -35,18 +36,20 @@ class SplitFiles:
 class CorpusFiles(SplitFiles):
     """The corpus files of the splits, or those that are to be split."""
 
-    train: tuple[str, ...] = option(metavar="FILE")
+    train: tuple[str, ...] = option(metavar="FILE", stores=True)
     """training corpus: files, folders of files, patterns such as 'data/*.conll', or - for stdin; also compressed, and
-    archives or files in them such as corpus.zip/train.conll; without --dev and --test it is split"""
+    archives or files in them such as corpus.zip/train.conll; addresses of all of them in object stores, such as
+    s3://bucket/data/*.conll; without --dev and --test it is split"""
 
 
 @dataclasses.dataclass(frozen=True)
 class BuildFiles(SplitFiles):
     """The corpus files of the splits of a shard set, or those that are to be split."""
 
-    train: tuple[str, ...] = option((), metavar="FILE")
+    train: tuple[str, ...] = option((), metavar="FILE", stores=True)
     """training corpus: files, folders of files, patterns such as 'data/*.conll', or - for stdin; also compressed, and
-    archives or files in them such as corpus.zip/train.conll; without --dev and --test it is split; only with --like it
+    archives or files in them such as corpus.zip/train.conll; addresses of all of them in object stores, such as
+    s3://bucket/data/*.conll; without --dev and --test it is split; only with --like it
     may be left out"""
 
 
@@ -54,7 +57,7 @@ class BuildFiles(SplitFiles):
 class ListOption:
     """Where all findings are written."""
 
-    name: Optional[str] = option(None, names=("--list",), metavar="FILE")
+    name: Optional[str] = option(None, names=("--list",), metavar="FILE", stores=True)
     """write all findings to FILE, or - for stdout: JSON lines with document, place, kind, level, number, message,
     suggestion and, where it is known, the sentence as it would be after the suggestion in text, entities and tokens,
     which convert and annotation tools read; it is written also if the corpus cannot be used"""

@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from data_prep.problems import UNREADABLE, CorpusError, Finding, Problems
+from data_prep.remote.outputs import sent_file
 from data_prep.staging import terminate_like_interrupt
 from ner_dist.atomic_file import whole_file
 from ner_dist.errors import UserError
+from ner_dist.stores.addresses import is_address, parse_address
+from ner_dist.stores.local_copies import by_address
 
 STDOUT = "-"
 Sink = Callable[[Finding], object]
@@ -51,7 +54,11 @@ def _line(finding: Finding) -> str:
 
 def check_is_no_input(name: str | None, inputs: Iterable[Path]) -> None:
     """Raises UserError if the list `name` would replace an input."""
-    if name not in (None, STDOUT) and Path(name).resolve() in {path.resolve() for path in inputs}:
+    if name in (None, STDOUT):
+        return
+    places = {str(path.resolve()) for path in inputs}
+    named = str(parse_address(name)) if is_address(name) else str(Path(name).resolve())
+    if named in places | set(map(by_address, places)):
         raise UserError(f"--list {name} is an input; choose another file")
 
 
@@ -72,7 +79,7 @@ def finding_list(name: str | None) -> Iterator[Sink | None]:
     if Path(name).is_dir():
         raise UserError(f"--list {name} is a directory, expected a file")
     failure: CorpusError | None = None
-    with terminate_like_interrupt(), whole_file(Path(name)) as file:
+    with terminate_like_interrupt(), sent_file(name) as path, whole_file(Path(path)) as file:
         try:
             yield _writer(file)
         except CorpusError as error:

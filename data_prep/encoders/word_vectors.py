@@ -140,10 +140,15 @@ def _open_npy(path: Path, unpacked: Path) -> np.ndarray:
     return matrix_RD
 
 
+def word_list_names(name: str) -> list[str]:
+    """Where the words of a .npy file of this name may be, beside it."""
+    stem = name.split(".npy")[0]
+    return [f"{stem}.words.txt", "words.txt", f"{stem}.txt"]
+
+
 def _words_beside(path: Path) -> Path:
     """The word list of a .npy file; <stem>.txt comes last, because it may hold the vectors as text."""
-    stem = path.name.split(".npy")[0]
-    names = (f"{stem}.words.txt", "words.txt", f"{stem}.txt")
+    names = word_list_names(path.name)
     for name in names:
         if path.with_name(name).is_file():
             return path.with_name(name)

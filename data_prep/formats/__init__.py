@@ -1,4 +1,4 @@
 """The corpus formats, a file each in the folders, and their table, which says how to add one.
 
-May import sources, cutting, tags, sentences, problems, threads, and ner_dist.contract.
+May import remote, sources, cutting, tags, sentences, problems, threads, and ner_dist's stores and contract.
 """

@@ -5,30 +5,32 @@ from __future__ import annotations
 import glob
 import os
 import re
-import shutil
 import stat
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple, Union
+from typing import NamedTuple, Union
 
 from data_prep.formats.corpus_format import ReadOptions
 from data_prep.formats.read_corpus import recognise
 from data_prep.problems import CorpusError, Problems
+from data_prep.remote.fetch_named import Wish, fetched
 from data_prep.sources.archives import archive_at
+from data_prep.sources.folder_files import files_below
 from data_prep.sources.source_files import SourceFile, Sources, printable
 from data_prep.sources.split_names import choose_split, is_no_corpus, splits_of
+from data_prep.sources.spooled_streams import spooled, spooled_stdin
+from data_prep.sources.stored_files import companion_names
 from data_prep.sources.text_source import own_names
 from ner_dist.contract.shard_format import INDEX_NAME
+from ner_dist.stores.addresses import StoreError
+from ner_dist.stores.published import POINTER
 
 Name = Union[str, "os.PathLike[str]"]
 
 STDIN = "-"
-# A scheme of two letters or more; pathlib makes one slash of two, and C:/ is a drive.
-ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+# A scheme of two letters or more, of which pathlib has made one slash of two; C:/ is a drive.
+_SPOILT_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/(?!/)", re.IGNORECASE)
 WILD = re.compile(r"[*?[]")
 # Such as train-00001-of-00004 and part_2.
 _PART = re.compile(r"\d[-_.]of[-_.]\d|(?:^|[-_.])(?:part|shard|chunk|train|dev|valid|validation|test)[-_.]?\d+$", re.I)
@@ -44,20 +46,36 @@ class _Wish(NamedTuple):
     problems: Problems
     # Of a folder that holds several splits, the one that is wanted; "" if all are.
     split: str
+    # Whether to show how far files are fetched; None: if stderr is a terminal.
+    shown: bool | None
+
+
+def _refuse_shards(folder: str, names: Collection[str]) -> None:
+    """names: of files below a folder."""
+    if not {INDEX_NAME, POINTER}.isdisjoint(names) and any(name.endswith(".parquet") for name in names):
+        raise CorpusError(f"{folder}: a shard set, expected a corpus; `convert` writes one from shards")
+
+
+# Of a folder in a store, files that are no corpus are named, but not read.
+_OF_CORPORA = Wish(lambda name: not is_no_corpus(name), companion_names, _refuse_shards)
 
 
 def expand_splits(
-    names: Mapping[str, Sequence[Name]], options: ReadOptions | None = None, problems: Problems | None = None
+    names: Mapping[str, Sequence[Name]],
+    options: ReadOptions | None = None,
+    problems: Problems | None = None,
+    shown: bool | None = None,
 ) -> Sources:
     """The files of each split, in the order in which they are named, and those of a folder or pattern by their names.
 
-    What a folder holds beside them is said as a warning. Raises CorpusError if there is no such file, if one is named
-    twice, or if it is not clear which files are meant.
+    shown: whether to show how far files are fetched from stores, by default if stderr is a terminal. What a folder
+    holds beside them is said as a warning. Raises CorpusError if there is no such file, if one is named twice, or if it
+    is not clear which files are meant; StoreError for what cannot be fetched.
     """
     sources: Sources = []
     splits_by_place: dict[tuple[str, str | None], str] = {}
     for split, given in names.items():
-        for file in expand(given, options, problems, split):
+        for file in expand(given, options, problems, split, shown):
             place = (os.path.realpath(file.path), file.member)
             if place in splits_by_place:
                 other = splits_by_place[place]
@@ -69,22 +87,30 @@ def expand_splits(
 
 
 def expand(
-    names: Sequence[Name], options: ReadOptions | None = None, problems: Problems | None = None, split: str = ""
+    names: Sequence[Name],
+    options: ReadOptions | None = None,
+    problems: Problems | None = None,
+    split: str = "",
+    shown: bool | None = None,
 ) -> list[SourceFile]:
     """The files that these names mean. split: of a folder that holds several splits, the one that is wanted.
 
     Raises CorpusError as `expand_splits` does.
     """
-    wish = _Wish(options or ReadOptions(), problems or Problems(), split)
+    wish = _Wish(options or ReadOptions(), problems or Problems(), split, shown)
     files = [file for name in names for file in _named(os.fspath(name), wish)]
     return _without_texts_of_annotations(files)
 
 
 def _named(name: str, wish: _Wish) -> list[SourceFile]:
     if name == STDIN:
-        return _archived(SourceFile(Path(_spooled_stdin().name), shown="stdin", caps=wish.options.caps), wish)
-    if ADDRESS.match(name):
-        raise CorpusError(f"{name}: an address in a network, expected a file; download it first and name the file")
+        return _archived(SourceFile(Path(spooled_stdin().name), shown="stdin", caps=wish.options.caps), wish)
+    if _SPOILT_ADDRESS.match(name):
+        raise CorpusError(f"{name}: an address has two slashes after its scheme; it is text, never a Path")
+    try:
+        name = fetched(name, _OF_CORPORA, wish.shown)
+    except StoreError as error:
+        raise CorpusError(str(error)) from error
     path = Path(name)
     if path.is_dir():
         return _of_folder(path, wish)
@@ -102,58 +128,14 @@ def _of_file(path: Path, wish: _Wish) -> list[SourceFile]:
     if stat.S_ISFIFO(path.stat().st_mode):
         # Sources are read several times.
         with open(path, "rb") as pipe:
-            return _archived(SourceFile(Path(_spooled(pipe).name), shown=str(path), caps=wish.options.caps), wish)
+            return _archived(SourceFile(Path(spooled(pipe).name), shown=str(path), caps=wish.options.caps), wish)
     return _archived(SourceFile(path, caps=wish.options.caps), wish)
 
 
-@lru_cache(maxsize=1)
-def _spooled_stdin() -> IO[bytes]:
-    return _spooled(sys.stdin.buffer)
-
-
-# Temporary files are deleted when they are closed, at the latest at the end of the process.
-_spooled_files: list[IO[bytes]] = []
-
-
-def _spooled(stream: IO[bytes]) -> IO[bytes]:
-    """A temporary file with the rest of a stream."""
-    file = tempfile.NamedTemporaryFile(prefix="data-prep-")  # noqa: SIM115
-    shutil.copyfileobj(stream, file, 1 << 20)
-    file.flush()
-    _spooled_files.append(file)
-    return file
-
-
 def _of_folder(folder: Path, wish: _Wish) -> list[SourceFile]:
-    if (folder / INDEX_NAME).is_file() and any(folder.glob("*.parquet")):
-        raise CorpusError(f"{folder}: a shard set, expected a corpus; `convert` writes one from shards")
-    files = [SourceFile(path, folder=folder, caps=wish.options.caps) for path in sorted(_walk(folder))]
+    _refuse_shards(str(folder), {path.name for path in folder.iterdir()})
+    files = [SourceFile(path, folder=folder, caps=wish.options.caps) for path in sorted(files_below(folder))]
     return _of_many(str(folder), files, wish)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """The files of a folder and of those in it that are not hidden. Raises CorpusError for a link that leads out."""
-    seen = set()
-    root = os.path.realpath(folder)
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        # A link may lead back to where it is.
-        place = os.path.realpath(parent)
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-        if place not in seen:
-            seen.add(place)
-            shown = [Path(parent, name) for name in names if not name.startswith(".") and not is_no_corpus(name)]
-            for path in [*(Path(parent, name) for name in folders), *shown]:
-                _refuse_way_out(path, root)
-            yield from (path for path in (Path(parent, name) for name in names if name[0] != ".") if path.is_file())
-
-
-def _refuse_way_out(path: Path, root: str) -> None:
-    """A folder may come from a stranger, and then its links must not read what else this user can read."""
-    if path.is_symlink() and not f"{(target := os.path.realpath(path))}/".startswith(f"{root}/"):
-        raise CorpusError(
-            f"{path}: a link to {target}, out of the folder that was named; if it is meant, name it too, or the files "
-            "by a pattern such as 'FOLDER/*'"
-        )
 
 
 def _matching(pattern: str, wish: _Wish) -> list[SourceFile]:

@@ -69,11 +69,6 @@ def describe(directory: Path, index: Index) -> list[str]:
     return [*lines, f"fingerprint: {index.fingerprint()[:16]}"]
 
 
-def is_shard_set(path: str | os.PathLike[str]) -> bool:
-    """Whether it is a folder of shards, and not one of corpus files."""
-    return (Path(path) / INDEX_NAME).is_file()
-
-
 def complete_from_index(directory: str, key: str) -> Callable[..., list[str]]:
     """A completer that offers what the index lists under a key; nothing if there is no index.
 

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from data_prep.sources.caps import CAPS, Caps
+from ner_dist.stores.local_copies import by_address
 
 
 class SourceFile(NamedTuple):
@@ -25,7 +26,7 @@ class SourceFile(NamedTuple):
 
     def __str__(self) -> str:
         """For messages."""
-        path = self.shown or str(self.path)
+        path = self.shown or by_address(str(self.path))
         return printable(f"{path}/{self.member}" if self.member else path)
 
     @property

@@ -65,12 +65,14 @@ def _beside(file: SourceFile, name: str) -> SourceFile | None:
 
 
 def companions(file: SourceFile) -> list[SourceFile]:
-    """The files that are read along with one: the text of annotations of brat's."""
-    name = file.member or file.path.name
-    if not name.lower().endswith(".ann"):
-        return []
-    beside = _beside(file, PurePosixPath(name).with_suffix(".txt").name)
-    return [] if beside is None else [beside]
+    """The files that are read along with one."""
+    names = companion_names(PurePosixPath(file.member or file.path.name).name)
+    return [beside for beside in (_beside(file, name) for name in names) if beside is not None]
+
+
+def companion_names(name: str) -> list[str]:
+    """What is read along with a file of this name if it lies beside it: the text of annotations of brat's."""
+    return [str(PurePosixPath(name).with_suffix(".txt"))] if name.lower().endswith(".ann") else []
 
 
 def describe(file: SourceFile) -> dict[str, str | int]:

@@ -1,4 +1,4 @@
 """Tag strings in any scheme and spelling, and what those of a file mean.
 
-May import sentences and problems, and ner_dist.contract.
+May import remote, sentences and problems, and ner_dist.contract.
 """

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.problems import CorpusError
+from data_prep.remote.fetch_named import fetched
 from data_prep.sentences.numbers import number_of
 from ner_dist.contract.visible_text import shown, trim
 
@@ -22,7 +23,7 @@ def read_tag_names(given: str) -> tuple[str, ...]:
     A file has one name per line, or is JSON: a list of names, an object from ids to names or from names to ids, or a
     configuration of a model with such an object as id2label or label2id. Raises CorpusError.
     """
-    path = Path(given)
+    path = Path(fetched(given))
     if not path.is_file():
         if "," not in given:
             raise CorpusError(f"{OPTION} {given}: no such file, and not names separated by commas")

@@ -63,13 +63,26 @@ def parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
     yield "doctor", doctor_parser()
 
 
-def refuses(action: argparse.Action) -> bool:
+# Of these, those that may also be addresses in stores.
+IN_STORES = {
+    "build": {*PATHS["build"], "like", "findings.name"},
+    "check": {
+        *("files.train", "files.dev", "files.test", "findings.name"),
+        *("settings.tag_names", "settings.vectors", "settings.lexicon"),
+    },
+    "convert": {"source", "out", "settings.tag_names"},
+    "stats": {"source", "files.train", "files.dev", "files.test", "out", "settings.tag_names"},
+    "inspect": {"directory"},
+}
+
+
+def refuses(action: argparse.Action, address: str) -> bool:
     if not callable(action.type):
         return False
     try:
-        action.type("s3://b/x")
+        action.type(address)
     except (argparse.ArgumentTypeError, ValueError) as error:
-        return "'s3://b/x' is an address" in str(error)
+        return f"{address!r} is an address" in str(error) or f"{address!r}: " in str(error)
     return False
 
 
@@ -84,8 +97,15 @@ def test_a_path_is_left_alone(path: str) -> None:
     assert local_path(path) == local_path(Path(path) if path == "s3:" else path) == path
 
 
-def test_every_option_that_is_a_path_refuses_addresses() -> None:
-    found = {name: {action.dest for action in parser._actions if refuses(action)} for name, parser in parsers()}
+@pytest.mark.parametrize("address", ["s3://b/x", "http://h/x"])
+def test_every_option_that_is_a_path_refuses_addresses_that_it_cannot_use(address: str) -> None:
+    found = {
+        name: {action.dest for action in parser._actions if refuses(action, address)} for name, parser in parsers()
+    }
+    if address == "s3://b/x":
+        for name, destinations in IN_STORES.items():
+            assert not destinations & found[name], name
+            found[name] |= destinations
     for name, destinations in PATHS.items():
         assert destinations <= found[name], name
     for name, parser in parsers():
@@ -95,7 +115,7 @@ def test_every_option_that_is_a_path_refuses_addresses() -> None:
                 assert action.dest in found[name], (name, action.dest)
 
 
-@pytest.mark.parametrize("option", ["--run", "--data.shards", "--config"])
+@pytest.mark.parametrize("option", ["--data.shards", "--config"])
 def test_training_refuses_addresses(option: str) -> None:
     with pytest.raises(ConfigError, match=f"^{option}: 'gs://b/x' is an address, and gs:// is not supported"):
         config.parse([option, "gs://b/x"])
@@ -118,12 +138,10 @@ def test_launchers_refuse_addresses(launcher: str, option: str) -> None:
 
 def test_functions_refuse_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="is an address"):
-        prepare_shards("a.conll", "s3://b/x")
-    with pytest.raises(UserError, match="is an address"):
-        prepare_shards(["a.conll", "s3://b/x"], "out")
-    with pytest.raises(UserError, match="is an address"):
-        prepare_shards("a.conll", "out", vectors="s3://b/x")
+    with pytest.raises(UserError, match="http:// is not supported"):
+        prepare_shards("a.conll", "http://b/x")
+    with pytest.raises(UserError, match="http:// is not supported"):
+        prepare_shards(["http://b/x", "a.conll"], "out")
     with pytest.raises(UserError, match="is an address"):
         evaluate_tagger("s3://b/x")
     with pytest.raises(UserError, match="is an address"):
