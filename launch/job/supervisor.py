@@ -21,6 +21,8 @@ from launch.job.job_end import VARIABLE, JobEnd, read_end
 from launch.job.training_command import RESUME
 from launch.launch_errors import LaunchError
 from launch.remote_hosts.ssh_client import on_host
+from ner_dist.stores.addresses import Address, StoreError
+from ner_dist.stores.published import published
 
 _RESULT, _CHECKPOINT = "result.json", "checkpoints/last/state.json"
 # Beyond the grace of the ranks, for horovodrun to kill them and to end.
@@ -37,8 +39,8 @@ _prctl = ctypes.CDLL(None).prctl
 class LaunchedJob(NamedTuple):
     command: list[str]
     environment: dict[str, str]
-    run: Path
-    # The host of rank 0, which alone writes the run's result and checkpoints; None is this one.
+    run: Path | Address
+    # The host of rank 0, which alone writes the run's result and checkpoints in a directory; None is this one.
     host: str | None = None
     # Seconds that ranks have to save when they are asked to end.
     grace_s: float = 30.0
@@ -54,8 +56,10 @@ class FileVersions(NamedTuple):
     checkpoint: str
 
 
-def file_versions(run: Path, host: str | None = None) -> FileVersions:
-    """The versions of a run's result and last checkpoint, on another host if one is named."""
+def file_versions(run: Path | Address, host: str | None = None) -> FileVersions:
+    """The versions of a run's result and last checkpoint, in a directory on another host if one is named."""
+    if isinstance(run, Address):
+        return _published_versions(run)
     command = ["stat", "--format", "%n %i %Y %Z %s", "--", *(str(run / name) for name in (_RESULT, _CHECKPOINT))]
     if host is None:
         finished = subprocess.run(command, capture_output=True, text=True, errors="replace")
@@ -64,6 +68,17 @@ def file_versions(run: Path, host: str | None = None) -> FileVersions:
     # Recognised by how paths end, because a run's name may contain spaces and line ends.
     lines = finished.stdout.split("\n")
     return FileVersions(*(next((line for line in lines if f"{name} " in line), "") for name in (_RESULT, _CHECKPOINT)))
+
+
+def _published_versions(run: Address) -> FileVersions:
+    """Of a run at an address. What a store does not tell is taken for absent: the job is then restarted in vain."""
+    try:
+        found = published(run)
+    except StoreError as error:
+        _say(str(error))
+        found = None
+    files = {} if found is None else found.files
+    return FileVersions(*((files[name].sha256 or "" if name in files else "") for name in (_RESULT, _CHECKPOINT)))
 
 
 def _say(sentence: str) -> None:

@@ -16,6 +16,7 @@ from launch.remote_hosts.hostfile import Host
 from ner_dist import config as knobs
 from ner_dist.config import Config
 from ner_dist.ranks import python_environment
+from ner_dist.stores.addresses import Address, path_or_address
 
 RESUME = ["--train.resume", "true"]
 # Times train.hang_seconds: other ranks have by then ended one that is stopped, if there are any.
@@ -32,9 +33,18 @@ class TrainingRequest(NamedTuple):
     job: str
 
     @property
-    def run(self) -> Path:
+    def run(self) -> Path | Address:
         assert self.config.run is not None
-        return Path(self.config.run)
+        return path_or_address(self.config.run, "--run")
+
+    def run_directory(self, launcher: str) -> Path:
+        """Raises LaunchError if the run is at an address, where this launcher's jobs do not look for its files."""
+        if isinstance(self.run, Address):
+            raise LaunchError(
+                f"{launcher}: --run is {self.run}, expected a directory on the file system of the job, because its "
+                "restarts look for checkpoints there"
+            )
+        return self.run
 
 
 def check_training(arguments: list[str]) -> TrainingRequest:
@@ -87,15 +97,24 @@ def _command(options: list[str], training: TrainingRequest) -> list[str]:
     if importlib.util.find_spec("horovod") is None:
         raise LaunchError(f"{sys.executable} has no Horovod; run `make setup`")
     times = ["--grace-seconds", f"{grace_seconds(training):g}"]
-    if stopped_s := _STOPPED_FACTOR * training.config.train.hang_seconds:
+    if stopped_s := stopped_seconds(training):
         times += ["--stopped-seconds", f"{stopped_s:g}"]
-    horovodrun = [sys.executable, "-m", "launch.job.horovodrun", *times, *options]
-    return [*horovodrun, sys.executable, "-m", "ner_dist.train", *training.arguments]
+    return [sys.executable, "-m", "launch.job.horovodrun", *times, *options, *rank_command(training)]
+
+
+def rank_command(training: TrainingRequest) -> list[str]:
+    """The command of one rank."""
+    return [sys.executable, "-m", "ner_dist.train", *training.arguments]
 
 
 def grace_seconds(training: TrainingRequest) -> float:
     """Seconds that ranks have to save when a signal asks them to end."""
     return float(training.config.train.grace_seconds)
+
+
+def stopped_seconds(training: TrainingRequest) -> float:
+    """Seconds after which a rank that is stopped, as by SIGSTOP, is ended; 0: never."""
+    return float(_STOPPED_FACTOR * training.config.train.hang_seconds)
 
 
 def check_numbers(num_ranks: int, restarts: int, training: TrainingRequest, least: int = 0) -> None:

@@ -17,6 +17,7 @@ from launch.launch_errors import LaunchError, UsageError
 from launch.remote_hosts.hostfile import Host, allot, read_hosts
 from launch.remote_hosts.preflight import check_hosts
 from launch.remote_hosts.ssh_client import is_here
+from ner_dist.stores.addresses import Address
 
 # Variables that ssh and a shell may need, besides those of ranks.
 _OWN = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "SSH_AUTH_SOCK", "LD_LIBRARY_PATH"}
@@ -76,10 +77,12 @@ def launch(options: SshOptions, training: TrainingRequest) -> int:
         first = None if is_here(hosts[0].name) else hosts[0].name
         return LaunchedJob(command, variables, training.run, first, training_command.grace_seconds(training), again)
 
+    # A checkpoint at an address is to be read from any host.
+    directory = None if isinstance(training.run, Address) else training.run
     least = options.min_np or (1 if options.elastic else num_ranks)
 
     def again(saved: bool) -> LaunchedJob:
-        return job_on(hosts_for_restart(_listed(options), num_ranks, least, training.run if saved else None))
+        return job_on(hosts_for_restart(_listed(options), num_ranks, least, directory if saved else None))
 
     return supervise(job_on(hosts), options.restarts)
 

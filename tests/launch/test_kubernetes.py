@@ -251,6 +251,7 @@ def test_settings_that_cannot_work_are_refused_in_one_sentence(change: dict[str,
     ("training", "said"),
     [
         (["--data.shards", "/data/shards"], "data.shards is /data/shards, expected a relative path"),
+        (["--run", "gs://bucket/run"], "kubernetes: --run is gs://bucket/run, expected a directory on the file system"),
         (["--data.shards", "../shards"], "data.shards is ../shards"),
         (["--run", "/runs/mine"], "run is /runs/mine"),
         (["--run", "runs/a\nkind: Pod"], "on one line"),

@@ -292,6 +292,7 @@ def test_training_that_does_not_go_with_the_settings_is_refused(synth_shards: Pa
             "--run is 'a.nb', expected a path on one line",
         ),
         (asked, [*RUN, "--data.shards", "\udcff"], "is not UTF-8"),
+        (asked, ["--run", "s3://bucket/run"], "slurm: --run is s3://bucket/run, expected a directory on the file"),
     ):
         with pytest.raises(LaunchError, match=sentence):
             script(wrong, training)

@@ -18,6 +18,8 @@ from launch.job import supervisor
 from launch.job.job_end import JobEnd
 from launch.job.supervisor import LaunchedJob, file_versions, supervise
 from launch.launch_errors import LaunchError
+from ner_dist.stores.addresses import parse_address
+from ner_dist.stores.published import publish
 
 # $1 is the run's directory; a restart adds the arguments that resume it.
 SAVE = 'mkdir -p "$1/checkpoints/last"; echo >> "$1/starts"; date +%N > "$1/new"; '
@@ -180,6 +182,27 @@ def test_a_run_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert file_versions(Path(name)).result
     (Path(name) / "checkpoints" / "last" / "state.json").write_text("{ }")
     assert file_versions(Path(name)).checkpoint not in ("", before)
+
+
+def test_what_a_job_at_an_address_has_achieved_is_what_was_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NER_STORE_FOLDER", str(tmp_path / "store"))
+    address = parse_address("s3://bucket/run")
+    assert file_versions(address) == ("", "")
+    (tmp_path / "run" / "checkpoints" / "last").mkdir(parents=True)
+    (tmp_path / "run" / "checkpoints" / "last" / "state.json").write_text("{}")
+    publish(tmp_path / "run", address)
+    before = file_versions(address)
+    assert before.checkpoint
+    assert not before.result
+    (tmp_path / "run" / "result.json").write_text("{}")
+    publish(tmp_path / "run", address)
+    assert file_versions(address, "elsewhere").result
+    assert file_versions(address).checkpoint == before.checkpoint
+    (tmp_path / "store" / "s3" / "bucket" / "run" / "published.json").write_text("damaged")
+    assert file_versions(address) == ("", "")
+    assert "launch: s3://bucket/run/published.json: not readable as JSON" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])

@@ -87,7 +87,7 @@ def launch(options: KubernetesOptions, training: TrainingRequest) -> int:
 def manifest(options: KubernetesOptions, training: TrainingRequest) -> str:
     """The text of the file for kubectl. Raises LaunchError."""
     check(options)
-    run, ranks = training.run.as_posix(), options.workers * options.ranks_per_worker
+    run, ranks = training.run_directory("kubernetes").as_posix(), options.workers * options.ranks_per_worker
     grace_s = grace_seconds(training)
     horovodrun = ["python", "-m", "launch.job.horovodrun", "--grace-seconds", f"{grace_s:g}"]
     command = [*horovodrun, "-np", str(ranks), "--hostfile", "/etc/mpi/hostfile"]
@@ -96,7 +96,7 @@ def manifest(options: KubernetesOptions, training: TrainingRequest) -> str:
         Path(__file__).with_name("manifest.yaml.j2"),
         {"sh": shlex.quote, "json": as_json},
         options=options,
-        name=options.name or _name_of(training.run.name, options),
+        name=options.name or _name_of(training.run_directory("kubernetes").name, options),
         ranks=ranks,
         shards=_in_volume(training.config.data.shards, "data.shards"),
         run=run,
@@ -171,7 +171,7 @@ def _in_volume(path: str, knob: str) -> str:
 
 def _job_file(training: TrainingRequest, options: KubernetesOptions) -> str:
     config = copy.deepcopy(training.config)
-    config.run = _in_volume(training.run.as_posix(), "run")
+    config.run = _in_volume(training.run_directory("kubernetes").as_posix(), "run")
     config.train.resume = True
     if config.train.device == "gpu" and not options.gpus:
         raise LaunchError("kubernetes: train.device is gpu, but the workers have no GPUs; set --gpus")

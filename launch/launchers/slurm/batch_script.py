@@ -53,7 +53,7 @@ def script(options: SlurmOptions, training: TrainingRequest) -> str:
         {"sh": quote},
         options=options,
         job=_printable(training.job),
-        run=str(training.run),
+        run=str(training.run_directory("slurm")),
         directives=_directives(options, training),
         argument_lines=_argument_lines([*training.arguments, *device, *resume]),
         grace_s=f"{grace_seconds(training):g}",
@@ -69,7 +69,7 @@ def make_run_directory(options: SlurmOptions, training: TrainingRequest) -> None
 
     Does nothing if the project's directory is not on this machine. Raises LaunchError if it cannot be made.
     """
-    run = Path(options.directory()) / training.run
+    run = Path(options.directory()) / training.run_directory("slurm")
     try:
         if Path(options.directory()).is_dir():
             run.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def _check_training(options: SlurmOptions, training: TrainingRequest) -> None:
             word.encode()
         except UnicodeEncodeError:
             raise LaunchError(f"{word!r} is not UTF-8, which a script must be; rename the file or directory") from None
-    run = str(training.run)
+    run = str(training.run_directory("slurm"))
     if not run.isprintable() or "\\" in run:
         raise LaunchError(f"--run is {run!r}, expected a path on one line and without backslashes, as SLURM needs it")
     if training.config.train.device == "gpu" and not options.gpus_per_node:
@@ -145,7 +145,7 @@ def _directives(options: SlurmOptions, training: TrainingRequest) -> list[str]:
     gpu = ":".join(["gpu"] * (options.gpu_option == "gres") + [options.gpu_type] * bool(options.gpu_type))
     gpus = f"{gpu}:{options.gpus_per_node}" if gpu else str(options.gpus_per_node)
     # SLURM replaces % and a letter.
-    output = str(training.run).replace("%", "%%") + "/slurm-%j.out"
+    output = str(training.run_directory("slurm")).replace("%", "%%") + "/slurm-%j.out"
     values = {
         "job-name": options.job_name or _printable(training.job),
         "nodes": str(options.nodes),
