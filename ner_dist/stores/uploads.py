@@ -80,7 +80,8 @@ def _writes(file: BinaryIO, place: Address) -> Iterator[bytes]:
     if has_folders(place):
         system.create_dir(path.rpartition("/")[0], recursive=True)
     try:
-        stream = system.open_output_stream(path)
+        # As it is: by default, what is called .gz would be compressed once more.
+        stream = system.open_output_stream(path, compression=None)
     except FileNotFoundError:
         raise StoreError(f"{place}: there is no bucket {place.bucket}; create it, or mend its name") from None
     try:
