@@ -6,6 +6,7 @@ NER_CACHE/
   locks/KEY            held while a file is downloaded
   pins/NAME            keys that a process needs, one a line; it holds a lock on it as long as it runs
   room.lock            held while files are pinned or give way
+  room.txt             how many bytes are held
 """
 
 from __future__ import annotations
@@ -172,17 +173,44 @@ def make_room(folder: Path, coming: Record) -> bool:
     """
     limit = most_bytes() - coming.num_bytes
     with _changing_pins, locked(folder / "room.lock"):
-        held = sorted(_held(folder))
-        total, needed = sum(size for _, size, _ in held), _needed(folder)
-        for _, size, path in held:
-            if total <= limit:
-                break
-            if key_of(path) not in needed:
-                remove(folder, path)
-                total -= size
+        total = _counted(folder)
+        if total is None or total > limit:
+            total = _remove_oldest(folder, limit)
         if total <= limit:
             write_record(folder, coming)
+            _count(folder, total + coming.num_bytes)
         return total <= limit
+
+
+def _remove_oldest(folder: Path, limit: int) -> int:
+    """How many bytes are held afterwards."""
+    held = sorted(_held(folder))
+    total, needed = sum(size for _, size, _ in held), _needed(folder)
+    for _, size, path in held:
+        if total <= limit:
+            break
+        if key_of(path) not in needed:
+            remove(folder, path)
+            total -= size
+    _count(folder, total)
+    return total
+
+
+def _counted(folder: Path) -> int | None:
+    """What is held by the last count, or more: what was removed since is still in it. None if it must be counted anew.
+
+    Of thousands of small files, reading all records for each would take hours.
+    """
+    try:
+        return max(0, int((folder / "room.txt").read_text()))
+    except (OSError, ValueError):
+        return None
+
+
+def _count(folder: Path, total: int) -> None:
+    # A part of a number would be a smaller one.
+    with whole_file(folder / "room.txt") as file:
+        file.write(str(total))
 
 
 def _held(folder: Path) -> Iterator[tuple[float, int, str]]:
