@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from ner_dist.atomic_file import remove_abandoned, whole_file
+from ner_dist.atomic_file import remove_abandoned
 from ner_dist.foreign.errors import ForeignFileError
 from ner_dist.foreign.json_files import read_json
 from ner_dist.foreign.names import is_plain, shortened
@@ -93,8 +93,7 @@ def read_record(folder: Path, path: str) -> Record | None:
 
 
 def write_record(folder: Path, record: Record) -> None:
-    with whole_file(_record(folder, record.path)) as file:
-        json.dump(dataclasses.asdict(record), file)
+    _write(_record(folder, record.path), json.dumps(dataclasses.asdict(record)))
 
 
 def touch(folder: Path, path: str) -> None:
@@ -208,9 +207,14 @@ def _counted(folder: Path) -> int | None:
 
 
 def _count(folder: Path, total: int) -> None:
-    # A part of a number would be a smaller one.
-    with whole_file(folder / "room.txt") as file:
-        file.write(str(total))
+    _write(folder / "room.txt", str(total))
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, but not made to outlast a power cut: it is a cache. Its caller has the lock."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(text)
+    os.replace(partial, path)
 
 
 def _held(folder: Path) -> Iterator[tuple[float, int, str]]:
