@@ -15,23 +15,25 @@ from data_prep.formats.find_sources import expand_splits
 from data_prep.passes.build import build
 from data_prep.problems import Problems
 from data_prep.remote.fetch_named import Wish, fetched
-from data_prep.remote.mirrored import mirror_of
 from data_prep.remote.outputs import published_directory
 from data_prep.settings import Settings, SettingsError
 from data_prep.sources.source_files import SourceFile, Sources
 from data_prep.sources.stored_files import stored_bytes
 from data_prep.staging import check_names
 from ner_dist.cli.progress_bar import progress_bar
+from ner_dist.contract.export_record import DESCRIPTION_NAME
 from ner_dist.contract.like_model import Like, find_like
 from ner_dist.contract.shard_format import INDEX_NAME, VECTORS_NAME, Index
 from ner_dist.stores.addresses import Address, path_or_address
 from ner_dist.stores.local_copies import errors_by_address
+from ner_dist.stores.models import local_files
 
 # The list of its words is beside a .npy.
 _OF_VECTORS = Wish(companions=lambda name: word_list_names(name) if ".npy" in name else [])
 
-# Of a model, all but its weights.
-_OF_LIKE = ("*.json", "*.yaml", "vocab/*", VECTORS_NAME)
+# What find_like reads of a set, an export or a checkpoint, and of a run's best one.
+_OF_ONE = (INDEX_NAME, DESCRIPTION_NAME, "config.yaml", "vocab/*", VECTORS_NAME)
+_OF_LIKE = (*_OF_ONE, *(f"checkpoints/best/{name}" for name in _OF_ONE))
 
 # One or several.
 Names = Union[str, "os.PathLike[str]", Iterable[Union[str, "os.PathLike[str]"]]]
@@ -52,7 +54,7 @@ def with_local_files(settings: Settings, shown: bool | None = None) -> Settings:
 
 def like_at(model: Path | Address) -> Like:
     """What to prepare new data by, also from a store. Raises LikeError, and StoreError."""
-    return find_like(mirror_of(model, _OF_LIKE))
+    return find_like(local_files(model, _OF_LIKE))
 
 
 def published_shards(out: Path | Address) -> AbstractContextManager[Path]:
