@@ -33,8 +33,8 @@ class DoctorOptions:
     """Examine these hosts, too; one line each: node1 slots=2"""
     np: int = 2
     """Ranks of the job, on all hosts together"""
-    shards: str = option("data/shards", metavar="DIR")
-    """Shards of the job"""
+    shards: str = option("data/shards", metavar="DIR", stores=True)
+    """Shards of the job; also an address such as s3://bucket/shards"""
     run: str = option("runs", metavar="DIR")
     """Directory that runs are written to"""
     deep: bool = False

@@ -67,9 +67,10 @@ def num_shards(training: TrainingRequest) -> int:
     """Shards of the training split, which is also the largest number of ranks. Raises UserError if there are none."""
     # Late, because it imports pyarrow.
     from ner_dist.contract.shard_format import read_index
+    from ner_dist.contract.shard_place import shard_folder
 
     shards = training.config.data.shards
-    splits = read_index(shards).splits
+    splits = read_index(shard_folder(shards)).splits
     if "train" not in splits:
         raise LaunchError(f"{shards}: has no train split, which training needs; rebuild the shards")
     return len(splits["train"])

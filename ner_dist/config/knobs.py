@@ -31,8 +31,9 @@ _PLACE = {**_PATH, "stores": True}
 class Data:
     """Shards to train on."""
 
-    shards: str = field(default="data/shards", metadata={**_RESUMABLE, **_PATH})
-    """Directory of the shards, as written by `make shards` or `python -m data_prep build`."""
+    shards: str = field(default="data/shards", metadata={**_RESUMABLE, **_PLACE})
+    """Directory of the shards, as written by `make shards` or `python -m data_prep build`, or their address in a
+    store."""
     train_on: Literal["train", "train+dev"] = "train"
     """train+dev is for a final model, with the epochs that were best on dev and train.keep last."""
     memory_mb: float = 0.0

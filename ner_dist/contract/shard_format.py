@@ -39,6 +39,7 @@ from ner_dist.foreign.arrays import read_npy
 from ner_dist.foreign.errors import ForeignFileError, advising
 from ner_dist.foreign.json_files import SEAL, checked, loads, parse_json, read_bytes, seal, verify_seal
 from ner_dist.foreign.names import member
+from ner_dist.stores.mirror import require
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -175,7 +176,7 @@ def verify_file(directory: str | os.PathLike[str], entry: ListedFile) -> Path:
 
 def _require_size(directory: str | os.PathLike[str], entry: ListedFile) -> Path:
     with advising(ShardError, _AGAIN):
-        path = member(directory, entry.path)
+        path = require(member(directory, entry.path))
     if not path.is_file():
         raise ShardError(f"{path}: listed in {INDEX_NAME} but missing; {_AGAIN}")
     found_bytes = path.stat().st_size

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from ner_dist.contract.shard_format import Index, ShardError, ShardFile, shard_schema, verify_file
+from ner_dist.stores.mirror import require
 
 # Lists with one value for each token.
 _OF_TOKENS = ("word", "tag", "token_chars", "text")
@@ -44,9 +45,11 @@ class VerifiedShard:
 
 def open_shard(directory: str | os.PathLike[str], entry: ShardFile, was_verified: bool = False) -> VerifiedShard:
     """was_verified: just now, with the whole set. Raises ShardError naming the file and what is wrong with it."""
+    path = require(Path(directory) / entry.path)
     # Before it is read: if it is replaced meanwhile, the next look finds that out.
-    identity = _identity(Path(directory) / entry.path)
-    path = Path(directory) / entry.path if was_verified else verify_file(directory, entry)
+    identity = _identity(path)
+    if not was_verified:
+        verify_file(directory, entry)
     group_ends, bucket_ends = np.cumsum(entry.row_groups), np.cumsum(entry.rows)
     return VerifiedShard(path, entry, np.searchsorted(bucket_ends, group_ends), identity)
 

@@ -19,6 +19,7 @@ from ner_dist.data.concatenate_tables import concatenate_tables
 from ner_dist.data.shard_file import read_rows
 from ner_dist.data.step_plan import Step, owned_shards
 from ner_dist.errors import UserError
+from ner_dist.stores.mirror import fetch_ahead, release_all
 
 
 class _LoadedChapter(NamedTuple):
@@ -63,6 +64,8 @@ class ShardReader:
         self._loaded: _LoadedChapter | None = None
         if chapters == 1:
             self.load_chapter(0, 0)
+            # All of it is in memory now.
+            release_all([file.path for file in self.files])
 
     @property
     def files(self) -> list[VerifiedShard]:
@@ -131,14 +134,31 @@ def open_split(
     config: Config, index: Index, split: str, directory: str | Path, num_ranks: int, rank: int
 ) -> ShardReader:
     """A reader of a rank's own shards of a split, or of train+dev. Raises UserError if there is no such split."""
+    return open_splits(config, index, [split], directory, num_ranks, rank)[split]
+
+
+def open_splits(
+    config: Config, index: Index, splits: list[str], directory: str | Path, num_ranks: int, rank: int
+) -> dict[str, ShardReader]:
+    """The same of several splits. Of a set in a store, files are transferred while those before them are read."""
+    owned = {split: _own_shards(index, split, directory, num_ranks, rank) for split in splits}
+    listed = [index.splits[part][i] for split in splits for i in owned[split] for part in split.split("+")]
+    fetch_ahead([Path(directory) / entry.path for entry in listed])
+    padding, known = config.model.char_width // 2, used_inputs.num_words(config.model, index)
+    readers = {}
+    for split in splits:
+        chapters = num_chapters(index, split, config.data.memory_mb)
+        part = (split, owned[split], padding, known, chapters, config.train.seed)
+        readers[split] = ShardReader(directory, index, *part)
+    return readers
+
+
+def _own_shards(index: Index, split: str, directory: str | Path, num_ranks: int, rank: int) -> list[int]:
     parts = split.split("+")
     for part in parts:
         if part not in index.splits:
             raise UserError(f"{directory}: has no {part} split, only {', '.join(index.splits)}")
-    owned = owned_shards(len(index.splits[parts[0]]), num_ranks, rank)
-    padding, known = config.model.char_width // 2, used_inputs.num_words(config.model, index)
-    chapters = num_chapters(index, split, config.data.memory_mb)
-    return ShardReader(directory, index, split, owned, padding, known, chapters, config.train.seed)
+    return owned_shards(len(index.splits[parts[0]]), num_ranks, rank)
 
 
 def train_rows(config: Config, index: Index) -> np.ndarray:

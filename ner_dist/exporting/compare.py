@@ -6,12 +6,12 @@ Axes: T tokens, B sentences, K tags.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from ner_dist.contract.shard_format import UNK_ID, read_index
+from ner_dist.contract.shard_place import shard_folder
 from ner_dist.contract.shard_tables import read_shard
 from ner_dist.contract.vocabularies import Vocabularies
 from ner_dist.errors import UserError
@@ -63,7 +63,7 @@ def sample_sentences(saved: Checkpoint, vocabularies: Vocabularies) -> tuple[lis
 
 def _dev_sentences(saved: Checkpoint, vocabularies: Vocabularies) -> Iterator[Sentence]:
     """From all over dev. Raises UserError if the shards are gone, or if the run was not trained on them."""
-    directory = Path(saved.config.data.shards)
+    directory = shard_folder(saved.config.data.shards)
     index = read_index(directory)
     checkpoint.require_same_data(saved, index, directory, directory)
     values = _given_values(vocabularies)

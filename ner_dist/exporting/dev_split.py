@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import numpy as np
 
 from ner_dist.contract.shard_format import read_index
+from ner_dist.contract.shard_place import shard_folder
 from ner_dist.data.batch import Batch
 from ner_dist.data.shard_reader import open_split
 from ner_dist.data.used_inputs import used_features
@@ -25,7 +25,7 @@ class DevSplit:
 
     def __init__(self, saved: Checkpoint) -> None:
         """Raises UserError if the shards are not there any more, are others, or have no dev."""
-        config, directory = saved.config, Path(saved.config.data.shards)
+        config, directory = saved.config, shard_folder(saved.config.data.shards)
         index = read_index(directory)
         checkpoint.require_same_data(saved, index, directory, directory)
         if not index.num_sentences("dev"):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from ner_dist.contract.shard_format import read_index
+from ner_dist.contract.shard_place import shard_folder
 from ner_dist.contract.shard_tables import read_shard
 from ner_dist.contract.tag_schemes import bilou_tags
 from ner_dist.errors import UserError
@@ -38,7 +38,7 @@ def example_sentences(saved: Checkpoint) -> list[str]:
 
 def _sentences(saved: Checkpoint) -> Iterator[tuple[str, frozenset[str]]]:
     """Short sentences with the types of their entities. Raises UserError."""
-    directory = Path(saved.config.data.shards)
+    directory = shard_folder(saved.config.data.shards)
     index = read_index(directory)
     checkpoint.require_same_data(saved, index, directory, directory)
     # Of "B-LOC".

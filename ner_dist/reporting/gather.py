@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ner_dist.contract.like_model import read_like
-from ner_dist.contract.shard_format import INDEX_NAME, Index, read_index
+from ner_dist.contract.shard_format import Index, read_index
+from ner_dist.contract.shard_place import find_shards
 from ner_dist.errors import UserError
 from ner_dist.ranks.comm import Solo
 from ner_dist.reporting.bootstrap import ScoreRow, resample, score_rows
@@ -155,21 +156,23 @@ class _Model:
         return model
 
     def training_shards(self) -> TrainingShards | None:
-        directory, index = self._own or self._find_own()
-        return None if index is None else TrainingShards(directory, index, read_lengths(directory, index))
+        own = self._own or self._find_own()
+        return None if own is None else TrainingShards(*own, read_lengths(*own))
 
-    def _find_own(self) -> tuple[Path, Index | None]:
-        directory = self._options.shards or Path(self.facts.config.data.shards)
-        if self._trained_on is None or not (directory / INDEX_NAME).is_file():
-            return directory, None
+    def _find_own(self) -> tuple[Path, Index] | None:
+        if self._trained_on is None:
+            return None
+        directory = find_shards(self._options.shards or self.facts.config.data.shards)
+        if directory is None:
+            return None
         index = read_index(directory)
-        return directory, index if index.fingerprint() == self._trained_on else None
+        return (directory, index) if index.fingerprint() == self._trained_on else None
 
     def seen_in_training(self, index: Index) -> SeenInTraining:
         """index: of what is scored, whose ids are the model's."""
         if self._seen is None:
-            directory, own = self._own or self._find_own()
-            self._seen = seen_by_ids(index) if own is None else read_seen_in_training(directory, own)
+            own = self._own or self._find_own()
+            self._seen = seen_by_ids(index) if own is None else read_seen_in_training(*own)
         return self._seen
 
 

@@ -16,6 +16,7 @@ from ner_dist.reporting.run_comparison import compare_models
 from ner_dist.reporting.shard_summary import DataPart, summarise_data, warnings_of
 from ner_dist.reporting.tallies import SEEN
 from ner_dist.reporting.training_curves import training_curves
+from ner_dist.stores.local_copies import by_address
 
 _FILTERS = ("percent", "heat", "signed", "floor", "place", "chance")
 
@@ -128,7 +129,7 @@ def _sources(gathered: ReportData) -> list[dict[str, Any]]:
     """The shards that train and splits are of, and those that were built of gold files."""
     there = gathered.trained_on
     found: list[tuple[str, Index, str | None]]
-    found = [] if there is None else [("shards", there.shards, str(there.directory))]
+    found = [] if there is None else [("shards", there.shards, by_address(str(there.directory)))]
     found += [(s.what.name, s.models[0].shards, None) for s in gathered.sets if not s.what.is_split]
     return [
         {"name": name, "index": index, "directory": directory, "warnings": warnings_of(index)}

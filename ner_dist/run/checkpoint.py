@@ -131,7 +131,7 @@ def require_continuable(checkpoint: Checkpoint, state: dict[str, np.ndarray], pl
         raise CheckpointError(f"{error}; the run cannot be continued: choose another --run") from error
 
 
-def require_same_data(checkpoint: Checkpoint, index: Index, shards: Path, place: Path) -> None:
+def require_same_data(checkpoint: Checkpoint, index: Index, shards: str | Path, place: Path) -> None:
     """Raises CheckpointError if the checkpoint was not trained on these shards."""
     if checkpoint.index.fingerprint() == index.fingerprint():
         return

@@ -12,6 +12,7 @@ from ner_dist import config as knobs
 from ner_dist.config import Config
 from ner_dist.contract.export_record import DESCRIPTION_NAME
 from ner_dist.contract.shard_format import Index, read_index
+from ner_dist.contract.shard_place import shard_folder
 from ner_dist.contract.vocabularies import Vocabularies
 from ner_dist.data.batch import Batch
 from ner_dist.data.raw_rows import open_texts
@@ -21,6 +22,7 @@ from ner_dist.errors import UserError
 from ner_dist.evaluation.score_split import OpenedSplit, ScoredNetwork
 from ner_dist.ranks.comm import Comm, on_every_rank
 from ner_dist.ranks.environment import require_mxnet
+from ner_dist.stores.addresses import Address
 
 # The only split of a set of gold files.
 GOLD_SPLIT = "test"
@@ -61,7 +63,7 @@ def open_model(
     split: str,
     *,
     checkpoint: str = "best",
-    shards: Path | None = None,
+    shards: Path | Address | None = None,
     device: str = "auto",
     comm: Comm,
 ) -> OpenedModel:
@@ -142,13 +144,13 @@ class _ExportOnShards:
         return self._network.emissions(batch._replace(feature_FTB=batch.feature_FTB[self._used]))
 
 
-def _export_on_own_shards(model: Path, split: str, shards: Path | None, comm: Comm) -> OpenedModel:
+def _export_on_own_shards(model: Path, split: str, shards: Path | Address | None, comm: Comm) -> OpenedModel:
     from ner_dist.prediction.onnx_network import OnnxNetwork
 
     network = OnnxNetwork(model)
     origin = network.origin
     config = knobs.from_record(origin.get("config"), model / DESCRIPTION_NAME)
-    directory = shards or Path(config.data.shards)
+    directory = shard_folder(shards or config.data.shards)
     index = read_index(directory)
     if index.fingerprint() != origin.get("shards"):
         raise UserError(

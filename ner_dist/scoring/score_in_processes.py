@@ -5,6 +5,7 @@ Decoding is Python's, so threads of one process would wait for each other.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import operator
 import signal
@@ -15,12 +16,14 @@ from pathlib import Path
 
 from ner_dist.contract.export_record import read_record
 from ner_dist.contract.shard_format import Index, read_index
+from ner_dist.contract.shard_place import shard_folder
 from ner_dist.errors import UserError
 from ner_dist.evaluation.characters import CharacterCounts
 from ner_dist.ranks import environment
 from ner_dist.ranks.comm import Comm, Solo
 from ner_dist.scoring.open_model import GOLD_SPLIT, is_export
 from ner_dist.scoring.score_model import Opening, Scored, ScoredPart, Wanted, score_on_ranks, score_part, scored
+from ner_dist.stores.addresses import Address
 
 # For fewer, a process takes longer to start than to score them.
 _TOKENS_OF_PROCESS = 200_000
@@ -63,12 +66,17 @@ def _index(opening: Opening) -> tuple[Index, str]:
     """Of what an export is scored on, and the split."""
     if opening.gold is not None:
         return read_index(opening.gold), GOLD_SPLIT
+    return read_index(shard_folder(_own_shards(opening))), opening.split
+
+
+def _own_shards(opening: Opening) -> str | Path | Address:
+    if opening.shards is not None:
+        return opening.shards
     origin = read_record(opening.model).fields.get("origin")
     try:
-        own = origin["config"]["data"]["shards"]  # type: ignore[index]
+        return str(origin["config"]["data"]["shards"])  # type: ignore[index]
     except (KeyError, TypeError) as error:
         raise UserError(f"{opening.model}: does not say on which shards it was trained") from error
-    return read_index(opening.shards or Path(str(own))), opening.split
 
 
 def _in_processes(opening: Opening, wanted: Wanted, number: int) -> Scored:
@@ -76,6 +84,9 @@ def _in_processes(opening: Opening, wanted: Wanted, number: int) -> Scored:
     # script again.
     from loky import ProcessPoolExecutor
 
+    if opening.gold is None:
+        # The same build for all, whatever is published meanwhile.
+        opening = dataclasses.replace(opening, shards=shard_folder(_own_shards(opening)))
     pool = ProcessPoolExecutor(number, initializer=_ignore_interrupts, env={"OMP_NUM_THREADS": "1"})
     try:
         futures = [pool.submit(_score_part, opening, wanted, rank, number) for rank in range(number)]

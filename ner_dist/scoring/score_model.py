@@ -14,6 +14,7 @@ from ner_dist.model.entities import DecodedBatch
 from ner_dist.ranks.comm import Comm
 from ner_dist.scoring.documents import SentenceCounts
 from ner_dist.scoring.open_model import OpenedModel, open_model, open_on_gold
+from ner_dist.stores.addresses import Address
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Opening:
     checkpoint: str = "best"
     split: str = "test"
     # Where the model's own shards are, if they have moved.
-    shards: Path | None = None
+    shards: Path | Address | None = None
     # Shards built like the model, instead of its own.
     gold: Path | None = None
     device: str = "auto"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ner_dist.contract.shard_format import INDEX_NAME, Index, ShardError, read_index
+from ner_dist.contract.shard_place import find_shards
 from ner_dist.contract.shard_tables import read_shard
 from ner_dist.errors import UserError
 from ner_dist.foreign import yaml_files
@@ -35,8 +36,9 @@ def labelled_sentences(place: Path, options: ReadingOptions, tagger: Tagger) -> 
 
 def shards_of_model(model: Path, checkpoint_name: str, tagger: Tagger) -> Path | None:
     """Where the shards lie that a model was trained on; None if they are not there, or others are."""
-    shards = _stored_place(model, checkpoint_name)
-    if shards is None or not (shards / INDEX_NAME).is_file():
+    place = _stored_place(model, checkpoint_name)
+    shards = None if place is None else find_shards(place)
+    if shards is None:
         return None
     try:
         return shards if read_index(shards).fingerprint() == tagger.identity.data else None
@@ -44,14 +46,14 @@ def shards_of_model(model: Path, checkpoint_name: str, tagger: Tagger) -> Path |
         return None
 
 
-def _stored_place(model: Path, checkpoint_name: str) -> Path | None:
+def _stored_place(model: Path, checkpoint_name: str) -> str | None:
     if (model / export_format.DESCRIPTION_NAME).is_file():
         knobs = export_format.read(model).origin.get("config")
     else:
         knobs = yaml_files.read_yaml(checkpoint.find(model / "checkpoints" / checkpoint_name) / checkpoint_files.CONFIG)
     data = knobs.get("data") if isinstance(knobs, dict) else None
     shards = data.get("shards") if isinstance(data, dict) else None
-    return Path(shards) if isinstance(shards, str) else None
+    return shards if isinstance(shards, str) else None
 
 
 def _of_shards(directory: Path, index: Index) -> Iterator[list[str]]:

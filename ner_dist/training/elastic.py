@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -37,6 +38,8 @@ class Kept:
     def __init__(self) -> None:
         # Of the generation before; None once training is over and the learner is only used for the last scores.
         self.learner: Learner | None = None
+        # Where its shards lie on this host, if their address is in a store.
+        self.shards: Path | None = None
         # Where it stands.
         self.progress: Progress | None = None
         # The last line of metrics.jsonl, in case rank 0 was lost before it could write it.

@@ -43,7 +43,7 @@ from ner_dist.training.epoch_windows import epoch_windows
 from ner_dist.training.objective import class_weights
 from ner_dist.training.optimizer import learning_rate
 from ner_dist.training.result import write_result
-from ner_dist.training.startup import new_learner, new_word_dropout, open_scored_texts, open_shards
+from ner_dist.training.startup import new_learner, new_word_dropout, open_scored_texts, open_shards, shards_here
 from ner_dist.training.training_run import Run, note
 from ner_dist.training.word_exchange import exchange_word_ids
 
@@ -75,20 +75,21 @@ def _train(
     trackers = Trackers(config.train.track, path)
     if config.train.track:
         on_rank_0(comm, lambda: require_packages(config.train.track))
-    index, readers = open_shards(config, comm)
+    here = shards_here(config, comm, kept)
+    index, readers = open_shards(here, comm)
     require_agreement(comm, start_facts(knobs.flat(config), index.fingerprint(), run_directory.versions()), SAME_START)
-    texts = open_scored_texts(config, index, readers, comm)
-    vocab = on_rank_0(comm, lambda: vocab_files(config.data.shards, index))
+    texts = open_scored_texts(here, index, readers, comm)
+    vocab = on_rank_0(comm, lambda: vocab_files(here.data.shards, index))
     writer = _one_writer(place, config, comm, kept)
     is_carried_on = kept.is_carried_on(comm)
     saved = None if is_carried_on else on_rank_0(comm, lambda: _saved_run(config, index, path))
-    origin = None if is_carried_on or saved is not None else read_origin(config, index, comm)
-    learner = new_learner(config, index, comm, kept.learner, origin)
-    word_dropout = new_word_dropout(config, index, comm)
+    origin = None if is_carried_on or saved is not None else read_origin(here, index, comm)
+    learner = new_learner(here, index, comm, kept.learner, origin)
+    word_dropout = new_word_dropout(here, index, comm)
     # Everything that can be wrong with the job has been checked; from here on the run leaves files behind.
     on_rank_0(comm, lambda: run_directory.create(path, config, kept.is_changed))
     if used_inputs.uses_vectors(config.model, index):
-        on_rank_0(comm, lambda: checkpoint.link_vectors(Path(config.data.shards), path / "checkpoints"))
+        on_rank_0(comm, lambda: checkpoint.link_vectors(Path(here.data.shards), path / "checkpoints"))
     log_path = path / f"rank-{comm.rank}.log"
     log_to(log_path)
     if origin is not None:
@@ -167,7 +168,7 @@ def _saved_run(config: Config, index: Index, path: Path) -> Checkpoint | None:
     saved, place, damaged = found
     for error in damaged:
         note(f"{error}; continuing from {place} instead")
-    checkpoint.require_same_data(saved, index, Path(config.data.shards), place)
+    checkpoint.require_same_data(saved, index, config.data.shards, place)
     checkpoint.require_same_knobs(saved, config, place)
     return saved
 

@@ -5,25 +5,43 @@ Every rank must call each function, and all of them get JobError if any could no
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 
 from ner_dist.config import Config
 from ner_dist.contract.shard_format import Index, read_index, read_vocab
+from ner_dist.contract.shard_place import shard_folder
 from ner_dist.data.raw_rows import SplitTexts, open_texts
-from ner_dist.data.shard_reader import ShardReader, open_split
+from ner_dist.data.shard_reader import ShardReader, open_splits
 from ner_dist.errors import UserError
 from ner_dist.model import cnn_bilstm
 from ner_dist.model.initial_values import initial_embeddings, initial_parameters
-from ner_dist.ranks.comm import Comm, on_every_rank
+from ner_dist.ranks.comm import Comm, on_every_rank, on_rank_0
 from ner_dist.ranks.device_agreement import agree_on_device, same_norms
 from ner_dist.ranks.environment import choose_device
+from ner_dist.stores.addresses import is_address
+from ner_dist.stores.mirror import publication
 from ner_dist.training.begin_from import Origin, with_names
 from ner_dist.training.carry_over import carry_over
+from ner_dist.training.elastic import Kept
 from ner_dist.training.objective import class_weights
 from ner_dist.training.step import Learner
 from ner_dist.training.word_dropout import WordDropout
+
+
+def shards_here(config: Config, comm: Comm, kept: Kept) -> Config:
+    """The configuration with the shards' folder on this host in place of their address, if they are in a store.
+
+    All ranks go on with the build that rank 0 has begun with, also if another is published meanwhile.
+    """
+    address = config.data.shards
+    if not is_address(address):
+        return config
+    build = on_rank_0(comm, lambda: publication(kept.shards or shard_folder(address)))
+    kept.shards = on_every_rank(comm, lambda: kept.shards or shard_folder(build))
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, shards=str(kept.shards)))
 
 
 def open_shards(config: Config, comm: Comm) -> tuple[Index, dict[str, ShardReader]]:
@@ -38,8 +56,7 @@ def open_shards(config: Config, comm: Comm) -> tuple[Index, dict[str, ShardReade
         wanted = [config.data.train_on, "dev"]
         if "test" in index.splits and config.train.score_test:
             wanted.append("test")
-        ranks = comm.num_ranks, comm.rank
-        return index, {split: open_split(config, index, split, config.data.shards, *ranks) for split in wanted}
+        return index, open_splits(config, index, wanted, config.data.shards, comm.num_ranks, comm.rank)
 
     return on_every_rank(comm, read)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,19 +11,24 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from corpus_sources import sources_of
+from published_shards import fetched, published_shards
 from row_groups import regroup
 
 from data_prep.passes.build import build
 from data_prep.problems import Problems
 from data_prep.settings import Settings
+from ner_dist.config import Config
 from ner_dist.contract.shard_format import CHAR_TYPES, CHAR_UNK_IDS, UNK_ID, Index, read_index, read_vocab
+from ner_dist.contract.shard_place import shard_folder
+from ner_dist.contract.shard_tables import open_shard
 from ner_dist.contract.spelling import capitalisation, char_type
 from ner_dist.contract.tag_schemes import bilou_tags
 from ner_dist.contract.word_lookup import normalise
 from ner_dist.data.batch import Batch
 from ner_dist.data.chapters import num_chapters
-from ner_dist.data.shard_reader import ShardReader
+from ner_dist.data.shard_reader import ShardReader, open_splits
 from ner_dist.data.step_plan import Step, epoch_steps, owned_shards
+from ner_dist.stores.addresses import StoreError
 
 ALL = list(range(8))
 
@@ -315,3 +321,41 @@ def test_only_the_loaded_chapter_gives_batches(small_groups: Path) -> None:
         with pytest.raises(AssertionError):
             sentences.step_batch(step)
         sentences.load_chapter(0, 0)
+
+
+def settled(mirror: Path, names: set[str]) -> set[str]:
+    """The Parquet files that have come, once these have: some come in the background."""
+    deadline_s = time.monotonic() + 30
+    while not names <= fetched(mirror) and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    return {name for name in fetched(mirror) if name.endswith(".parquet")}
+
+
+def test_a_rank_fetches_its_own_shards_of_what_it_reads_and_those_ahead(
+    synth_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shard_folder(published_shards(synth_shards, tmp_path, monkeypatch))
+    readers = open_splits(Config(), read_index(folder), ["train", "dev"], folder, num_ranks=3, rank=2)
+    own = {f"{split}-{shard:05d}.parquet" for split in ("train", "dev") for shard in (2, 5)}
+    assert settled(folder, own) == own
+    on_disk = open_splits(Config(), read_index(synth_shards), ["train", "dev"], synth_shards, num_ranks=3, rank=2)
+    for split, reader in readers.items():
+        assert [file.path.name for file in reader.files] == [file.path.name for file in on_disk[split].files]
+        for mine, other in zip(reader.scoring_batches(7), on_disk[split].scoring_batches(7)):
+            assert all(map(np.array_equal, mine, other))
+
+
+@pytest.mark.parametrize("chapters", [1, 3])
+def test_files_give_way_to_others_once_they_are_in_memory(
+    synth_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chapters: int
+) -> None:
+    folder = shard_folder(published_shards(synth_shards, tmp_path, monkeypatch))
+    index = read_index(folder)
+    reader = ShardReader(folder, index, "train", ALL, 1, chapters=chapters)
+    # No room for anything that is not needed.
+    monkeypatch.setenv("NER_CACHE_GB", "0.000001")
+    entry = index.splits["dev"][0]
+    with pytest.raises(StoreError, match="do not fit"):
+        open_shard(folder, entry)
+    assert ("train-00000.parquet" in fetched(folder)) is (chapters > 1)
+    assert sum(len(batch.length_B) for batch in reader.scoring_batches(50)) == index.num_sentences("train")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from exchanged_steps import exchanged_steps
+from published_shards import empty_store, published_shards
 from thread_comm import ThreadComm, on_ranks
 
 from ner_dist import config
@@ -18,8 +19,10 @@ from ner_dist.contract.shard_format import read_index, write_index
 from ner_dist.data.shard_reader import train_chapters, train_rows
 from ner_dist.data.step_plan import steps_per_epoch
 from ner_dist.ranks.comm import JobError, Solo
+from ner_dist.stores.published import publish
+from ner_dist.training.elastic import Kept
 from ner_dist.training.epoch_windows import WINDOW_STEPS
-from ner_dist.training.startup import new_learner, new_word_dropout, open_shards
+from ner_dist.training.startup import new_learner, new_word_dropout, open_shards, shards_here
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +103,58 @@ def test_a_stream_in_chapters_may_begin_at_any_step(settings: Config, num_ranks:
     for first in (1, 17, len(whole[0]) - 1, len(whole[0])):
         found = on_ranks(num_ranks, lambda comm, first=first: stream(in_chapters(settings), comm, first))
         assert found == [steps[first:] for steps in whole]
+
+
+def with_shards(settings: Config, shards: object) -> Config:
+    return dataclasses.replace(settings, data=dataclasses.replace(settings.data, shards=str(shards)))
+
+
+@pytest.mark.parametrize("num_ranks", [1, 2])
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_a_stream_from_a_store_is_that_from_the_disk(
+    settings: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_ranks: int, in_parts: bool
+) -> None:
+    on_disk = in_chapters(settings) if in_parts else settings
+    in_store = with_shards(on_disk, published_shards(Path(settings.data.shards), tmp_path, monkeypatch))
+    found = on_ranks(num_ranks, lambda comm: stream(shards_here(in_store, comm, Kept()), comm))  # type: ignore[arg-type]
+    assert found == on_ranks(num_ranks, lambda comm: stream(on_disk, comm))
+
+
+def test_ranks_read_one_build_whatever_is_published_meanwhile(
+    settings: Config, synth_shards: Path, rich_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = published_shards(synth_shards, tmp_path, monkeypatch)
+    in_store, kept = with_shards(settings, address), [Kept(), Kept()]
+    # Rank 0 goes on after a change of ranks; rank 1 has come new.
+    shards_here(in_store, Solo(), kept[0])
+    publish(rich_shards, address, "index.json")
+    found = on_ranks(2, lambda comm: shards_here(in_store, comm, kept[comm.rank]).data.shards)  # type: ignore[arg-type]
+    for folder in found:
+        assert read_index(folder) == read_index(synth_shards)
+    [alone] = on_ranks(1, lambda comm: shards_here(in_store, comm, Kept()).data.shards)  # type: ignore[arg-type]
+    assert read_index(alone) == read_index(rich_shards)
+
+
+def test_shards_that_a_store_does_not_have_are_told_to_all(
+    settings: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty_store(tmp_path, monkeypatch)
+
+    def attempt(comm: ThreadComm) -> str:
+        with pytest.raises(JobError) as caught:
+            shards_here(with_shards(settings, "s3://b/none"), comm, Kept())  # type: ignore[arg-type]
+        return str(caught.value)
+
+    assert {message.split(",")[0] for message in on_ranks(2, attempt)} == {"s3://b/none: there is no such object"}
+
+
+def test_what_is_wrong_with_shards_in_a_store_is_told_by_their_address(
+    settings: Config, synth_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Path(shutil.copytree(synth_shards, empty_store(tmp_path, monkeypatch) / "mine"))
+    (place / "train-00003.parquet").unlink()
+    with pytest.raises(JobError, match=r"^s3://b/mine/train-00003\.parquet: listed in index\.json but missing"):
+        open_shards(shards_here(with_shards(settings, "s3://b/mine"), Solo(), Kept()), Solo())
 
 
 def test_every_rank_begins_with_the_same_parameters(settings: Config) -> None:

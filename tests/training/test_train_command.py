@@ -14,12 +14,15 @@ import numpy as np
 import pytest
 from corpus_sources import sources_of
 from processes import ROOT, Finished, alone, run
+from published_shards import published_shards
 
 from data_prep.passes.build import build
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from ner_dist import config
+from ner_dist.config import read_stored
 from ner_dist.contract.shard_format import read_index, write_index
+from ner_dist.evaluate import evaluate_tagger
 from ner_dist.ranks.comm import Solo
 from ner_dist.run import checkpoint
 from ner_dist.training.loop import train
@@ -51,6 +54,22 @@ def result(folder: Path) -> dict[str, Any]:
 
 
 # --- The smoke job
+
+
+def test_shards_in_a_store_give_the_losses_and_scores_of_those_on_the_disk(
+    synth_shards: Path, tiny_knobs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for shards in (synth_shards, published_shards(synth_shards, tmp_path, monkeypatch)):
+        run_place = tmp_path / f"run-{len(found)}"
+        words = ["--data.shards", str(shards), "--run", str(run_place), "--train.epochs", "1", "--train.log_steps", "1"]
+        train(config.parse([*tiny_knobs, *words, "--optimizer.learning_rate", "0.02"])[0], "store", Solo(), False)
+        assert read_stored(run_place / "config.yaml").data.shards == str(shards)
+        lines = [json.loads(line) for line in (run_place / "metrics.jsonl").read_text().splitlines()]
+        found.append(([line["loss"] for line in lines], lines[-1]["dev_f1"]))
+        scores = evaluate_tagger(run_place, "dev")["entity"]
+        assert scores["f1"] == lines[-1]["dev_f1"]
+    assert found[0] == found[1]
 
 
 def test_the_smoke_job_keeps_to_its_golden_loss_curve(smoke: Path) -> None:

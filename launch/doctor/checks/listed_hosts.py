@@ -18,6 +18,7 @@ from launch.remote_hosts.hostfile import read_hosts
 from launch.remote_hosts.preflight import HostProblem, ProjectPlace, inspect_host
 from launch.remote_hosts.ssh_client import NO_CONNECTION, is_here, on_host
 from ner_dist.errors import UserError
+from ner_dist.stores.addresses import is_address
 
 TIMEOUT_S = 15
 # With more, logs of several hosts cannot be ordered, and make takes old files for new ones.
@@ -89,7 +90,8 @@ def clock(machine: Machine, options: DoctorOptions, host: str) -> Finding:
 
 def _report(machine: Machine, options: DoctorOptions, host: str) -> tuple[HostFacts | None, list[HostProblem]]:
     """The report for which `python -m launch ssh` would refuse a host."""
-    place = ProjectPlace(str(PROJECT), machine.python, os.path.abspath(options.shards))
+    shards = options.shards if is_address(options.shards) else os.path.abspath(options.shards)
+    place = ProjectPlace(str(PROJECT), machine.python, shards)
     return inspect_host(host, _address(machine, host), place, gather(place.shards), several=True)
 
 

@@ -9,12 +9,14 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from launch.doctor.finding import Finding, as_root, fail, ok, quoted, skip, warn
 from launch.doctor.machine import DoctorOptions, Machine
+from ner_dist.errors import UserError
+from ner_dist.stores.addresses import is_address
 
 TRIAL_BYTES = 32 << 20
 # Bytes per second; if less, checkpoints and reading the shards at the start delay training.
@@ -43,7 +45,15 @@ class ShardSet(NamedTuple):
 
 
 def read_shard_set(directory: str) -> ShardSet:
-    """Without numpy or pyarrow, which may be what is broken."""
+    """Without numpy or pyarrow, which may be what is broken; but a store is asked with pyarrow."""
+    if is_address(directory):
+        # Late, as most sets are on a disk.
+        from launch.doctor.checks.stored_shards import folder_of
+
+        try:
+            return read_shard_set(str(folder_of(directory)))
+        except UserError as error:
+            return ShardSet(f"cannot be read: {error}")
     path = Path(directory) / "index.json"
     if not path.is_file():
         if path.parent.is_dir():
@@ -77,24 +87,44 @@ def shards(machine: Machine, options: DoctorOptions) -> Finding:
     """Whether the shard set is complete, its files have their sizes, and each rank gets a shard."""
     found = read_shard_set(options.shards)
     if found.problem:
-        return fail(f"{options.shards} {found.problem}", *_build(options, options.np))
+        return fail(f"{options.shards} {found.problem}", *_build(options, options.np, found.problem))
+    sizes = _sizes(options.shards, found.files)
     for name, num_bytes in found.files.items():
-        path = Path(options.shards) / name
-        if not path.is_file():
-            return fail(f"{path} is missing, though index.json lists it", *_build(options, found.num_shards))
-        if path.stat().st_size != num_bytes:
-            what = f"{path} has {path.stat().st_size} bytes, index.json has {num_bytes}"
+        place = f"{options.shards.rstrip('/')}/{name}"
+        if name not in sizes:
+            return fail(f"{place} is missing, though index.json lists it", *_build(options, found.num_shards))
+        if sizes[name] != num_bytes:
+            what = f"{place} has {sizes[name]} bytes, index.json has {num_bytes}"
             return fail(what, *_build(options, found.num_shards))
     if found.num_shards < options.np:
         what = f"{options.shards} has {found.num_shards} shards for train, and {options.np} ranks need one each"
         fewer = f"python -m launch doctor --np {found.num_shards}   # fewer ranks, or build more shards:"
         return fail(what, fewer, *_build(options, options.np))
     total = sum(found.files.values())
+    if is_address(options.shards):
+        from launch.doctor.checks.stored_shards import room
+
+        if (problem := room(options.shards, total)) is not None:
+            return problem
     return ok(f"{options.shards}: {found.num_shards} for train, {total / 1e6:.1f} MB, all sizes as in the index")
 
 
-def _build(options: DoctorOptions, num_shards: int) -> list[str]:
+def _sizes(place: str, names: Iterable[str]) -> dict[str, int]:
+    """Of the files that are there. Raises UserError."""
+    if is_address(place):
+        from launch.doctor.checks.stored_shards import sizes
+
+        return sizes(place)
+    paths = {name: Path(place) / name for name in names}
+    return {name: path.stat().st_size for name, path in paths.items() if path.is_file()}
+
+
+def _build(options: DoctorOptions, num_shards: int, problem: str = "") -> list[str]:
     """The commands that build the set again; only the user knows its corpus."""
+    if is_address(options.shards):
+        from launch.doctor.checks.stored_shards import repair
+
+        return repair(options.shards, problem, num_shards)
     place = options.shards.rstrip("/")
     out = quoted(place)
     # Moved, not removed, because it may have been named by mistake.
@@ -159,6 +189,10 @@ def shards_disk(machine: Machine, options: DoctorOptions, clock: Callable[[], fl
     found = read_shard_set(options.shards)
     if found.problem:
         return skip("no shards to read")
+    if is_address(options.shards):
+        from launch.doctor.checks.stored_shards import transfer
+
+        return transfer(options.shards, found.files, TRIAL_BYTES, SLOW, clock)
     num_bytes, elapsed_s = 0, 0.0
     for name in sorted(found.files, key=lambda name: -found.files[name]):
         path = Path(options.shards) / name
