@@ -13,14 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Optional, Union
 
-from ner_dist.atomic_file import whole_file
 from ner_dist.cli.options import make_parser, option, read_options
 from ner_dist.cli.shell_completion import complete
 from ner_dist.errors import UserError
 from ner_dist.evaluation.prediction_files import ConllColumns, JsonLines, write
 from ner_dist.evaluation.thresholds import METAVAR, Target, parse_target
 from ner_dist.foreign.local_paths import local_path
-from ner_dist.ranks.comm import Comm, Solo, on_rank_0
+from ner_dist.ranks.comm import Comm, Solo, on_every_rank, on_rank_0
 from ner_dist.ranks.rank_process import run_rank
 from ner_dist.scoring.gold_shards import gold_shards
 from ner_dist.scoring.open_model import is_export
@@ -28,6 +27,10 @@ from ner_dist.scoring.score_in_processes import score
 from ner_dist.scoring.score_model import Opening, Scored, Wanted
 from ner_dist.scoring.score_record import score_record, score_text
 from ner_dist.scoring.tune_confidence import remove_calibration, tune_confidence
+from ner_dist.stores.addresses import Address, path_or_address
+from ner_dist.stores.local_copies import by_address, errors_by_address
+from ner_dist.stores.models import local_model
+from ner_dist.stores.named_files import Place, require_writable, whole_text
 
 
 @dataclasses.dataclass
@@ -38,9 +41,10 @@ class Options:
     follows -- are options of `build` about reading a corpus. Or on a split of the shards that it was trained on.
     """
 
-    model: Path = option(positional=True, metavar="MODEL")
-    """directory of a run, of one of its checkpoints, or of an export, which needs no MXNet"""
-    gold: tuple[str, ...] = option((), metavar="FILE")
+    model: Place = option(positional=True, metavar="MODEL", stores=True)
+    """directory of a run, of one of its checkpoints, or of an export, which needs no MXNet; as all files, also by an
+    address in a store"""
+    gold: tuple[str, ...] = option((), metavar="FILE", stores=True)
     """annotated files to score it on: whatever preparation reads"""
     split: Optional[Literal["train", "dev", "test"]] = None
     """without --gold: what to score of the model's own shards (default: test)"""
@@ -52,11 +56,11 @@ class Options:
     """where a run computes"""
     processes: Optional[int] = option(None, least=1, metavar="N")
     """processes for an export (default: one, or several, one a core, if each has 200,000 tokens or more)"""
-    json: Optional[Path] = option(None, metavar="FILE")
+    json: Optional[Place] = option(None, metavar="FILE", stores=True)
     """write all scores as one JSON object, with 95 % intervals, by type and by document"""
-    conll: Optional[Path] = option(None, metavar="FILE")
+    conll: Optional[Place] = option(None, metavar="FILE", stores=True)
     """write `token gold predicted` columns in BIO for another scorer"""
-    sentences: Optional[Path] = option(None, metavar="FILE")
+    sentences: Optional[Place] = option(None, metavar="FILE", stores=True)
     """write a JSON line for each sentence: tokens, entities, their confidence"""
     n_best: int = option(0, least=0)
     """with --sentences, also the N best tag sequences of each sentence"""
@@ -108,11 +112,11 @@ def evaluate_tagger(
     files = [gold] if isinstance(gold, (str, Path)) else list(gold or ())
     if files and (split is not None or shards is not None):
         raise UserError("gold takes the place of split and shards: name one or the other")
-    names = tuple(str(local_path(file)) for file in files)
+    names = tuple(str(path_or_address(file)) for file in files)
     place = None if shards is None else Path(local_path(shards))
-    options = Options(Path(local_path(model)), names, split, shards=place)  # type: ignore[arg-type]
-    with _scored(options, reading, Solo()) as found:
-        return score_record(found, options.model, names)
+    options = Options(path_or_address(model), names, split, shards=place)  # type: ignore[arg-type]
+    with errors_by_address(), _scored(options, reading, Solo()) as found:
+        return score_record(found, str(options.model), names)
 
 
 def _check(options: Options, reading: Sequence[str], parser: argparse.ArgumentParser) -> None:
@@ -124,7 +128,12 @@ def _check(options: Options, reading: Sequence[str], parser: argparse.ArgumentPa
         parser.error(
             "on what it was trained on, a model is surer than elsewhere: calibrate it on another split or files"
         )
-    if options.processes and not is_export(options.model):
+    if options.calibrate and isinstance(options.model, Address):
+        parser.error(
+            f"--calibrate stores the temperature in the model, and {options.model} is in a store, where models are "
+            "read alone: calibrate a run or an export in a directory"
+        )
+    if options.processes and isinstance(options.model, Path) and not is_export(options.model):
         parser.error(f"--processes is for an export, and {options.model} is none; score a run on ranks of horovodrun")
     if options.n_best and not options.sentences:
         parser.error("--n-best needs --sentences FILE")
@@ -144,13 +153,16 @@ def _tune(options: Options, reading: Sequence[str], comm: Comm) -> None:
         if options.find_threshold or not removes:
             parts.append(tune_confidence(opening, options.calibrate == "fit", options.find_threshold, comm))
     if comm.rank == 0:
-        print("\n\n".join(parts))
+        print(by_address("\n\n".join(parts)))
 
 
 def _evaluate(options: Options, reading: Sequence[str], comm: Comm) -> None:
     """Every rank: load the model, score its part, and let rank 0 print and write."""
+    for place in (options.json, options.conll, options.sentences):
+        if isinstance(place, Address):
+            on_rank_0(comm, partial(require_writable, place))
     with _scored(options, reading, comm) as found:
-        record = on_rank_0(comm, lambda: score_record(found, options.model, options.gold))
+        record = on_rank_0(comm, lambda: score_record(found, str(options.model), options.gold))
         on_rank_0(comm, partial(_write_files, options, found, record))
         if comm.rank == 0:
             print(score_text(record, found.facts.index.tokenizer, options.documents))
@@ -167,10 +179,9 @@ def _scored(options: Options, reading: Sequence[str], comm: Comm) -> Iterator[Sc
 @contextmanager
 def _opening(options: Options, reading: Sequence[str], split: str, comm: Comm) -> Iterator[Opening]:
     """split: where none is named."""
-    opening = Opening(options.model, options.checkpoint, options.split or split, options.shards, None, options.device)
-    shards = (
-        gold_shards(options.model, options.checkpoint, options.gold, reading, comm) if options.gold else nullcontext()
-    )
+    model = on_every_rank(comm, partial(local_model, options.model, options.checkpoint))
+    opening = Opening(model, options.checkpoint, options.split or split, options.shards, None, options.device)
+    shards = gold_shards(model, options.checkpoint, options.gold, reading, comm) if options.gold else nullcontext()
     with shards as directory:
         yield dataclasses.replace(opening, gold=directory)
 
@@ -183,7 +194,7 @@ def _write_files(options: Options, found: Scored, record: dict[str, Any]) -> Non
         lines = JsonLines(facts.index, options.n_best)
         write(options.sentences, lines, [found.lines["sentences"]], facts.shards, facts.split)
     if options.json:
-        with whole_file(options.json) as file:
+        with whole_text(options.json) as file:
             json.dump(record, file, indent=1, ensure_ascii=False)
             file.write("\n")
 

@@ -4,12 +4,17 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Optional
 
 from ner_dist.cli.options import make_parser, option, read_options
 from ner_dist.cli.shell_completion import complete
+from ner_dist.contract.export_record import DESCRIPTION_NAME
+from ner_dist.errors import UserError
 from ner_dist.ranks.rank_process import run_alone
+from ner_dist.stores.addresses import Address
+from ner_dist.stores.models import local_model
+from ner_dist.stores.named_files import Place, whole_folder
+from ner_dist.stores.published import published
 
 if TYPE_CHECKING:
     from ner_dist.prediction.export_schema import Quantisation
@@ -24,10 +29,10 @@ class ExportOptions:
     compared with MXNet's before the directory takes its place.
     """
 
-    run: Path = option(positional=True, metavar="RUN")
-    """directory of the run"""
-    onnx: Path = option(metavar="DIR")
-    """where to write; an export that is there is replaced"""
+    run: Place = option(positional=True, metavar="RUN", stores=True)
+    """directory of the run, or its address in a store"""
+    onnx: Place = option(metavar="DIR", stores=True)
+    """where to write, also an address in a store; an export that is there is replaced"""
     checkpoint: Optional[Literal["best", "last"]] = None
     """which parameters to export; if given, also those of an unfinished run; best if not"""
     name: Optional[str] = option(None, metavar="NAME")
@@ -71,18 +76,22 @@ def _export(options: ExportOptions) -> None:
     from ner_dist.exporting.write_export import export
 
     card = CardSettings(options.license, options.text_language, options.card_note)
-    origin, num_bytes, difference, quantisation = export(
-        options.run,
-        options.checkpoint,
-        options.onnx,
-        not options.no_check,
-        options.name,
-        options.version,
-        small=options.small,
-        fast=options.fast,
-        examples=not options.no_examples,
-        card=card,
-    )
+    run = local_model(options.run, options.checkpoint or "best")
+    _require_replaceable(options.onnx)
+    with whole_folder(options.onnx, DESCRIPTION_NAME) as directory:
+        origin, num_bytes, difference, quantisation = export(
+            run,
+            options.checkpoint,
+            directory,
+            not options.no_check,
+            options.name,
+            options.version,
+            small=options.small,
+            fast=options.fast,
+            examples=not options.no_examples,
+            card=card,
+            named=str(options.run),
+        )
     score = "" if origin["dev_f1"] is None else f", dev entity F1 {100 * origin['dev_f1']:.2f}"
     print(
         f"{options.onnx}: {options.run} ({origin['checkpoint']} checkpoint, epoch {origin['epoch']}{score}), "
@@ -95,6 +104,13 @@ def _export(options: ExportOptions) -> None:
         )
     if quantisation is not None:
         _print_small(quantisation)
+
+
+def _require_replaceable(place: Place) -> None:
+    """Raises UserError if something else than an export is at an address; of directories, writing finds out."""
+    found = published(place) if isinstance(place, Address) else None
+    if found is not None and DESCRIPTION_NAME not in found.files:
+        raise UserError(f"{place} exists and is not an export, so it is not overwritten; name another DIR")
 
 
 def _print_small(found: Quantisation) -> None:

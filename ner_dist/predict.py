@@ -12,10 +12,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Optional
 
-from ner_dist.atomic_file import whole_binary_file
 from ner_dist.cli.options import make_parser, nested, option, read_options
 from ner_dist.cli.shell_completion import complete
 from ner_dist.errors import UserError
@@ -25,8 +25,10 @@ from ner_dist.prediction.familiarity import Familiarity
 from ner_dist.prediction.reading import ReadingOptions, open_documents
 from ner_dist.prediction.tagger import Tagger
 from ner_dist.prediction.thresholds import METAVAR, Threshold, parse_threshold
-from ner_dist.ranks.comm import Comm, on_every_rank
+from ner_dist.ranks.comm import Comm, on_every_rank, on_rank_0
 from ner_dist.ranks.rank_process import run_rank
+from ner_dist.stores.addresses import Address
+from ner_dist.stores.named_files import Place, require_writable, whole_binary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,9 +38,9 @@ class PredictOptions:
     The order of the input is kept.
     """
 
-    run: Path = option(positional=True, metavar="RUN")
-    """directory of a run, or of an export (python -m ner_dist.export)"""
-    file: Optional[Path] = option(None, positional=True, metavar="FILE")
+    run: Place = option(positional=True, metavar="RUN", stores=True)
+    """directory of a run, or of an export (python -m ner_dist.export); as all files, also by an address in a store"""
+    file: Optional[Place] = option(None, positional=True, metavar="FILE", stores=True)
     """input in UTF-8, may be .gz; - or nothing for standard input"""
     output_format: str = option(
         "auto",
@@ -51,7 +53,7 @@ class PredictOptions:
     the text with <TYPE>...</TYPE>; html: a page of coloured entities; doccano, label-studio and prodigy: what these
     tools import, with the entities as suggestions; docbin: spaCy's .spacy; parquet: as Hugging Face's datasets has it,
     a row for each sentence; auto: by the name of --out, else jsonl"""
-    out: Optional[Path] = option(None, metavar="FILE")
+    out: Optional[Place] = option(None, metavar="FILE", stores=True)
     """where to write, whole or not at all; standard output if not given"""
     threshold: Optional[Threshold] = option(None, type=parse_threshold, metavar=METAVAR)
     """confidence below which entities are left out: one for all types, or PER=0.9,LOC=0.5,*=0.7, where * is all other
@@ -83,9 +85,11 @@ def predict(options: PredictOptions, comm: Comm) -> None:
     if comm.num_ranks > 1 and options.file is None:
         raise UserError("several ranks cannot share standard input; name a FILE, or start one process")
     options.reading.require_valid()
-    format_name = output_formats.format_of(options.out, options.output_format)
+    format_name = _format_of(options)
     if options.out is None and format_name in output_formats.BINARY:
         raise UserError(f"{format_name} is no text, so it does not go to standard output; name a file with --out FILE")
+    if isinstance(options.out, Address):
+        on_rank_0(comm, partial(require_writable, options.out))
     began_s = time.perf_counter()
 
     def prepare() -> tuple[Tagger, DocumentWriter]:
@@ -131,7 +135,7 @@ def _tagged_portions(
 ) -> Iterator[tuple[bytes, Counter[str]]]:
     """All portions in the order of the input, as bytes to write, with counts; in each round every rank tags one."""
     # It costs a tenth of the time.
-    certainty = output_formats.format_of(options.out, options.output_format) in output_formats.WITH_CERTAINTY
+    certainty = _format_of(options) in output_formats.WITH_CERTAINTY
     with open_documents(options.file, options.reading, tagger, show_progress=comm.rank == 0) as opened:
 
         def tag_mine() -> tuple[bytes, Counter[str]] | None:
@@ -159,10 +163,14 @@ def _tagged_portions(
                 break
 
 
-def _output(path: Path | None) -> AbstractContextManager[BinaryIO]:
-    """A file that appears once it is whole, or standard output without a path."""
-    if path is not None:
-        return whole_binary_file(path)
+def _format_of(options: PredictOptions) -> str:
+    return output_formats.format_of(Path(options.out.name) if options.out else None, options.output_format)
+
+
+def _output(place: Place | None) -> AbstractContextManager[BinaryIO]:
+    """A file that appears once it is whole, or standard output without a place."""
+    if place is not None:
+        return whole_binary(place)
     # Bytes, whatever the terminal's encoding.
     return open(sys.stdout.fileno(), "wb", closefd=False)
 

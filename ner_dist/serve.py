@@ -17,6 +17,7 @@ from ner_dist.errors import UserError
 from ner_dist.prediction.thresholds import METAVAR, Threshold, parse_threshold
 from ner_dist.ranks import cgroup
 from ner_dist.serving.settings import BatchSettings, Limits, ServerSettings
+from ner_dist.stores.local_copies import by_address, errors_by_address
 
 if TYPE_CHECKING:
     from ner_dist.prediction import Tagger
@@ -33,9 +34,9 @@ class ServeOptions:
     answers the requests in flight, then ends.
     """
 
-    models: Tuple[str, ...] = option(positional=True, metavar="DIR")
-    """exports (python -m ner_dist.export), or the directories of runs; NAME=DIR to ask for one by another name than its
-    directory's; the first answers requests that name none"""
+    models: Tuple[str, ...] = option(positional=True, metavar="DIR", stores=True)
+    """exports (python -m ner_dist.export), or the directories of runs, or addresses of either in a store; NAME=DIR to
+    ask for one by another name than its directory's; the first answers requests that name none"""
     tokenizer: str = option("auto", choices=("auto", *TOKENIZERS), metavar=None)
     """what cuts texts into tokens; auto: what cut the texts that the model was trained on"""
     language: Optional[str] = option(None, metavar="CODE")
@@ -71,12 +72,13 @@ def main(argv: list[str] | None = None) -> None:
         # Taking models of millions of words apart would take seconds.
         os._exit(0)
     except UserError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {by_address(str(error))}")
     except KeyboardInterrupt:
         # Only before it listens; afterwards the server handles the signal.
         sys.exit(130)
 
 
+@errors_by_address()
 def _load(tokenizer: str, language: str | None, threshold: Threshold | None, model: Path) -> Tagger:
     """The tagger, after it has tagged a first text, so that what is loaded lazily is loaded before requests come."""
     if not model.is_dir():

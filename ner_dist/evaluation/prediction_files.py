@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ner_dist.atomic_file import whole_file
 from ner_dist.contract import tag_schemes
 from ner_dist.contract.column_text import distinct_types, without_space
 from ner_dist.contract.shard_format import TEXT_COLUMNS, Index
@@ -25,6 +24,7 @@ from ner_dist.model.entities import (
     tagged_entities,
 )
 from ner_dist.model.viterbi import n_best
+from ner_dist.stores.named_files import Place, whole_text
 
 
 class ConllColumns:
@@ -131,7 +131,7 @@ class JsonLines:
         ]
 
 
-def write(path: Path, file: ConllColumns | JsonLines, parts: list[dict[int, Any]], shards: Path, split: str) -> None:
+def write(place: Place, file: ConllColumns | JsonLines, parts: list[dict[int, Any]], shards: Path, split: str) -> None:
     """Write all ranks' lines in the split's order, with tokens from the shards. Raises UserError if it cannot."""
     index = file.index
     lines = {sentence_id: kept for part in parts for sentence_id, kept in part.items()}
@@ -139,7 +139,7 @@ def write(path: Path, file: ConllColumns | JsonLines, parts: list[dict[int, Any]
     for entry in index.splits[split]:
         table = read_shard(shards, index, entry, ["sentence_id", *file.columns])
         rows.update((row["sentence_id"], row) for row in table.to_pylist())
-    with whole_file(path) as target:
+    with whole_text(place) as target:
         for sentence_id in sorted(lines):
             target.write(file.text(rows[sentence_id], lines[sentence_id]))
 

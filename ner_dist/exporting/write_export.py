@@ -63,17 +63,19 @@ def export(
     fast: bool = False,
     examples: bool = True,
     card: CardSettings | None = None,
+    named: str = "",
 ) -> Exported:
     """Write the directory, or nothing. Raises UserError for what cannot be exported, and for emissions that differ.
 
     name: of the checkpoint, best or last; None: the best of a run that is finished. model_name, model_version: of the
     export; by default the directory's name, and the time. small: in fewer bytes, fast: with an LSTM that multiplies in
-    8 bits, both as far as dev allows. examples: with some sentences of dev.
+    8 bits, both as far as dev allows. examples: with some sentences of dev. named: what the run is called, if not by
+    its directory.
     """
     place = _require_exportable(run, name, directory)
     network = CheckpointNetwork(place, "cpu")
     saved = network.checkpoint
-    origin = {**_origin(run, place, saved), **_identity(directory, model_name, model_version)}
+    origin = {**_origin(named or str(run), place, saved), **_identity(directory, model_name, model_version)}
     if examples:
         origin["examples"] = example_sentences(saved)
     # Before the network is written, which takes longer.
@@ -192,10 +194,10 @@ def _write_card(
     (directory / CARD_NAME).write_text(text, encoding="utf-8")
 
 
-def _origin(run: Path, place: Path, saved: Checkpoint) -> dict[str, Any]:
+def _origin(run: str, place: Path, saved: Checkpoint) -> dict[str, Any]:
     progress = saved.progress
     return {
-        "run": str(run),
+        "run": run,
         "checkpoint": place.name,
         "epoch": progress.epoch,
         "steps": progress.total_steps,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import List, Literal, Optional, Tuple
 
 from tqdm import tqdm
@@ -19,6 +18,7 @@ from ner_dist.prediction.input_formats import InputOptions
 from ner_dist.prediction.input_lines import Portion
 from ner_dist.prediction.read_conll import TokenColumns, next_document
 from ner_dist.prediction.tagger import Tagger
+from ner_dist.stores.named_files import Place, local_file
 
 
 def _named_column(text: str) -> Tuple[str, int]:
@@ -88,11 +88,12 @@ class OpenedInput:
 
 @contextmanager
 def open_documents(
-    path: Path | None, options: ReadingOptions, tagger: Tagger, show_progress: bool = True
+    place: Place | None, options: ReadingOptions, tagger: Tagger, show_progress: bool = True
 ) -> Iterator[OpenedInput]:
-    """path: of a file, None: standard input. show_progress: if stderr is a terminal. Raises UserError."""
+    """place: of a file, None: standard input. show_progress: if stderr is a terminal. Raises UserError."""
+    path = None if place is None else local_file(place)
     format_name = input_formats.format_of(path, options.input_format)
-    name = str(path or "standard input")
+    name = str(place or "standard input")
     columns = {} if options.pos_column is None else {"pos": options.pos_column}
     columns.update(options.feature or ())
     reading = InputOptions(tagger.document, TokenColumns(options.token_column, columns), tagger.given_features)

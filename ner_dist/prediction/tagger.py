@@ -17,7 +17,6 @@ from typing import Any, overload
 
 from ner_dist.contract.tokenizers import make_tokenizer
 from ner_dist.errors import UserError
-from ner_dist.foreign.local_paths import local_path
 from ner_dist.foreign.names import shortened
 from ner_dist.prediction.choose_tokenizer import choose_tokenizer, version_warning
 from ner_dist.prediction.documents import Document, Entity, Sentence, document_of_tokens, is_one_sentence
@@ -28,6 +27,9 @@ from ner_dist.prediction.identity import ModelIdentity
 from ner_dist.prediction.tag_sentences import TaggerNetwork, tag_sentences
 from ner_dist.prediction.thresholds import least_confidences
 from ner_dist.ranks import environment
+from ner_dist.stores.addresses import Address
+from ner_dist.stores.local_copies import errors_by_address
+from ner_dist.stores.models import local_model
 
 # Sentences that are sorted by length together: more of them means less padding, and more memory.
 WINDOW_SENTENCES = 4096
@@ -67,9 +69,10 @@ class Tagger:
         self.given_features = vocabularies.given_features
 
     @classmethod
+    @errors_by_address()
     def load(
         cls,
-        path: str | Path,
+        path: str | Path | Address,
         *,
         tokenizer: str = "auto",
         language: str | None = None,
@@ -77,24 +80,24 @@ class Tagger:
         device: str = "auto",
         threshold: float | Mapping[str, float] | None = None,
     ) -> Tagger:
-        """The tagger of a run's directory, or of an export's (`python -m ner_dist.export`).
+        """The tagger of a run's directory, or of an export's (`python -m ner_dist.export`), also by its address.
 
         tokenizer, language: of the texts, by default the model's own. threshold: the confidence below which entities
         are left out, 0.8 or {"PER": 0.9, "*": 0.7}. For runs only: checkpoint, best or last, and device, auto, cpu or
         gpu. Raises UserError.
         """
-        local_path(path)
+        directory = local_model(path, checkpoint)
         # Imports come late: each kind needs one of onnxruntime and MXNet, and MXNet reads the number of threads while
         # it is imported.
-        if (Path(path) / DESCRIPTION_NAME).is_file():
+        if (directory / DESCRIPTION_NAME).is_file():
             from ner_dist.prediction.onnx_network import OnnxNetwork
 
-            return cls(OnnxNetwork(Path(path)), tokenizer=tokenizer, language=language, threshold=threshold)
+            return cls(OnnxNetwork(directory), tokenizer=tokenizer, language=language, threshold=threshold)
         environment.prepare()
         environment.require_mxnet()
         from ner_dist.prediction.mxnet_network import CheckpointNetwork
 
-        network = CheckpointNetwork(Path(path) / "checkpoints" / checkpoint, device)
+        network = CheckpointNetwork(directory / "checkpoints" / checkpoint, device)
         return cls(network, tokenizer=tokenizer, language=language, threshold=threshold)
 
     @overload

@@ -36,6 +36,7 @@ from ner_dist.reporting.run_facts import RunFacts, read_facts, short_names, trai
 from ner_dist.reporting.tallies import Tally, tally_all
 from ner_dist.scoring.gold_shards import gold_shards
 from ner_dist.scoring.open_model import OpenedModel, open_model, open_on_gold
+from ner_dist.stores.models import local_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,10 +100,11 @@ def gather(options: ReportOptions, reading: Sequence[str] = ()) -> ReportData:
     """
     what = gold_sets(options.gold) or [GoldSet(options.split, [])]
     curves = [read_curve(path) for path in options.curve]
-    data = {model: training_data(model, options.checkpoint) for model in options.models}
+    paths = [local_model(model, options.checkpoint) for model in options.models]
+    data = {model: training_data(model, options.checkpoint) for model in paths}
     if not options.gold:
         _require_same_data(data)
-    names = zip(options.models, short_names(options.models))
+    names = zip(paths, short_names(paths))
     models = [_Model(options, model, name, data[model]) for model, name in names]
     sets = [_score_set(options, gold_set, models, reading) for gold_set in what]
     return ReportData(options, sets, models[0].training_shards(), curves)

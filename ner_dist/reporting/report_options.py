@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, Optional
 
 from ner_dist.cli.options import option
+from ner_dist.stores.named_files import Place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,10 +18,10 @@ class ReportOptions:
     `python -m data_prep build` about reading a corpus.
     """
 
-    models: list[Path] = option(positional=True, metavar="MODEL")
-    """directory of a run, of one of its checkpoints, or of an export"""
+    models: list[Place] = option(positional=True, metavar="MODEL", stores=True)
+    """directory of a run, of one of its checkpoints, or of an export; as all files, also by an address in a store"""
 
-    gold: list[list[str]] = option([], metavar="FILE", nargs="+", action="append")
+    gold: list[list[str]] = option([], metavar="FILE", nargs="+", action="append", stores=True)
     """score these annotated files of any format instead of a split; each --gold is one test set, NAME=FILE names it"""
 
     split: Literal["train", "dev", "test"] = "test"
@@ -32,7 +33,7 @@ class ReportOptions:
     curve: list[Path] = option([], metavar="FILE")
     """also show these learning curves, curve.json of `python -m bench.learning_curve`"""
 
-    out: Optional[Path] = option(None, metavar="FILE")
+    out: Optional[Place] = option(None, metavar="FILE", stores=True)
     """file to write (default report.html in the run of the first MODEL, or NAME-report.html beside an export)"""
 
     shards: Optional[Path] = option(None, metavar="DIR")

@@ -15,6 +15,8 @@ from ner_dist.contract.export_record import is_export, read_record
 from ner_dist.contract.shard_format import read_stored_index
 from ner_dist.run import checkpoint
 from ner_dist.run.run_records import read_metrics, read_result
+from ner_dist.stores.addresses import is_address
+from ner_dist.stores.local_copies import by_address
 
 _CHECKPOINTS = "checkpoints"
 _TIME = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ [A-Z]+ ", re.M)
@@ -73,10 +75,13 @@ class RunFacts(NamedTuple):
         if self.run is None:
             return None
         launcher = f"horovodrun -np {self.num_ranks} " if (self.num_ranks or 1) > 1 else ""
-        again = self.run.with_name(self.run.name + "-again")
-        path, again_path = shlex.quote(str(self.run / "config.yaml")), shlex.quote(str(again))
+        named = by_address(str(self.run))
+        again = shlex.quote(f"{named}-again")
+        if is_address(named):
+            return f"{launcher}python -m ner_dist.train --like {shlex.quote(named)} --run {again}"
         resume = " --train.resume false" if self.config.train.resume else ""
-        return f"{launcher}python -m ner_dist.train --config {path} --run {again_path}{resume}"
+        path = shlex.quote(str(self.run / "config.yaml"))
+        return f"{launcher}python -m ner_dist.train --config {path} --run {again}{resume}"
 
     def knobs(self) -> dict[str, tuple[Any, Any]]:
         """Every knob's value and default, by dotted name."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from ner_dist.cli.text_table import text_table
@@ -13,14 +12,16 @@ from ner_dist.scoring.documents import by_document, worst
 from ner_dist.scoring.score_model import Scored
 
 
-def score_record(found: Scored, model: Path, gold: Sequence[str]) -> dict[str, Any]:
-    """docs/reference/result-format.md describes its fields. gold: the files, if it was not the model's own shards.
+def score_record(found: Scored, model: str, gold: Sequence[str]) -> dict[str, Any]:
+    """docs/reference/result-format.md describes its fields.
+
+    model: as it was named. gold: the files, if it was not the model's own shards.
 
     Raises ShardError.
     """
     facts, scores = found.facts, found.scores
     return {
-        "model": str(model),
+        "model": model,
         "origin": facts.origin,
         **({"gold": list(gold)} if gold else {"split": facts.split}),
         "sentences": facts.index.num_sentences(facts.split),

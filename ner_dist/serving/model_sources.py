@@ -14,6 +14,9 @@ from ner_dist.prediction.export_format import DESCRIPTION_NAME
 from ner_dist.prediction.model_name import NAME_RULE, as_name, is_name
 from ner_dist.serving.models import ModelSource
 from ner_dist.serving.served_model import Loads
+from ner_dist.stores.addresses import Address, is_address, parse_address, path_or_address
+from ner_dist.stores.models import local_model, model_version
+from ner_dist.stores.named_files import Place
 
 # What is written last, or with the rest at once.
 _OF_RUNS = ("checkpoints", "best")
@@ -21,16 +24,18 @@ _STATE = "state.json"
 
 
 def model_sources(given: Sequence[str], load: Callable[[Path], Tagger], with_large: bool) -> list[ModelSource]:
-    """given: DIR or NAME=DIR each. load: can be pickled. Raises UserError for names that no request could ask for."""
+    """given: DIR or NAME=DIR each, or addresses. load: can be pickled. Raises UserError for names that no request could
+    ask for."""
     sources: dict[str, ModelSource] = {}
     for text in given:
-        name, path = _named(text)
+        name, place = _named(text)
         if not is_name(name):
             raise UserError(f"{text}: the name of a model is {NAME_RULE}")
         if name in sources:
             raise UserError(f"two models are called {name}; give them names of their own: NAME=DIR")
-        loads = functools.partial(_loads, path, load, with_large)
-        sources[name] = ModelSource(name, loads, functools.partial(stamp, path))
+        loads = functools.partial(_loads, place, load, with_large)
+        changes = model_version if isinstance(place, Address) else stamp
+        sources[name] = ModelSource(name, loads, functools.partial(changes, place))  # type: ignore[arg-type]
     return [*sources.values()]
 
 
@@ -47,15 +52,19 @@ def stamp(path: Path) -> Hashable:
     return str(file), status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def _named(text: str) -> tuple[str, Path]:
+def _named(text: str) -> tuple[str, Place]:
+    if is_address(text):
+        address = parse_address(text)
+        return as_name(address.name), address
     name, equals, directory = text.partition("=")
     if equals and not Path(text).is_dir():
-        return name, Path(directory)
+        return name, path_or_address(directory)
     # Not resolved: a link keeps its name whatever it points at.
     return as_name(os.path.basename(os.path.abspath(text))), Path(text)
 
 
-def _loads(path: Path, load: Callable[[Path], Tagger], with_large: bool) -> Loads:
-    # Both processes load the same, whatever a link points at by then.
+def _loads(place: Place, load: Callable[[Path], Tagger], with_large: bool) -> Loads:
+    # Both processes load the same, whatever a link points at by then, or was published.
+    path = local_model(place)
     version = functools.partial(load, path.resolve() if path.is_dir() else path)
     return Loads(version, version if with_large else None)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Hashable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ner_dist.errors import UserError
 from ner_dist.prediction.identity import ModelIdentity, utc
@@ -21,9 +21,11 @@ NOT_RELOADED = "none"
 
 log = logging.getLogger("ner_dist.serving")
 
+Result = TypeVar("Result")
+
 
 class ModelSource(NamedTuple):
-    """Where the versions of a model come from."""
+    """Where the versions of a model come from. Both functions may ask a store, and raise UserError."""
 
     # What requests call it.
     route: str
@@ -119,7 +121,12 @@ class Models:
         while True:
             await asyncio.sleep(seconds)
             for name, route in self.routes.items():
-                stamp = route.source.stamp()
+                try:
+                    stamp = await _in_thread(route.source.stamp)
+                except UserError as error:
+                    # A store that does not answer now.
+                    log.warning("%s: %s", name, error)
+                    continue
                 # Once it has stayed the same for a while: it may be being copied.
                 if stamp != route.stamp and stamp == seen[name]:
                     await self._reload(route)
@@ -170,8 +177,8 @@ class Models:
 
     async def _roll_in(self, route: _Route) -> None:
         # Before it is read: what changes meanwhile is seen as another version.
-        route.stamp = route.source.stamp()
-        model = ServedModel(route.source.loads(), *self._settings)
+        route.stamp = await _in_thread(route.source.stamp)
+        model = ServedModel(await _in_thread(route.source.loads), *self._settings)
         await model.start()
         old, route.current = route.current, model
         self._metrics.serves(route.source.route, model.identity, _identity(old))
@@ -179,6 +186,11 @@ class Models:
             retiring = asyncio.ensure_future(old.retire())
             self._retiring[retiring] = old
             retiring.add_done_callback(self._retiring.pop)
+
+
+async def _in_thread(action: Callable[[], Result]) -> Result:
+    """What takes its time, while requests are answered."""
+    return await asyncio.get_running_loop().run_in_executor(None, action)
 
 
 def _identity(model: ServedModel | None) -> ModelIdentity | None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
 
-from ner_dist.atomic_file import whole_binary_file
 from ner_dist.cli.options import make_parser, nested, option, read_options
 from ner_dist.cli.shell_completion import complete
 from ner_dist.errors import UserError
@@ -20,6 +19,8 @@ from ner_dist.prediction.reading import ReadingOptions, open_documents
 from ner_dist.prediction.tagger import Tagger
 from ner_dist.ranks.comm import Comm
 from ner_dist.ranks.rank_process import run_rank
+from ner_dist.stores.models import local_model
+from ner_dist.stores.named_files import Place, require_writable, whole_binary
 from ner_dist.suggesting.labelled import labelled_sentences, shards_of_model
 from ner_dist.suggesting.pool import UNITS
 from ner_dist.suggesting.suggest import FIELD, Suggestions, Wanted, suggest
@@ -37,9 +38,9 @@ class SuggestOptions:
     records. The field "suggestion" says how uncertain each is, and why.
     """
 
-    model: Path = option(positional=True, metavar="MODEL")
-    """directory of a run, or of an export"""
-    pool: Path = option(positional=True, metavar="POOL")
+    model: Place = option(positional=True, metavar="MODEL", stores=True)
+    """directory of a run, or of an export; as all files, also by an address in a store"""
+    pool: Place = option(positional=True, metavar="POOL", stores=True)
     """texts that are not labelled, as of `predict`; - is standard input"""
     num: int = option(200, least=1)
     """how many"""
@@ -49,7 +50,7 @@ class SuggestOptions:
         FORMATS[0], names=("--to",), choices=FORMATS, type=output_formats.usual_name, metavar=None
     )
     """what the annotation tool imports; jsonl: that of `predict`"""
-    out: Optional[Path] = option(None, metavar="FILE")
+    out: Optional[Place] = option(None, metavar="FILE", stores=True)
     """where to write, whole or not at all; standard output if not given"""
     by: str = option(Wanted(1).measure, choices=MEASURES, metavar=None, group="the choice")
     """uncertainty for each token: by the probability of the best reading, by its margin to the second best, or by the
@@ -82,18 +83,19 @@ def run(options: SuggestOptions, comm: Comm) -> None:
     if comm.num_ranks > 1:
         raise UserError("suggestions are made by one process; start it without horovodrun")
     options.reading.require_valid()
-    if options.out is not None and not options.out.parent.is_dir():
+    if options.out is not None:
         # Checked first, because tagging takes long.
-        raise UserError(f"{options.out} could not be written ({options.out.parent} is not a directory)")
+        require_writable(options.out)
     reading = options.reading
+    model = local_model(options.model, reading.checkpoint)
     tagger = Tagger.load(
-        options.model,
+        model,
         tokenizer=reading.tokenizer,
         language=reading.language,
         checkpoint=reading.checkpoint,
         device=reading.device,
     )
-    place = options.train or shards_of_model(options.model, reading.checkpoint, tagger)
+    place = options.train or shards_of_model(model, reading.checkpoint, tagger)
     # --from is about the pool.
     as_named = dataclasses.replace(reading, input_format="auto")
     labelled = [] if place is None else labelled_sentences(place, as_named, tagger)
@@ -125,7 +127,7 @@ def _write(options: SuggestOptions, documents: list[Document], tagger: Tagger) -
         documents = list(map(_with_meta, documents))
     with contextlib.ExitStack() as files:
         if options.out is not None:
-            file = files.enter_context(whole_binary_file(options.out))
+            file = files.enter_context(whole_binary(options.out))
         else:
             file = files.enter_context(open(sys.stdout.fileno(), "wb", closefd=False))
         sink = writer.open(file)

@@ -25,6 +25,7 @@ from ner_dist.predict import PredictOptions
 from ner_dist.prediction import Tagger
 from ner_dist.reporting.report_options import ReportOptions
 from ner_dist.serve import ServeOptions
+from ner_dist.suggesting.__main__ import SuggestOptions
 
 ADDRESSES = ["s3://b/x", "gs://b/x", "hdfs://host/x", "http://h/x", "HTTPS://h/x", "file:///x", "simplecache::s3://b/x"]
 # All arguments that are paths. A new one must be here, too.
@@ -43,6 +44,7 @@ PATHS = {
     "predict": {"run", "file", "out"},
     "serve": {"models"},
     "report": {"models", "gold", "out", "shards"},
+    "suggest": {"model", "pool", "out", "train"},
     "doctor": {"hosts", "shards", "run"},
 }
 
@@ -57,6 +59,7 @@ def parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
         "predict": PredictOptions,
         "serve": ServeOptions,
         "report": ReportOptions,
+        "suggest": SuggestOptions,
     }
     for name, kind in kinds.items():
         yield name, make_parser(kind, name, usage="", example="")
@@ -73,6 +76,12 @@ IN_STORES = {
     "convert": {"source", "out", "settings.tag_names"},
     "stats": {"source", "files.train", "files.dev", "files.test", "out", "settings.tag_names"},
     "inspect": {"directory"},
+    "evaluate": {"model", "gold", "conll", "json", "sentences"},
+    "export": {"run", "onnx"},
+    "predict": {"run", "file", "out"},
+    "serve": {"models"},
+    "report": {"models", "gold", "out"},
+    "suggest": {"model", "pool", "out"},
     "doctor": {"shards"},
 }
 
@@ -145,8 +154,8 @@ def test_functions_refuse_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         prepare_shards("a.conll", "http://b/x")
     with pytest.raises(UserError, match="http:// is not supported"):
         prepare_shards(["http://b/x", "a.conll"], "out")
-    with pytest.raises(UserError, match="is an address"):
-        evaluate_tagger("s3://b/x")
-    with pytest.raises(UserError, match="is an address"):
-        Tagger.load("s3://b/x")
+    with pytest.raises(UserError, match="http:// is not supported"):
+        evaluate_tagger("http://b/x")
+    with pytest.raises(UserError, match="http:// is not supported"):
+        Tagger.load("http://b/x")
     assert list(tmp_path.iterdir()) == []
