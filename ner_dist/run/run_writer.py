@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable
 
 from ner_dist.errors import UserError
@@ -20,7 +21,7 @@ class RunWriter:
 
     def __init__(self, place: RunPlace, say: Callable[[str], None] = lambda sentence: None) -> None:
         """say: called with sentences about locks of others and about stores that do not answer."""
-        self._place = place
+        self._place, self._is_complete = place, False
         if place.address is None:
             self.lock: RunLock | StoreLock = RunLock(place.path, say)
             self._publisher: Publisher | None = None
@@ -44,7 +45,19 @@ class RunWriter:
 
     def release(self) -> None:
         self.settle()
+        if self._is_complete:
+            # Whoever goes on with the run fetches it again.
+            shutil.rmtree(self._place.path.parent, ignore_errors=True)
         self.lock.release()
+
+    def finish(self, beat: Callable[[], object]) -> None:
+        """Have everything published, after which the run's files need not stay on this machine.
+
+        beat: called every now and then. Raises UserError if it could not be published.
+        """
+        self.publish()
+        self.wait(beat=beat)
+        self._is_complete = self._publisher is not None
 
     def publish(self) -> None:
         """Have what is written now published behind the training path; nobody may be writing checkpoints."""

@@ -151,8 +151,7 @@ class Run:
 
         def on_this_machine() -> None:
             try:
-                self.writer.publish()
-                self.writer.wait(beat=self.watchdog.beat)
+                self.writer.finish(self.watchdog.beat)
             except StoreError as error:
                 raise UserError(
                     f"{error}; the run is complete on this machine alone, so repeat the command here with "
