@@ -156,15 +156,17 @@ def is_final(error: Exception) -> bool:
     """Whether another try would end in the same way."""
     if isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)):
         return True
-    if not isinstance(error, OSError):
-        return True
     text = str(error).lower()
+    # A stream that has failed in the background says so in the next call.
+    if not isinstance(error, OSError) and "closed file" not in text:
+        return True
     return any(word in text for word in (*_REFUSALS, *_ABSENCES)) and "timeout" not in text
 
 
 def complain(address: Address, doing: str, error: Exception, was_repeated: bool = False) -> NoReturn:
     """Raise the StoreError that says what a store's client has said, on one line."""
-    said = " ".join(str(error).split()) or type(error).__name__
+    # What follows of Google's is for its programmers.
+    said = " ".join(str(error).split()).partition(" error_info=")[0] or type(error).__name__
     text = said.lower()
     if any(word in text for word in _ABSENCES):
         reason, advice = "there is no such bucket", "create the bucket, or mend its name"

@@ -25,6 +25,20 @@ def publishes_whole(address: Address) -> bool:
     return address.scheme in PUBLISH_WHOLE and store_folder() is None
 
 
+def opened(address: Address, offset: int = 0) -> Any:
+    """A stream of the object's bytes from an offset."""
+    system, path = connect(address)
+    if address.scheme != "gs" or store_folder() is not None:
+        stream = system.open_input_file(path)
+        stream.seek(offset)
+        return stream
+    # Google's client keeps all other threads waiting in the first read of a file, but not in that of a stream.
+    stream = system.open_input_stream(path)
+    while offset and (skipped := stream.read(min(offset, 1 << 22))):
+        offset -= len(skipped)
+    return stream
+
+
 def has_folders(address: Address) -> bool:
     """Whether an object can only be made in a folder that is there."""
     return address.scheme == "hdfs" or store_folder() is not None

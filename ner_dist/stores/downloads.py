@@ -12,7 +12,7 @@ from typing import BinaryIO
 from ner_dist.atomic_file import temporary_beside
 from ner_dist.stores.addresses import Address, StoreError
 from ner_dist.stores.attempts import in_thread, retries, store_timeout_s
-from ner_dist.stores.connections import connect
+from ner_dist.stores.connections import opened
 from ner_dist.stores.facts import absent, facts
 
 # Reads grow while they are answered fast, so that neither a far nor a slow store takes long for nothing.
@@ -69,10 +69,8 @@ def _write(file: BinaryIO, block: bytes, path: Path) -> None:
 
 def blocks(address: Address, offset: int, num_bytes: int) -> Iterator[bytes]:
     """The bytes from an offset until there are num_bytes with those before. Raises OSError if there are fewer."""
-    system, path = connect(address)
     length = _FIRST_BLOCK
-    with system.open_input_file(path) as stream:
-        stream.seek(offset)
+    with opened(address, offset) as stream:
         while offset < num_bytes:
             began = time.monotonic()
             block = stream.read(min(length, num_bytes - offset))

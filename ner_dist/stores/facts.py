@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from ner_dist.stores.addresses import Address, StoreError
 from ner_dist.stores.attempts import once
-from ner_dist.stores.connections import connect
+from ner_dist.stores.connections import connect, opened
 
 # A listing comes as a whole, however many pages it has.
 _LISTING_PATIENCE = 20
+_BLOCK = 1 << 20
 
 
 class Facts(NamedTuple):
@@ -43,17 +44,18 @@ def read_bytes(address: Address, most_bytes: int) -> bytes:
     """A small object. Raises StoreError if it is not there or larger."""
 
     def read() -> bytes:
-        system, path = connect(address)
         try:
-            opened = system.open_input_file(path)
+            stream = opened(address)
         except FileNotFoundError:
             raise absent(address) from None
-        with opened as stream:
-            if stream.size() > most_bytes:
-                raise StoreError(
-                    f"{address}: {stream.size():,} bytes, expected at most {most_bytes:,} of an object of its kind"
-                )
-            return bytes(stream.read())
+        data = b""
+        with stream:
+            # No more than there is: a read allocates what it is asked for.
+            while (block := stream.read(_BLOCK)) and len(data) <= most_bytes:
+                data += block
+        if len(data) > most_bytes:
+            raise StoreError(f"{address}: more than {most_bytes:,} bytes, which is too many for an object of its kind")
+        return data
 
     return once(address, "could not be read", read)
 
