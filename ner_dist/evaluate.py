@@ -18,7 +18,6 @@ from ner_dist.cli.shell_completion import complete
 from ner_dist.errors import UserError
 from ner_dist.evaluation.prediction_files import ConllColumns, JsonLines, write
 from ner_dist.evaluation.thresholds import METAVAR, Target, parse_target
-from ner_dist.foreign.local_paths import local_path
 from ner_dist.ranks.comm import Comm, Solo, on_every_rank, on_rank_0
 from ner_dist.ranks.rank_process import run_rank
 from ner_dist.scoring.gold_shards import gold_shards
@@ -50,7 +49,7 @@ class Options:
     """without --gold: what to score of the model's own shards (default: test)"""
     checkpoint: Literal["best", "last"] = "best"
     """which parameters of a run"""
-    shards: Optional[Path] = option(None, metavar="DIR")
+    shards: Optional[Place] = option(None, metavar="DIR", stores=True)
     """where the shards of the model are now, if they have moved"""
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """where a run computes"""
@@ -113,7 +112,7 @@ def evaluate_tagger(
     if files and (split is not None or shards is not None):
         raise UserError("gold takes the place of split and shards: name one or the other")
     names = tuple(str(path_or_address(file)) for file in files)
-    place = None if shards is None else Path(local_path(shards))
+    place = None if shards is None else path_or_address(shards)
     options = Options(path_or_address(model), names, split, shards=place)  # type: ignore[arg-type]
     with errors_by_address(), _scored(options, reading, Solo()) as found:
         return score_record(found, str(options.model), names)

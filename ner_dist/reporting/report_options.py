@@ -36,7 +36,7 @@ class ReportOptions:
     out: Optional[Place] = option(None, metavar="FILE", stores=True)
     """file to write (default report.html in the run of the first MODEL, or NAME-report.html beside an export)"""
 
-    shards: Optional[Path] = option(None, metavar="DIR")
+    shards: Optional[Place] = option(None, metavar="DIR", stores=True)
     """where the models' shards are now, if they have moved"""
 
     device: Literal["auto", "cpu", "gpu"] = "auto"

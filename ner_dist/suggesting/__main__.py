@@ -57,7 +57,7 @@ class SuggestOptions:
     entropy of both the reading and the entities found; random: for comparison"""
     diversity: float = option(Wanted(1).diversity, least=0, most=10, group="the choice")
     """how much it counts against a text that it is like one that is labelled or chosen already; 0: not at all"""
-    train: Optional[Path] = option(None, metavar="PATH", group="the choice")
+    train: Optional[Place] = option(None, metavar="PATH", stores=True, group="the choice")
     """what is labelled already: a shard set, or a file of texts, tokens or columns, by its name (default: the shards of
     the model, if they are still there)"""
     seed: int = option(Wanted(1).seed, least=0, group="the choice")
@@ -150,7 +150,7 @@ def _nothing(options: SuggestOptions, found: Suggestions) -> str:
     return f"{options.pool}: all of its {pool.num_units:,} {options.unit}s are labelled already, so none is left"
 
 
-def _summary(options: SuggestOptions, found: Suggestions, place: Path | None) -> list[str]:
+def _summary(options: SuggestOptions, found: Suggestions, place: Place | None) -> list[str]:
     pool, num = found.pool, len(found.documents)
     left_out = [
         f"{number:,} {why}"

@@ -15,15 +15,17 @@ from ner_dist.prediction import export_format
 from ner_dist.prediction.reading import ReadingOptions, open_documents
 from ner_dist.prediction.tagger import Tagger
 from ner_dist.run import checkpoint, checkpoint_files
+from ner_dist.stores.named_files import Place
 
 SPLIT = "train"
 
 
-def labelled_sentences(place: Path, options: ReadingOptions, tagger: Tagger) -> list[list[str]]:
+def labelled_sentences(place: Place, options: ReadingOptions, tagger: Tagger) -> list[list[str]]:
     """The tokens of each sentence. place: a shard set, or a file as of the pool. Raises UserError."""
-    if (place / INDEX_NAME).is_file():
-        return list(_of_shards(place, read_index(place)))
-    if place.is_dir():
+    shards = find_shards(place)
+    if shards is not None:
+        return list(_of_shards(shards, read_index(shards)))
+    if isinstance(place, Path) and place.is_dir():
         raise UserError(f"{place} is a directory without {INDEX_NAME}; expected a shard set, or a file of texts")
     with open_documents(place, options, tagger) as opened:
         found = []

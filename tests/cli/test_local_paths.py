@@ -76,12 +76,12 @@ IN_STORES = {
     "convert": {"source", "out", "settings.tag_names"},
     "stats": {"source", "files.train", "files.dev", "files.test", "out", "settings.tag_names"},
     "inspect": {"directory"},
-    "evaluate": {"model", "gold", "conll", "json", "sentences"},
+    "evaluate": {"model", "gold", "shards", "conll", "json", "sentences"},
     "export": {"run", "onnx"},
     "predict": {"run", "file", "out"},
     "serve": {"models"},
-    "report": {"models", "gold", "out"},
-    "suggest": {"model", "pool", "out"},
+    "report": {"models", "gold", "out", "shards"},
+    "suggest": {"model", "pool", "out", "train"},
     "doctor": {"shards"},
 }
 

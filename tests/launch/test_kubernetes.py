@@ -235,6 +235,7 @@ def test_runs_that_only_differ_in_what_a_name_cannot_say_get_different_jobs() ->
         ({"name": "mine\n"}, "--name"),
         ({"name": "a" * 60}, "--name"),
         ({"claim": ""}, "--claim"),
+        ({"store_secret": "My Keys"}, "--store-secret"),
         ({"namespace": "a b"}, "--namespace"),
         ({"image": "ner dist"}, "--image"),
         ({"labels": {"a": "b c"}}, "--labels"),
@@ -261,6 +262,22 @@ def test_settings_that_cannot_work_are_refused_in_one_sentence(change: dict[str,
 def test_what_the_pods_would_not_find_is_refused(training: list[str], said: str) -> None:
     with pytest.raises(LaunchError, match=re.escape(said)):
         manifest(KubernetesOptions(), training)
+
+
+def test_shards_in_a_store_are_not_copied_to_the_volume_and_ranks_get_what_proves_who_asks() -> None:
+    options = dataclasses.replace(KubernetesOptions(), store_secret="keys")
+    text = manifest(options, [*RUN, "--data.shards", "s3://bucket/mine"])
+    assert all(mistakes(document, VERSIONS[-1]) == [] for document in documents(text))
+    head = text.split("---")[0]
+    assert "come from their store" in head
+    assert "kubectl exec mine-files -- mkdir -p runs\n" in head
+    assert "bucket" not in head
+    job_file = next(document for document in documents(text) if document["kind"] == "ConfigMap")["data"]["job.yaml"]
+    assert yaml.safe_load(job_file)["data"]["shards"] == "s3://bucket/mine"
+    # horovodrun gives ranks of other pods its own variables.
+    [launcher] = mpi_job(text)["spec"]["mpiReplicaSpecs"]["Launcher"]["template"]["spec"]["containers"]
+    assert launcher["envFrom"] == [{"secretRef": {"name": "keys"}}]
+    assert "envFrom" not in text_of("default")
 
 
 def test_text_stays_text_whatever_yaml_reads_it() -> None:

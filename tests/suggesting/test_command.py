@@ -10,12 +10,14 @@ from types import SimpleNamespace
 import pytest
 import sealed_files
 from encoded import read_conll
+from published_shards import published_shards
 from read_back import make_export, make_run
 
 from data_prep.passes.convert import Target, convert
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from ner_dist.contract.shard_format import read_index
+from ner_dist.contract.shard_place import shard_folder
 from ner_dist.errors import UserError
 from ner_dist.prediction.reading import ReadingOptions
 from ner_dist.prediction.tagger import Tagger
@@ -91,6 +93,18 @@ def test_the_shards_of_a_run_are_what_is_labelled(
     assert sorted(found) == sorted(labelled_sentences(synth_corpus["train"], ReadingOptions(), tagger))
     with pytest.raises(UserError, match=r"is a directory without index.json; expected a shard set, or a file of texts"):
         labelled_sentences(tmp_path, ReadingOptions(), tagger)
+
+
+def test_what_is_labelled_may_lie_in_a_store(
+    text_run: Path, rich_shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagger = Tagger.load(text_run)
+    found = labelled_sentences(published_shards(rich_shards, tmp_path, monkeypatch), ReadingOptions(), tagger)
+    assert found == labelled_sentences(rich_shards, ReadingOptions(), tagger)
+    moved = Path(shutil.copytree(text_run, tmp_path / "run", symlinks=True))
+    for path in moved.glob("checkpoints/*/config.yaml"):
+        path.write_text(path.read_text().replace(str(rich_shards), "s3://b/mine"))
+    assert shards_of_model(moved, "best", tagger) == shard_folder("s3://b/mine")
 
 
 def test_the_shards_of_a_run_may_be_gone(text_run: Path, rich_shards: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from launch.launch_errors import LaunchError
 from launch.launchers import text_output
 from launch.launchers.kubernetes_text import DNS, LABEL_VALUE, NAME_RULE, QUANTITY, as_json, in_block_style
 from ner_dist import config as knobs
+from ner_dist.stores.addresses import is_address
 
 _LEAST = {"workers": 1, "ranks_per_worker": 1, "gpus": 0, "restarts": 0, "deadline_seconds": 0, "keep_seconds": 0}
 # How long a launcher may take to end after its ranks have had their time to save.
@@ -49,11 +50,14 @@ class KubernetesOptions:
     shared_memory: str = "1Gi"
     """With gpus: size of a worker's /dev/shm, which NCCL uses; it counts as memory."""
     claim: str = "ner-dist"
-    """PersistentVolumeClaim with the shards and the runs; all workers must be able to mount it."""
+    """PersistentVolumeClaim with the runs, and the shards unless they are in an object store; all workers must be able
+    to mount it."""
     claim_size: str = "10Gi"
     """Size of the claim to make; empty if the claim exists."""
     storage_class: str = ""
     """Storage class of the claim to make, with ReadWriteMany; by default the cluster's."""
+    store_secret: str = ""
+    """Secret whose entries ranks get as environment variables, such as AWS_ACCESS_KEY_ID, for shards in a store."""
     restarts: int = 2
     """How often a job that failed is restarted, from its last checkpoint."""
     deadline_seconds: int = 0
@@ -88,7 +92,7 @@ def manifest(options: KubernetesOptions, training: TrainingRequest) -> str:
     """The text of the file for kubectl. Raises LaunchError."""
     check(options)
     run, ranks = training.run_directory("kubernetes").as_posix(), options.workers * options.ranks_per_worker
-    grace_s = grace_seconds(training)
+    grace_s, in_store = grace_seconds(training), is_address(training.config.data.shards)
     horovodrun = ["python", "-m", "launch.job.horovodrun", "--grace-seconds", f"{grace_s:g}"]
     command = [*horovodrun, "-np", str(ranks), "--hostfile", "/etc/mpi/hostfile"]
     worker = {"cpu": f"{options.cpus:g}", "memory": options.memory}
@@ -98,7 +102,8 @@ def manifest(options: KubernetesOptions, training: TrainingRequest) -> str:
         options=options,
         name=options.name or _name_of(training.run_directory("kubernetes").name, options),
         ranks=ranks,
-        shards=_in_volume(training.config.data.shards, "data.shards"),
+        # Those in a store are fetched by the ranks.
+        shards=None if in_store else _in_volume(training.config.data.shards, "data.shards"),
         run=run,
         parent=PurePosixPath(run).parent.as_posix(),
         job_file=_job_file(training, options),
@@ -119,7 +124,8 @@ def check(options: KubernetesOptions) -> None:
     _expect(options, "cpus", options.cpus > 0, "more than 0")
     _expect(options, "image", bool(re.fullmatch(r"\S+", options.image)), "an image's name, such as ner-dist:cpu")
     longest = _longest_name(options)
-    for name, needed in {"name": False, "namespace": False, "claim": True, "storage_class": False}.items():
+    needed_names = {"name": False, "namespace": False, "claim": True, "storage_class": False, "store_secret": False}
+    for name, needed in needed_names.items():
         value = getattr(options, name)
         fits = len(value) <= longest and re.fullmatch(DNS, value)
         _expect(options, name, bool(fits or not (value or needed)), f"{NAME_RULE}, up to {longest} characters")
