@@ -33,7 +33,8 @@ def opened(address: Address, offset: int = 0) -> Any:
         stream.seek(offset)
         return stream
     # Google's client keeps all other threads waiting in the first read of a file, but not in that of a stream.
-    stream = system.open_input_stream(path)
+    # As it is, also what is called .gz.
+    stream = system.open_input_stream(path, compression=None)
     while offset and (skipped := stream.read(min(offset, 1 << 22))):
         offset -= len(skipped)
     return stream
