@@ -84,12 +84,13 @@ class BuildCommand:
                     sources = self.files.sources(self.settings, problems)
                     check_is_no_input(self.findings.name, [file.path for _, file in sources])
                     index = build_with_bars(sources, self.settings, directory, problems, like=like)
+                    summary = summary_lines(directory, index)
             except CorpusError:
                 print(f"no shards were written to {self.out}, because:", file=sys.stderr)
                 raise
         _print_to_stderr(problems.warning_lines)
         report = functools.partial(print, file=_report_file(self.findings.name))
-        report("\n".join(summary_lines(directory, index)))
+        report("\n".join(summary))
         elapsed_s = time.perf_counter() - begin_s
         num_tokens = sum(map(index.num_tokens, index.splits))
         report(f"{self.out}: {num_tokens:,} tokens in {elapsed_s:.1f} s, {num_tokens / elapsed_s:,.0f} tokens/s")

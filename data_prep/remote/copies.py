@@ -1,33 +1,53 @@
-"""The folder of this process in the cache: copies of what it reads, and what it has not published yet."""
+"""The folder of this process in the cache, for copies of what it reads and for files that are not sent yet."""
 
 from __future__ import annotations
 
 import atexit
+import itertools
 import os
-from contextlib import ExitStack
+import re
+import shutil
+import socket
 from functools import cache
 from pathlib import Path
 
-from ner_dist.atomic_file import temporary_beside
 from ner_dist.stores.addresses import Address
 from ner_dist.stores.cache_room import cache_folder
+from ner_dist.stores.file_locks import lock
 from ner_dist.stores.local_copies import is_copy_of
 
 
 def own_folder() -> Path:
-    """It is removed when the process ends; what a killed one has left, by the next one."""
-    return _own_folder_in(cache_folder())
+    """It is emptied when the process ends, or by the next one.
+
+    Processes that run one after another have the same, so that an interrupted command finds its files where they were.
+    """
+    return _own_folder_in(cache_folder(), os.getpid())
 
 
 @cache
-def _own_folder_in(cache: Path) -> Path:
-    place = cache / "copies"
-    stack, process = ExitStack(), os.getpid()
-    folder = stack.enter_context(temporary_beside(place))
-    folder.mkdir(mode=0o700)
-    # Not by a child that was forked.
-    atexit.register(lambda: stack.close() if os.getpid() == process else None)
+def _own_folder_in(cache: Path, process: int) -> Path:
+    """The first that no other process of this host has. process: a forked one needs a folder of its own."""
+    host = re.sub(r"[^A-Za-z0-9_.-]", "_", socket.gethostname())
+    folders = cache / "copies"
+    folders.mkdir(exist_ok=True)
+    for number in itertools.count():
+        folder = folders / f"{host}-{number}"
+        # Never closed: the lock ends with the process.
+        descriptor = os.open(folders / f"{folder.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        if lock(descriptor, wait=False):
+            break
+        os.close(descriptor)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    atexit.register(_remove, folder, process)
     return folder
+
+
+def _remove(folder: Path, process: int) -> None:
+    """Not by a child that was forked."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def copy_at(address: Address) -> Path:

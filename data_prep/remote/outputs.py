@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from data_prep.problems import CorpusError
 from data_prep.remote.copies import own_folder
-from data_prep.staging import terminate_like_interrupt
+from data_prep.staging import OutputError, terminate_like_interrupt
 from ner_dist.errors import UserError
 from ner_dist.stores.addresses import Address, StoreError, is_address, parse_address
 from ner_dist.stores.cache_room import cache_folder
+from ner_dist.stores.file_locks import lock
 from ner_dist.stores.local_copies import is_copy_of
 from ner_dist.stores.objects import list_objects, size, upload
 from ner_dist.stores.published import publish, published
 
-# In the cache's folder, what could not be published.
-_KEPT = "unpublished"
+# In the cache's folder: what is being built for an address, and what could not be sent.
+_UNPUBLISHED = "unpublished"
 
 
 @contextmanager
@@ -34,15 +37,21 @@ def sent_file(name: str) -> Iterator[str]:
         return
     address = parse_address(name)
     size(address)
-    path = _place_for(address)
+    path = own_folder() / "out" / secrets.token_hex(4) / address.name
+    path.parent.mkdir(parents=True)
+    is_copy_of(path, address)
     with terminate_like_interrupt():
         try:
             yield str(path)
         except CorpusError:
-            if path.is_file():
-                upload(path, address)
+            _send_file(path, address)
             raise
-        if path.is_file():
+        _send_file(path, address)
+
+
+def _send_file(path: Path, address: Address) -> None:
+    if path.is_file():
+        with _kept_if_not_sent(path, address):
             upload(path, address)
 
 
@@ -51,25 +60,22 @@ def published_directory(
     out: Path | Address, last: str, check_names: Callable[[str, Sequence[str]], object]
 ) -> Iterator[Path]:
     """The path of the directory to write for this place; for an address it is published there when the context ends
-    without an error, with the file `last` after all others.
+    without an error, with the file `last` after all others, and is gone then.
 
-    check_names: raises for the names of what is at an address if that may not be replaced. Raises StoreError; a
-    directory that could not be published is kept, and the message says where.
+    check_names: raises for the names of what is at an address if that may not be replaced. Raises StoreError, and
+    OutputError if another process of this machine writes for the same address.
     """
     if not isinstance(out, Address):
         yield out
         return
     check_names(str(out), _names_at(out))
-    path = _place_for(out)
-    with terminate_like_interrupt():
+    with _alone(out) as folder, terminate_like_interrupt():
+        path = folder / out.name
+        is_copy_of(path, out)
         yield path
-        try:
+        with _kept_if_not_sent(path, out):
             publish(path, out, last)
-        except UserError as error:
-            raise StoreError(
-                f"{error}; nothing was published at {out}, and what was built is complete in {_kept(path)}: copy that "
-                "folder there by any tool, or delete it"
-            ) from error
+        shutil.rmtree(path)
 
 
 def _names_at(address: Address) -> list[str]:
@@ -79,15 +85,29 @@ def _names_at(address: Address) -> list[str]:
     return sorted({name.partition("/")[0] for name in names})
 
 
-def _place_for(address: Address) -> Path:
-    path = own_folder() / "out" / secrets.token_hex(4) / address.name
-    path.parent.mkdir(parents=True)
-    is_copy_of(path, address)
-    return path
+@contextmanager
+def _alone(out: Address) -> Iterator[Path]:
+    """A folder for this address alone, always the same, where an interrupted build may go on."""
+    folder = cache_folder() / _UNPUBLISHED / hashlib.sha256(str(out).encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if not lock(descriptor, wait=False):
+            raise OutputError(f"--out {out}: another process of this machine builds there; wait for it, or end it")
+        yield folder
+    finally:
+        os.close(descriptor)
 
 
-def _kept(path: Path) -> Path:
-    place = cache_folder() / _KEPT / f"{path.name}-{secrets.token_hex(4)}"
-    place.parent.mkdir(exist_ok=True)
-    os.replace(path, place)
-    return place
+@contextmanager
+def _kept_if_not_sent(path: Path, address: Address) -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        kept = cache_folder() / _UNPUBLISHED / f"{secrets.token_hex(4)}-{path.name}"
+        kept.parent.mkdir(exist_ok=True)
+        os.replace(path, kept)
+        raise StoreError(
+            f"{error}; nothing was written to {address}, and what was to be there is complete in {kept}: copy it there "
+            "by any tool, or delete it"
+        ) from error

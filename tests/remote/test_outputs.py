@@ -95,9 +95,48 @@ def test_what_cannot_be_published_is_kept(store: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(outputs, "publish", fail)
     with pytest.raises(
-        StoreError, match=r"nothing was published at s3://b/sets/one, and .* is complete in (\S+):"
+        StoreError, match=r"nothing was written to s3://b/sets/one, and .* is complete in (\S+):"
     ) as said:
         publish_set("new")
     kept = Path(str(said.value).split("complete in ")[1].split(": ")[0])
     assert (kept / "index.json").read_text() == "new"
+    assert by_address(str(kept)) == str(kept)
     assert not (store / "sets").exists()
+
+
+def test_a_file_that_cannot_be_sent_is_kept(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise StoreError("s3://b/x.conll could not be written")
+
+    def write() -> None:
+        with sent_file("s3://b/x.conll") as path:
+            Path(path).write_text("whole")
+
+    monkeypatch.setattr(outputs, "upload", fail)
+    with pytest.raises(StoreError, match=r"could not be written; nothing was written to s3://b/x\.conll, and") as said:
+        write()
+    assert Path(str(said.value).split("complete in ")[1].split(": ")[0]).read_text() == "whole"
+
+
+def test_two_processes_do_not_build_for_one_address(store: Path) -> None:
+    with published_directory(SHARDS, "index.json", check_names) as directory:
+        directory.mkdir()
+        (directory / "index.json").write_text("first")
+        with pytest.raises(OutputError, match=r"^--out s3://b/sets/one: another process of this machine builds there"):
+            publish_set("second")
+    assert contents(store) == ["first"]
+
+
+def test_what_is_left_of_an_interrupted_build_is_found_by_the_next(store: Path) -> None:
+    def begin() -> Path:
+        with published_directory(SHARDS, "index.json", check_names) as directory:
+            (directory.parent / ".one.work").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        begin()
+    with published_directory(SHARDS, "index.json", check_names) as directory:
+        assert (directory.parent / ".one.work").exists()
+        directory.mkdir()
+        (directory / "index.json").write_text("new")
+    assert not directory.exists()
