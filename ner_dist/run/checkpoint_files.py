@@ -105,8 +105,8 @@ def require_known_files(directory: Path, state: StoredState, index: Index) -> No
     """Raises ForeignFileError if files are listed that no checkpoint of this index has."""
     known = {ARRAYS, CONFIG, INDEX, *(entry.path for entry in index.vocab.values())}
     known |= {VECTORS_NAME} if index.vectors is not None else set()
-    if state.files is not None and not known - {VECTORS_NAME} <= state.files.keys() <= known:
-        odd = sorted(known.symmetric_difference(state.files) - {VECTORS_NAME})
+    needed, listed = known - {VECTORS_NAME}, known if state.files is None else state.files.keys()
+    if odd := sorted((needed - listed) | (listed - known)):
         raise ForeignFileError(f"{directory / STATE}: {shortened(odd)} should not be missing or should not be there")
 
 

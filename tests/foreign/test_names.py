@@ -60,6 +60,12 @@ def test_what_is_found_is_shown_on_one_short_line() -> None:
     assert shortened("a\nb") == "'a\\nb'"
     assert len(shortened("x" * 10**7)) < 80
     assert len(shortened(list(range(10**6)))) < 80
+    # 60 characters with the quotes are shown whole, and one more is not.
+    assert shortened("x" * 58) == "'" + "x" * 58 + "'"
+    assert shortened("x" * 59) == "'" + "x" * 59 + "..."
+    assert shortened("abc", 4) == "'abc..."
+    assert shortened(b"x" * 10**9, 3) == "b'x..."
+    assert shortened(["a"] * 5, 30) == "['a', 'a', 'a', 'a', 'a']"
 
 
 def test_the_reader_says_what_to_do() -> None:

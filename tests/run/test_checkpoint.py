@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +17,9 @@ import sealed_files
 
 from ner_dist import atomic_file
 from ner_dist.config import Config, Data, Model, Optimizer, Train
-from ner_dist.contract.shard_format import Index, file_sha256, read_index, read_word_vectors, vocab_files
+from ner_dist.contract.shard_format import VERSION, Index, file_sha256, read_index, read_word_vectors, vocab_files
 from ner_dist.model.parameter_shapes import parameter_shapes, word_shape
-from ner_dist.run import checkpoint, stored_arrays
+from ner_dist.run import checkpoint, checkpoint_files, stored_arrays
 from ner_dist.run.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -25,6 +27,7 @@ from ner_dist.run.checkpoint import (
     load,
     require_same_data,
     require_same_knobs,
+    require_scorable,
     save,
 )
 
@@ -378,7 +381,7 @@ def test_a_state_of_another_optimizer_cannot_be_continued(place: Path, index: In
     saved = made(index, 1)
     checkpoint.require_continuable(saved, made(index, 2).arrays, place)
     other = {**saved.arrays, "state/1/emission.bias": np.zeros(3)}
-    with pytest.raises(CheckpointError, match=r"the array 'state/1/emission.bias' should be there"):
+    with pytest.raises(CheckpointError, match=r"last/arrays\.npz: .*the array 'state/1/emission.bias' should be there"):
         checkpoint.require_continuable(saved, other, place)
 
 
@@ -390,6 +393,68 @@ def test_a_checkpoint_of_other_shards_is_refused(place: Path, index: Index) -> N
     other = dataclasses.replace(index, splits={**index.splits, "train": [changed, *others]})
     with pytest.raises(CheckpointError, match="last: this run was trained on other shards than those in data/b"):
         require_same_data(saved, other, Path("data/b"), place)
+
+
+def test_a_run_of_an_older_shard_format_is_scored_on_its_corpus_built_anew_but_not_continued(index: Index) -> None:
+    old = dataclasses.replace(made(index, 1), shards_version=VERSION - 1)
+    first, *others = index.splits["train"]
+    built = [dataclasses.replace(first, sha256="0" * 64), *others]
+    anew = dataclasses.replace(index, splits={**index.splits, "train": built})
+    assert anew.fingerprint() != index.fingerprint()
+    where = (Path("data/b"), Path("runs/a/checkpoints/last"))
+    require_scorable(old, anew, *where)
+    with pytest.raises(
+        CheckpointError,
+        match=rf"^runs/a/checkpoints/last: .* format version {VERSION - 1}, and those in data/b were built anew in "
+        rf"version {VERSION}; .* choose another --run to train on the new shards$",
+    ):
+        require_same_data(old, anew, *where)
+    # Of this format, other bytes are other data; and so is another corpus of any format.
+    stats = {split: {**facts, "entities": {"X": 1}} for split, facts in index.stats.items()}
+    for saved, other in (
+        (made(index, 1), anew),
+        *((old, dataclasses.replace(anew, **change)) for change in ({"entity_types": ["X"]}, {"stats": stats})),
+    ):
+        with pytest.raises(CheckpointError, match="was trained on other shards than those in data/b"):
+            require_scorable(saved, other, *where)
+
+
+def test_a_file_that_cannot_be_read_is_named(
+    place: Path, write: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(1)
+
+    def fail(path: Path) -> str:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(checkpoint_files, "file_sha256", fail)
+    with pytest.raises(CheckpointError, match=r"last/[\w./]+: not readable \(Input/output error\); the checkpoint"):
+        load(place)
+
+
+def test_both_checksums_of_a_changed_file_are_shown(place: Path, write: Callable[[int], None]) -> None:
+    write(1)
+    arrays = place / "arrays.npz"
+    stated, data = file_sha256(arrays), arrays.read_bytes()
+    arrays.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    said = f"arrays.npz: checksum {file_sha256(arrays)[:12]}..., state.json says {stated[:12]}...; the"
+    with pytest.raises(CheckpointError, match=re.escape(said)):
+        load(place)
+
+
+def test_vectors_of_a_run_without_vectors_should_not_be_there(place: Path, write: Callable[[int], None]) -> None:
+    write(1)
+    (place / "vectors.npy").write_bytes(b"x")
+    listed = {"path": "vectors.npy", "num_bytes": 1, "sha256": file_sha256(place / "vectors.npy")}
+    sealed_files.edit(place / "state.json", lambda state: state["files"].append(listed))
+    with pytest.raises(CheckpointError, match=r"state\.json: .*vectors\.npy.* should not be"):
+        load(place)
+
+
+def test_vectors_for_which_there_is_no_room_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "vectors.npy").write_bytes(b"x")
+    with pytest.raises(CheckpointError, match=r"absent/vectors\.npy: the word vectors could not be written \(No such "):
+        checkpoint.link_vectors(tmp_path, tmp_path / "absent")
 
 
 def test_a_changed_knob_that_decides_the_result_is_refused_and_named(place: Path, index: Index) -> None:
