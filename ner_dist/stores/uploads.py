@@ -15,7 +15,7 @@ from ner_dist.stores.addresses import Address, StoreError
 from ner_dist.stores.attempts import in_thread, retries, store_timeout_s
 from ner_dist.stores.connections import connect, has_folders, publishes_whole
 from ner_dist.stores.downloads import blocks
-from ner_dist.stores.facts import delete_folder, size
+from ner_dist.stores.facts import size
 
 _BLOCK = 1 << 22
 
@@ -128,6 +128,11 @@ def _move(place: Address, address: Address) -> None:
 
 
 def _forget(place: Address) -> None:
-    # An error is under way already; folders of this kind are listed nowhere.
-    with contextlib.suppress(StoreError):
-        delete_folder(place.parent)
+    def remove() -> Iterator[None]:
+        system, path = connect(place)
+        system.delete_dir(path.rpartition("/")[0])
+        yield None
+
+    # Once: an error is under way already, and folders of this kind are listed nowhere.
+    with contextlib.suppress(Exception):
+        next(in_thread(remove, store_timeout_s()))
