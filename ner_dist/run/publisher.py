@@ -38,16 +38,14 @@ class Publisher:
         self._num_taken = 0
         self._error: UserError | None = None
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether another process has taken over the run."""
-        return isinstance(self._error, RunLocked)
-
     def take(self) -> None:
         """Have the run's directory published as it is now; nobody may be writing its checkpoints meanwhile.
 
-        Raises OSError if there is no room for copies of its small files.
+        Raises OSError if there is no room for copies of its small files, and RunLocked if another process has taken
+        over the run.
         """
+        if isinstance(self._error, RunLocked):
+            raise self._error
         folder = self._run.parent / f"publishing-{self._num_taken}"
         self._num_taken += 1
         take_snapshot(self._run, folder)
@@ -99,7 +97,7 @@ class Publisher:
         except Exception as error:
             log.exception("the run could not be published")
             self._error = StoreError(f"{self._publication.address} could not be published ({error})")
-        if self._error is not None and before is None:
+        if isinstance(self._error, StoreError) and before is None:
             self._tell(f"{self._error}; training goes on, and it is tried again with the next checkpoint")
 
     def _tell(self, sentence: str) -> None:

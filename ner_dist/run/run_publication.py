@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import shutil
@@ -82,9 +81,11 @@ class RunPublication:
         write_pointer(self.address, prefix, files)
         self._now = PublishedFolder(self.address, self.address / prefix, files, prefix, False)
         self._write_mark()
-        # What was published is published, also where nothing may be deleted.
-        with contextlib.suppress(StoreError):
+        try:
             self._remove_unused([self._now] if before is None else [self._now, before])
+        except StoreError as error:
+            # What was published is published, also where nothing may be deleted.
+            log.warning("%s", error)
 
     def _require_ours(self) -> PublishedFolder | None:
         """What is at the address. Raises RunLocked if it is not what this process has read or written there."""

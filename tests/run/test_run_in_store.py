@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import thread_comm
 
 from ner_dist import config as knobs_of
 from ner_dist.errors import UserError
 from ner_dist.ranks.comm import Solo
+from ner_dist.ranks.stop_signals import Stopped
 from ner_dist.run import checkpoint, publisher, run_publication, store_lock
 from ner_dist.run.run_place import RunPlace
 from ner_dist.stores.addresses import StoreError, parse_address
 from ner_dist.stores.mirror import mirror
+from ner_dist.training.training_run import Run
 
 RUN = "s3://bucket/runs/mine"
 # What depends on the clock.
@@ -82,6 +85,29 @@ def test_a_run_that_another_machine_goes_on_with_equals_one_in_a_directory(
     assert not (store / "run.lock").exists()
     # All of it is published, so that nothing stays here.
     assert [list((machine / "runs").iterdir()) for machine in (tmp_path / "machines").iterdir()] == [[], []]
+
+
+def test_two_ranks_that_are_asked_to_end_publish_what_they_have_saved(
+    knobs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_ranks(*more: str) -> Any:
+        def rank(comm: Any) -> Any:
+            from ner_dist.training import loop
+
+            settings, job = knobs_of.parse([*knobs, "--run", RUN, "--train.epochs", "1", *more])
+            return loop.train(settings, job, comm, show_progress=False)
+
+        return thread_comm.on_ranks(2, rank)
+
+    usual = Run.vote
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "vote", lambda run, progress: 1.0 if progress.total_steps == 1 else usual(run, progress))
+        with pytest.raises(Stopped, match=rf"after 2 steps, all of them saved; continue with the same .* --run {RUN} "):
+            on_ranks()
+    on_machine("two", tmp_path, monkeypatch)
+    result, _ = on_ranks("--train.resume", "true")
+    steps = [line["steps"] for line in metrics(published_run()) if line["kind"] == "steps"]
+    assert steps == list(range(2, result["steps"] + 1, 2))
 
 
 def test_a_run_that_is_there_is_not_begun_anew(knobs: list[str], store: Path) -> None:
