@@ -41,7 +41,6 @@ def _write_shard(
     path: Path, cells: ShardCells, split_id: int, shard: int, encoder: ShardEncoder, progress: Callable[[int], object]
 ) -> ShardFile:
     """Write one Parquet file; returns its entry for the index."""
-    row_groups = []
     with pq.ParquetWriter(
         str(path),
         encoder.schema,
@@ -54,12 +53,10 @@ def _write_shard(
             table, begin = encoder.encode(sentences), 0
             for num_rows in filter(None, np.bincount(bucket_ids(sentences.length_N, cells.edges)).tolist()):
                 writer.write_table(table.slice(begin, num_rows), row_group_size=num_rows)
-                row_groups.append(num_rows)
                 begin += num_rows
             progress(len(sentences.token_M))
     rows_B, tokens_B = cells.rows_SHB[split_id, shard], cells.tokens_SHB[split_id, shard]
-    assert sum(row_groups) == rows_B.sum()
-    return ShardFile(path.name, path.stat().st_size, file_sha256(path), rows_B.tolist(), tokens_B.tolist(), row_groups)
+    return ShardFile(path.name, path.stat().st_size, file_sha256(path), rows_B.tolist(), tokens_B.tolist())
 
 
 def write_shards(
