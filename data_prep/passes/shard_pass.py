@@ -198,3 +198,16 @@ def read_shard(cells: ShardCells, split_id: int, shard: int, max_tokens: int) ->
         token_M, tag_M, *feature_FM = (tokens_M[name].copy() for name in dtype.names or ())
         yield ShardSentences(token_M, tag_M, feature_FM, sentences_N[:num_rows])
         row, token = row + num_rows, token + len(tokens_M)
+
+
+def parts_of(sentences: ShardSentences, max_tokens: int) -> Iterator[ShardSentences]:
+    """The same sentences in parts of at most `max_tokens` tokens; a longer sentence is a part of its own."""
+    ends_N, first, begin = np.cumsum(sentences.length_N, dtype=np.int64), 0, 0
+    while first < len(ends_N):
+        last = max(first + 1, int(np.searchsorted(ends_N, begin + max_tokens, side="right")))
+        end = int(ends_N[last - 1])
+        features = [feature_M[begin:end] for feature_M in sentences.feature_FM]
+        yield ShardSentences(
+            sentences.token_M[begin:end], sentences.tag_M[begin:end], features, sentences.sentence_N[first:last]
+        )
+        first, begin = last, end

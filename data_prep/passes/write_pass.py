@@ -12,12 +12,16 @@ import pyarrow.parquet as pq
 
 from data_prep.passes.buckets import bucket_ids
 from data_prep.passes.encode import ShardEncoder
-from data_prep.passes.shard_pass import ShardCells, read_shard
+from data_prep.passes.shard_pass import ShardCells, parts_of, read_shard
 from data_prep.threads import side_by_side
 from ner_dist.contract.shard_format import ShardFile, file_sha256
 
-# Tokens that are encoded at once: the maximum of a row group.
-MAX_PIECE_TOKENS = 1 << 14
+# A file's footer grows with the number of its row groups, and the memory of a reader with their size. So a shard has
+# about so many, of at least and at most so many tokens.
+GROUPS_PER_SHARD = 32
+LEAST_GROUP_TOKENS, MOST_GROUP_TOKENS = 1 << 14, 1 << 20
+# Tokens that are encoded at once, which takes several times the memory of the result.
+ENCODED_TOKENS = 1 << 14
 
 
 def _parquet_options(schema: pa.Schema) -> dict[str, Any]:
@@ -37,10 +41,16 @@ def _parquet_options(schema: pa.Schema) -> dict[str, Any]:
     return {"column_encoding": encodings, "compression": compression, "use_dictionary": False}
 
 
+def row_group_tokens(num_tokens: int) -> int:
+    """The most tokens of a row group in a shard of so many; a longer sentence is a row group of its own."""
+    return min(max(LEAST_GROUP_TOKENS, -(-num_tokens // GROUPS_PER_SHARD)), MOST_GROUP_TOKENS)
+
+
 def _write_shard(
     path: Path, cells: ShardCells, split_id: int, shard: int, encoder: ShardEncoder, progress: Callable[[int], object]
 ) -> ShardFile:
     """Write one Parquet file; returns its entry for the index."""
+    rows_B, tokens_B = cells.rows_SHB[split_id, shard], cells.tokens_SHB[split_id, shard]
     with pq.ParquetWriter(
         str(path),
         encoder.schema,
@@ -48,14 +58,15 @@ def _write_shard(
         write_page_checksum=True,
         **_parquet_options(encoder.schema),
     ) as writer:
-        for sentences in read_shard(cells, split_id, shard, MAX_PIECE_TOKENS):
+        for piece in read_shard(cells, split_id, shard, row_group_tokens(int(tokens_B.sum()))):
             # Encoding all buckets of a piece at once is faster than one by one. Each becomes a row group.
-            table, begin = encoder.encode(sentences), 0
-            for num_rows in filter(None, np.bincount(bucket_ids(sentences.length_N, cells.edges)).tolist()):
+            parts = parts_of(piece, ENCODED_TOKENS)
+            # One chunk, because the pages of a file depend on the chunks.
+            table, begin = pa.concat_tables(map(encoder.encode, parts)).combine_chunks(), 0
+            for num_rows in filter(None, np.bincount(bucket_ids(piece.length_N, cells.edges)).tolist()):
                 writer.write_table(table.slice(begin, num_rows), row_group_size=num_rows)
                 begin += num_rows
-            progress(len(sentences.token_M))
-    rows_B, tokens_B = cells.rows_SHB[split_id, shard], cells.tokens_SHB[split_id, shard]
+            progress(len(piece.token_M))
     return ShardFile(path.name, path.stat().st_size, file_sha256(path), rows_B.tolist(), tokens_B.tolist())
 
 

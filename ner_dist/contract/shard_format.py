@@ -3,9 +3,9 @@
 A shard set is a directory: `index.json` (written last, so its presence means complete), `vocab/*.json`,
 `vectors.npy` if there are pretrained word vectors, and one Parquet file per shard, `<split>-<shard>.parquet`.
 Rows are sentences ordered by length bucket; a row group never mixes buckets. The file's own footer says how many rows
-each has, so that the index does not grow with them. Within each bucket, the shards of a split
-differ by at most one sentence. Files `<split>-raw-<shard>.parquet`, if any, hold raw rows: sentences as the tokenizer
-alone cuts them, for the character score (docs/reference/shard-format.md).
+each has, so that the index does not grow with them. Within each bucket, the shards of a split differ by at most one
+sentence. Files `<split>-raw-<shard>.parquet`, if any, hold raw rows: sentences as the tokenizer alone cuts them, for
+the character score (docs/reference/shard-format.md).
 """
 
 from __future__ import annotations

@@ -54,7 +54,8 @@ def open_shard(directory: str | os.PathLike[str], entry: ShardFile, was_verified
     num_rows, num_expected = int(rows_of_group.sum()), sum(entry.rows)
     if num_rows != num_expected:
         refuse(shard, f"{num_rows} sentences", f"{num_expected} by the index of {path.parent.name}")
-    if not rows_of_group.all() or not np.isin(bucket_ends, [0, *group_ends]).all():
+    are_counts = ((rows_of_group > 0) & (rows_of_group <= num_expected)).all()
+    if not are_counts or not np.isin(bucket_ends, [0, *group_ends]).all():
         refuse(shard, "row groups that are empty or have rows of two buckets", "each bucket in row groups of its own")
     return shard
 

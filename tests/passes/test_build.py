@@ -143,7 +143,7 @@ def test_shards_have_the_schema_of_the_contract_in_corpus_order_within_a_bucket(
     corpus: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Small pieces, so that a bucket takes several row groups; some sentences are longer than a piece.
-    monkeypatch.setattr(data_prep.passes.write_pass, "MAX_PIECE_TOKENS", 30)
+    monkeypatch.setattr(data_prep.passes.write_pass, "LEAST_GROUP_TOKENS", 30)
     monkeypatch.setattr("data_prep.sources.text_source.BLOCK_BYTES", 1 << 9)
     index, _ = run(corpus, tmp_path / "small", num_shards=2)
     monkeypatch.undo()
@@ -568,7 +568,7 @@ def test_memory_does_not_grow_with_the_texts_of_a_corpus(tmp_path: Path) -> None
     before = (
         "import data_prep.formats.read_records as cutting, data_prep.sources.text_source as reading\n"
         "import data_prep.passes.write_pass as writing\n"
-        "cutting.BATCH_CHARS, reading.BLOCK_BYTES, writing.MAX_PIECE_TOKENS = 1 << 14, 1 << 14, 1 << 13"
+        "cutting.BATCH_CHARS, reading.BLOCK_BYTES, writing.LEAST_GROUP_TOKENS = 1 << 14, 1 << 14, 1 << 13"
     )
     options = ("--tokenizer=whitespace", "--on-misaligned=split", "--num-shards=1", "--num-buckets=2")
     peaks = [peak_memory(path, tmp_path / "out", *options, before=before) for path in (once, tenfold)]
