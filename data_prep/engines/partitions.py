@@ -25,7 +25,7 @@ _OVERLAP_BYTES = 64
 
 # At the end of a blank line; not before another one, nor before a byte-order mark amid the file.
 _SENTENCE = re.compile(rb"\n\r?\n(?![\s\xef])")
-_DOCUMENT = re.compile(rb"\n\r?\n(?=-DOCSTART-|#[ \t]*(?:newdoc|begin document)\b)")
+_DOCUMENT = re.compile(rb"\n\r?\n(?:#end document\r?\n)?(?=-DOCSTART-|#[ \t]*(?:newdoc|begin document)\b)")
 _LINE = re.compile(rb"\n(?![\s\xef])")
 # Lines that may begin a document; and lines that name the document of each sentence, where no cut is certain.
 _MARKS = (b"-DOCSTART-", b"newdoc", b"begin document")
