@@ -71,7 +71,7 @@ class CharEncoding(NamedTuple):
     # Characters of each token.
     length_V: np.ndarray
     # The same ids as bytes, one value per token: Arrow gathers such values several times faster than NumPy.
-    bytes_V: pa.BinaryArray
+    bytes_V: pa.LargeBinaryArray
 
 
 def count_ids(id_V: np.ndarray, count_V: np.ndarray, size: int) -> np.ndarray:
@@ -210,8 +210,9 @@ def encode_chars(
     id_of_code[codes] = id_of_text
     pieces = [(id_of_code[code_C], length_V) for _, code_C, length_V in _code_points(token_V, max_chars)]
     id_C, length_V = (np.concatenate(arrays) for arrays in zip(*pieces))
-    offsets = np.append(0, np.cumsum(length_V * id_C.itemsize)).astype(np.int32)
-    bytes_V = pa.BinaryArray.from_buffers(pa.binary(), len(length_V), [None, pa.py_buffer(offsets), pa.py_buffer(id_C)])
+    offsets = np.append(0, np.cumsum(length_V * id_C.itemsize)).astype(np.int64)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(id_C)]
+    bytes_V = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(length_V), buffers)
     return CharEncoding(vocab, id_C, length_V, bytes_V)
 
 

@@ -150,7 +150,7 @@ def _joined(
     text_M = list(itertools.chain.from_iterable(sentence.text for sentence in sentences))
     tag_M = np.fromiter(itertools.chain.from_iterable(sentence.tag for sentence in sentences), np.int64, len(text_M))
     number_N = np.array([sentence.sentence_id for sentence in sentences], np.int64)
-    document_N = np.array([documents.of(sentence) for sentence in sentences], np.int32)
+    document_N = np.array([documents.of(sentence) for sentence in sentences], np.int64)
     origins = [sentence.origin(entity_types) for sentence in sentences]
     features = {
         name: [texts[value] for sentence in sentences for value in sentence.features[place]]

@@ -28,7 +28,7 @@ class ShardEncoder(NamedTuple):
     words: WordEncoding
     chars: CharEncoding
     features: dict[str, FittedFeature]
-    text_V: pa.StringArray
+    text_V: pa.LargeStringArray
     schema: pa.Schema
     entity_types: list[str]
     # Of the origins; and whether the corpus has texts.
@@ -47,7 +47,7 @@ class ShardEncoder(NamedTuple):
             "token_chars": token_chars_M,
             "tag": sentences.tag_M,
             **{name: feature.encode(tokens) for name, feature in self.features.items()},
-            "text": self.text_V.take(pa.array(sentences.token_M)),
+            "text": self.text_V.take(pa.array(sentences.token_M)).cast(pa.string()),
         }
         columns = {name: _lists(values, length_N, self.schema.field(name).type) for name, values in by_token.items()}
         columns["char"] = _lists(char_C, chars_N, self.schema.field("char").type)
@@ -113,7 +113,7 @@ def fit_encoder(
         words,
         chars,
         features,
-        pa.array(corpus.token_V, pa.string()),
+        pa.array(corpus.token_V, pa.large_string()),
         shard_schema(tagged.tag_SK.shape[1], shard_features(features), has_text),
         tagged.entity_types,
         corpus.origin_path,

@@ -27,7 +27,7 @@ SENTENCE = np.dtype(
         ("length", np.int32),
         ("source", np.int32),
         ("line", np.int64),
-        ("document", np.int32),
+        ("document", np.int64),
         ("recut", np.bool_),
         ("origin_place", np.int64),
         ("origin_size", np.int32),

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from span_corpus import span_corpus, write_spans
 
 import data_prep.passes.build
 import data_prep.passes.write_pass
+import data_prep.sources.text_source
 from data_prep.passes.build import build
 from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings
@@ -105,6 +107,22 @@ def test_every_field_of_every_sentence_comes_back(corpus: dict[str, Path], tmp_p
     assert dict(zip(vocabs["word"]["values"][2:], vocabs["word"]["counts"][2:])) == {
         form: count for form, count in word_counts.items() if count >= 2
     }
+
+
+def test_lines_beyond_32_bits_are_stored_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = 1 << 32
+    read = data_prep.sources.text_source.text_pieces
+
+    def far_down(*args: Any) -> Iterator[tuple[int, str]]:
+        return ((before + number, text) for number, text in read(*args))
+
+    monkeypatch.setattr("data_prep.sources.text_source.text_pieces", far_down)
+    source = write(tmp_path / "train", "a/O b/B-PER", "c/O", "d/I-PER")
+    files = {"train": source, "dev": source}
+    index, _ = run(files, tmp_path / "out", num_shards=1, scheme="bio", on_broken="repair")
+    assert [row["line"] for row in shard_rows(tmp_path / "out", index, "train")] == [before + n for n in (1, 4, 6)]
+    with pytest.raises(CorpusError, match=f"{source}:{before + 6}: "):
+        run(files, tmp_path / "again", num_shards=1, scheme="bio")
 
 
 def test_stats_are_those_of_the_source(corpus: dict[str, Path], tmp_path: Path) -> None:
