@@ -56,10 +56,12 @@ def _read(source: Source, make_plan: MakePlan) -> Iterator[SentenceIds]:
 
 def _parse(source: Source, make_plan: MakePlan) -> Iterator[tuple[ColumnPlan, _Block]]:
     """Blocks of lines as their plan says; none if there is no plan, which is reported."""
-    first = source if source.from_beginning is None else source.from_beginning()
-    if source.file.piece is not None and not source.file.piece.begin:
-        # What is said of the whole file is said once.
-        first = first._replace(problems=source.problems)
+    first = source
+    if source.from_beginning is not None:
+        first = source.from_beginning()
+        if source.file.piece is not None and not source.file.piece.begin:
+            # What is said of the whole file is said once.
+            first = first._replace(problems=source.problems)
     held: list[tuple[int, str]] = []
     num_lines = 0
     for first_line, text in first.blocks:

@@ -164,7 +164,7 @@ def json_values(source: Source) -> Iterator[tuple[int, Any]]:
         beginning.append(piece)
         num_chars += len(piece[1])
     # A file of another layout is not cut into pieces.
-    is_piece = source.file.piece is not None
+    is_piece = source.from_beginning is not None
     layout = Layout("lines") if is_piece else _layout("".join(text for _, text in beginning)) or Layout("lines")
     pieces = chain(beginning, source.pieces)
     if layout.name == "lines":
