@@ -63,9 +63,8 @@ def test_the_vocabulary_is_that_of_all_counts_in_memory(
     expected = [text for text in in_order if text in frequent or text in always]
     assert (found.texts, found.counts) == (expected, [sums[text] for text in expected])
     assert (found.num_texts, found.total) == (len(sums), sum(sums.values()))
-    if max_texts is None:
-        in_memory, _ = fit_values(list(sums), np.array(list(sums.values()), np.int64), min_count, always)
-        assert merged_vocab(found) == in_memory
+    in_memory, _ = fit_values(list(sums), np.array(list(sums.values()), np.int64), min_count, always, max_texts)
+    assert merged_vocab(found) == in_memory
 
 
 def test_a_run_of_runs_is_the_same_whatever_they_were(tmp_path: Path) -> None:
