@@ -24,7 +24,7 @@ LEAST_GROUP_TOKENS, MOST_GROUP_TOKENS = 1 << 14, 1 << 20
 ENCODED_TOKENS = 1 << 14
 
 
-def _parquet_options(schema: pa.Schema) -> dict[str, Any]:
+def parquet_options(schema: pa.Schema) -> dict[str, Any]:
     """How to store each column: differences of numbers are faster to compress than numbers, and as small.
 
     Columns with one value for each sentence are mostly constant or count up, so that nothing is left to compress.
@@ -56,7 +56,7 @@ def _write_shard(
         encoder.schema,
         write_statistics=False,
         write_page_checksum=True,
-        **_parquet_options(encoder.schema),
+        **parquet_options(encoder.schema),
     ) as writer:
         for piece in read_shard(cells, split_id, shard, row_group_tokens(int(tokens_B.sum()))):
             # Encoding all buckets of a piece at once is faster than one by one. Each becomes a row group.
