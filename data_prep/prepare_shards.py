@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Union
 
+from data_prep.engines.choose_engine import EngineChoice
 from data_prep.formats.find_sources import expand_splits
 from data_prep.passes.build import build
 from data_prep.problems import Problems
@@ -55,13 +56,14 @@ def build_with_bars(
     problems: Problems,
     shown: bool | None = None,
     like: Like | None = None,
+    engine: EngineChoice | None = None,
 ) -> Index:
     """As passes.build.build, with progress bars."""
     with (
         progress_bar(num_bytes(sources, settings), "B", "read", shown) as reading,
         progress_bar(None, " tokens", "write", shown) as writing,
     ):
-        return build(sources, settings, out, problems, reading, writing, like)
+        return build(sources, settings, out, problems, reading, writing, like, engine)
 
 
 def _listed(names: Names) -> list[str | os.PathLike[str]]:
@@ -75,6 +77,7 @@ def prepare_shards(
     test: Names | None = None,
     progress: bool = True,
     like: str | os.PathLike[str] | None = None,
+    workers: int = 1,
     **settings: Any,
 ) -> Index:
     """Build the shard set `out` from a tagged corpus, as `python -m data_prep build` does.
@@ -90,6 +93,7 @@ def prepare_shards(
         out: the shard directory.
         progress: whether to show progress bars.
         like: the directory of a run, checkpoint, export or shard set, whose vocabularies apply; as --like of `build`.
+        workers: parts of the corpus that are worked on at the same time, each by a process; as --workers of `build`.
         settings: fields of data_prep.settings.Settings by name; each is also an option of `build --help`.
 
     Returns:
@@ -121,9 +125,11 @@ def prepare_shards(
         chosen.lexicon or "",
     ):
         local_path(path)
+    engine = EngineChoice(workers=workers)
+    engine.check()
     sources = expand_splits(names, chosen.read_options, problems)
     model = None if like is None else find_like(Path(like))
-    index = build_with_bars(sources, chosen, Path(out), problems, progress, model)
+    index = build_with_bars(sources, chosen, Path(out), problems, progress, model, engine)
     if problems.warning_lines:
         warnings.warn("\n".join(problems.warning_lines), stacklevel=2)
     return index

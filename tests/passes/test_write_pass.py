@@ -11,7 +11,7 @@ from corpus_sources import sources_of
 
 from data_prep.passes import write_pass
 from data_prep.passes.build import build
-from data_prep.passes.shard_pass import SENTENCE, ShardSentences, parts_of
+from data_prep.passes.shard_cells import SENTENCE, ShardSentences, parts_of
 from data_prep.passes.write_pass import LEAST_GROUP_TOKENS, MOST_GROUP_TOKENS, row_group_tokens
 from data_prep.problems import Problems
 from data_prep.settings import Settings
