@@ -40,7 +40,8 @@ class Carried(Generic[Value]):
                 stat = self._path.stat()
                 # Another build may have a file of the same name.
                 return _last(self._path, stat.st_mtime_ns, stat.st_ino)
-            self._values.append(_read(self._path))
+            # Not kept: who has the values of all parts must not have them in memory.
+            return _read(self._path)
         return self._values[0]
 
     def __getstate__(self) -> dict[str, Any]:

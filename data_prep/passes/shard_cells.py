@@ -2,7 +2,7 @@
 
 A cell holds the sentences of one bucket in one shard of one split. Each part of the corpus has its own cells, in two
 files in the order of splits, shards and buckets; a shard is the cells of all parts by bucket, then by part. Axes:
-S splits, H shards per split, B buckets.
+S splits, H shards per split, B buckets, C cells in the order of (split, shard, bucket).
 """
 
 from __future__ import annotations
@@ -29,12 +29,21 @@ SENTENCE = np.dtype(
 
 
 class PartCells(NamedTuple):
-    """The files of the cells of a part, with one record per sentence and one per token, and the cells' sizes."""
+    """The files of the cells of a part, with one record per sentence and one per token."""
 
     sentence_path: Path
     token_path: Path
-    rows_SHB: np.ndarray
-    tokens_SHB: np.ndarray
+    # Of int64 (2, C + 1): where the sentences of each cell begin, and where their tokens do. In a file, because it is
+    # large where shards are many.
+    start_path: Path
+
+    def starts(self, first_cell: int, num_cells: int) -> np.ndarray:
+        """Of these cells, and of the one after them: int64 (2, num_cells + 1)."""
+        return np.array(np.load(self.start_path, mmap_mode="r")[:, first_cell : first_cell + num_cells + 1])
+
+    def sizes(self) -> np.ndarray:
+        """Sentences and tokens of each cell: int64 (2, C)."""
+        return np.diff(np.load(self.start_path))
 
 
 class ShardCells(NamedTuple):
@@ -83,21 +92,17 @@ class _Run(NamedTuple):
 
 def _runs(cells: ShardCells, split_id: int, shard: int) -> list[_Run]:
     """Those of a shard, in order."""
-    starts = []
-    for part in cells.parts:
-        first_cell = int(np.ravel_multi_index((split_id, shard, 0), part.rows_SHB.shape))
-        before = [int(sizes.ravel()[:first_cell].sum()) for sizes in (part.rows_SHB, part.tokens_SHB)]
-        sizes_B = (part.rows_SHB[split_id, shard], part.tokens_SHB[split_id, shard])
-        starts.append([first + np.cumsum(size_B) - size_B for first, size_B in zip(before, sizes_B)])
+    first_cell, num_buckets = int(np.ravel_multi_index((split_id, shard, 0), cells.rows_SHB.shape)), len(cells.edges)
+    starts = [part.starts(first_cell, num_buckets).tolist() for part in cells.parts]
     if len(cells.parts) == 1:
         # All buckets follow one another.
-        (row_B, token_B), num_rows = starts[0], int(cells.rows_SHB[split_id, shard].sum())
-        return [_Run(0, int(row_B[0]), num_rows, int(token_B[0]))] if num_rows else []
+        (row, *_, end), (token, *_) = starts[0]
+        return [_Run(0, row, end - row, token)] if row < end else []
     return [
-        _Run(number, int(row_B[b]), int(num_rows), int(token_B[b]))
-        for b in range(len(cells.edges))
-        for number, (part, (row_B, token_B)) in enumerate(zip(cells.parts, starts))
-        if (num_rows := part.rows_SHB[split_id, shard, b])
+        _Run(number, row_B[b], row_B[b + 1] - row_B[b], token_B[b])
+        for b in range(num_buckets)
+        for number, (row_B, token_B) in enumerate(starts)
+        if row_B[b] < row_B[b + 1]
     ]
 
 

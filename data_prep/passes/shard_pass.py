@@ -6,7 +6,6 @@ the turns of a part begin. Axes as in shard_cells.py; C cells, G groups (a bucke
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -75,9 +74,10 @@ def deal_to_shards(
         for number, part in enumerate(tagged.parts)
     ]
     parts = executor.run("deal", deal_part, tasks)
-    rows_SHB, tokens_SHB = (
-        np.sum(sizes, axis=0) for sizes in zip(*((part.rows_SHB, part.tokens_SHB) for part in parts))
-    )
+    sizes_2C = np.zeros((2, len(splits) * num_shards * len(edges)), np.int64)
+    for part in parts:
+        sizes_2C += part.sizes()
+    rows_SHB, tokens_SHB = sizes_2C.reshape(2, len(splits), num_shards, len(edges))
     return ShardCells(splits, edges, token_dtype, parts, rows_SHB, tokens_SHB)
 
 
@@ -89,18 +89,15 @@ def _rows_of_buckets(length_SL: np.ndarray, edges: list[int]) -> np.ndarray:
 
 def deal_part(task: DealTask, advance: Advance) -> PartCells:
     # Two passes over the part: one for the sizes of the cells, one to write each sentence to its place.
-    shape = (len(task.next_id_S), task.num_shards, len(task.edges))
-    rows_C, tokens_C = np.zeros((2, math.prod(shape)), np.int64)
+    rows_C, tokens_C = np.zeros((2, len(task.next_id_S) * task.num_shards * len(task.edges)), np.int64)
     for chunk, cell_N in _chunks_with_cells(task):
         rows_C += np.bincount(cell_N, minlength=len(rows_C))
         tokens_C += np.bincount(cell_N, chunk.length_N, len(rows_C)).astype(np.int64)
-    cells = PartCells(
-        task.path,
-        task.path.with_name(f"{task.path.name}-tokens"),
-        rows_C.reshape(shape),
-        tokens_C.reshape(shape),
-    )
-    _write_cells(task, cells)
+    cells = PartCells(task.path, *(task.path.with_name(f"{task.path.name}-{name}") for name in ("tokens", "starts")))
+    start_2C = np.array([np.append(0, np.cumsum(sizes_C)) for sizes_C in (rows_C, tokens_C)])
+    with spill_file(cells.start_path) as file:
+        np.save(file, start_2C)
+    _write_cells(task, cells, start_2C)
     return cells
 
 
@@ -137,9 +134,9 @@ def _write_runs(file: BinaryIO, records_M: np.ndarray, place_C: np.ndarray, size
             begin, place = begin + written, place + written
 
 
-def _write_cells(task: DealTask, cells: PartCells) -> None:
+def _write_cells(task: DealTask, cells: PartCells, start_2C: np.ndarray) -> None:
     # The next free record of each cell, counted from the beginning of the file.
-    row_C, token_C = (np.cumsum(sizes) - sizes.ravel() for sizes in (cells.rows_SHB, cells.tokens_SHB))
+    row_C, token_C = start_2C[:, :-1].copy()
     next_id_S = task.next_id_S.copy()
     with ExitStack() as stack:
         sentence_file, token_file = (
