@@ -23,6 +23,8 @@ from bench.made_summaries import made_index, made_lengths, write_made_run
 from bench.measured_on import commit, hardware
 from data_prep.encoders.merge_counts import FAN_IN, merge_counts, merge_runs
 from data_prep.passes.buckets import bucket_ids, optimal_edges
+from data_prep.passes.shard_cells import PartCells
+from data_prep.passes.shard_pass import where_parts_begin
 from data_prep.passes.write_pass import parquet_options, row_group_tokens
 from ner_dist.cli.options import make_parser, option, read_options
 from ner_dist.cli.text_table import text_table
@@ -36,6 +38,8 @@ Sentences: lengths log-normal, 22 tokens on average, and as many partitions as f
 Networks and shared storage are not part of the times: files lie on this machine's disk."""
 _TOKENS_A_SENTENCE = 22
 _NUM_TAGS = 17
+# Of which the sizes of cells are added up; the time is scaled.
+_FEW_PARTITIONS = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,13 +130,18 @@ def _edges(num_partitions: int, num_sentences: float, num_buckets: int) -> list[
 
 
 def _dealing(num_partitions: int, num_sentences: float, edges: list[int]) -> int:
-    """Where each partition's sentences begin in each bucket of each split, and in each split."""
+    """Bytes of where each partition's sentences begin."""
     length_L = made_lengths(num_sentences / num_partitions)
     rows_B = np.bincount(bucket_ids(np.arange(len(length_L)), edges), length_L, len(edges)).astype(np.int64)
     rows_PSB = np.tile(rows_B, (num_partitions, len(SPLITS), 1))
-    first_PSB = np.cumsum(rows_PSB, 0) - rows_PSB
-    id_PS = first_PSB.sum(2)
-    return int(first_PSB.nbytes + id_PS.nbytes)
+    return sum(int(array.nbytes) for array in where_parts_begin(rows_PSB))
+
+
+def _sizes(path: Path, num_partitions: int) -> None:
+    part = PartCells(path, path, path)
+    total_2C = np.zeros_like(part.sizes())
+    for _ in range(num_partitions):
+        total_2C += part.sizes()
 
 
 def corpus_merges(options: MergesOptions, folder: Path) -> Iterator[Merge]:
@@ -142,6 +151,14 @@ def corpus_merges(options: MergesOptions, folder: Path) -> Iterator[Merge]:
     yield Merge("lengths to the bucket edges", cpu_s, peak, size)
     size, cpu_s, peak = alone(_dealing, options.partitions, num_sentences, edges)
     yield Merge("rows of buckets to where each partition's dealing begins", cpu_s, peak, size, size)
+    starts = np.arange(2 * (len(SPLITS) * options.shards * options.buckets + 1)).reshape(2, -1)
+    np.save(folder / "starts.npy", starts)
+    few = min(_FEW_PARTITIONS, options.partitions)
+    _, cpu_s, peak = alone(_sizes, folder / "starts.npy", few)
+    scale = options.partitions / few
+    yield Merge(
+        "sizes of the partitions' cells to those of the shards", scale * cpu_s, peak, scale * few * starts.nbytes
+    )
     _, cpu_s, peak = alone(_write_made_index, folder, options.tokens, options.shards, options.partitions, edges)
     size = (folder / INDEX_NAME).stat().st_size
     yield Merge("entries of shards to index.json", cpu_s, peak, size, size)
@@ -160,7 +177,7 @@ def _read_made_index(folder: Path) -> None:
 def footer_bytes(num_row_groups: int) -> int:
     """Of a shard without texts and with one token feature."""
     schema = shard_schema(_NUM_TAGS, [Feature("caps", 7)], has_text=False)
-    row = {field.name: [1] if pa.types.is_list(field.type) else 1 for field in schema}
+    row: dict[str, Any] = {field.name: [1] if pa.types.is_list(field.type) else 1 for field in schema}
     row.update(record="", document="", recut=False, text=["a"])
     table, sink = pa.Table.from_pylist([row], schema), pa.BufferOutputStream()
     with pq.ParquetWriter(sink, schema, write_statistics=False, **parquet_options(schema)) as writer:

@@ -55,10 +55,7 @@ def deal_to_shards(
             for part in tagged.parts
         ]
     )[:, : len(splits)]
-    rows_SB = rows_PSB.sum(0)
-    # Turns continue across the buckets of a split, so that the shards' totals differ by at most one.
-    next_PSB = np.cumsum(rows_SB, 1) - rows_SB + np.cumsum(rows_PSB, 0) - rows_PSB
-    next_id_PS = np.cumsum(rows_PSB.sum(2), 0) - rows_PSB.sum(2)
+    next_PSB, next_id_PS = where_parts_begin(rows_PSB)
     features = [(str(i), id_dtype(counts.shape[1])) for i, counts in enumerate(tagged.features.values())]
     token_dtype = np.dtype([("token", np.int32), ("tag", id_dtype(tagged.tag_SK.shape[1])), *features])
     tasks = [
@@ -85,6 +82,17 @@ def _rows_of_buckets(length_SL: np.ndarray, edges: list[int]) -> np.ndarray:
     """Sentences of each split in each bucket, int64 (S, B)."""
     bucket_L = bucket_ids(np.arange(length_SL.shape[1]), edges)
     return np.stack([np.bincount(bucket_L, rows_L, len(edges)) for rows_L in length_SL]).astype(np.int64)
+
+
+def where_parts_begin(rows_PSB: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many sentences are dealt before those of each part, of each bucket of a split, (P, S, B), and in its split.
+
+    rows_PSB: int64, sentences of each part.
+    """
+    rows_SB = rows_PSB.sum(0)
+    # Turns continue across the buckets of a split, so that the shards' totals differ by at most one.
+    next_PSB = np.cumsum(rows_SB, 1) - rows_SB + np.cumsum(rows_PSB, 0) - rows_PSB
+    return next_PSB, np.cumsum(rows_PSB.sum(2), 0) - rows_PSB.sum(2)
 
 
 def deal_part(task: DealTask, advance: Advance) -> PartCells:
