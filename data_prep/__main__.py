@@ -3,33 +3,16 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
-import gc
 import signal
 import sys
 
 from data_prep.commands import COMMANDS, command_line
+from data_prep.engines.process_memory import save_memory
 from ner_dist.cli.options import read_options
 from ner_dist.cli.shell_completion import complete
 from ner_dist.errors import UserError
 from ner_dist.stores.local_copies import by_address
-
-# Constants of malloc.h, and the size from which glibc maps a block of memory of its own.
-M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
-MMAP_THRESHOLD_BYTES = 1 << 19
-
-
-def _save_memory() -> None:
-    """Have freed memory returned, so that the peak does not grow with the corpus; __init__.py does so for Arrow's."""
-    # As blocks are freed, glibc raises this size up to 32 MB, and its heap becomes more and more fragmented. It also
-    # keeps a heap for each thread, where one is enough. Only glibc has these habits.
-    if sys.platform != "linux":
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES)
-        mallopt(M_ARENA_MAX, 1)
 
 
 def _os_sentence(error: OSError, left_behind: str) -> str:
@@ -61,7 +44,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # Blocks hold tens of thousands of lists and no cycles, so the collector would only walk them over and over.
-    gc.disable()
-    _save_memory()
+    save_memory()
     sys.exit(main())

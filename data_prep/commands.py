@@ -14,6 +14,7 @@ from typing import NamedTuple, Optional, TextIO, Union
 from data_prep.checking.check_command import CheckCommand
 from data_prep.checking.corpus_files import BuildFiles, ListOption, SplitFiles
 from data_prep.checking.finding_list import STDOUT, check_is_no_input, failures_listed, finding_list
+from data_prep.engines.choose_engine import EngineChoice
 from data_prep.fetching.fetch import DEFAULT_OUT, PACKAGES_NAME, fetch
 from data_prep.fetching.resources import RESOURCES
 from data_prep.formats.find_sources import expand, expand_splits
@@ -68,6 +69,12 @@ class BuildCommand:
     spelling rules instead of those of train, and its entity types, which new ones follow; what it does not know becomes
     unknown; pretrained vectors are copied, if it has any and there is a train"""
     findings: ListOption = nested(ListOption)
+    workers: int = option(1, metavar="N")
+    """parts of the corpus that are worked on at the same time, each by a process; the set is the same whatever it is"""
+    engine: str = option("processes", metavar="ENGINE")
+    """where the workers are; processes: on this machine"""
+    worker_memory_gb: Optional[float] = option(None, metavar="GB")
+    """the most memory that a worker may take (default: no limit)"""
     settings: Settings = nested(Settings)
 
     def run(self) -> int:
@@ -76,6 +83,8 @@ class BuildCommand:
             raise SettingsError("name a corpus with --train FILE; only beside --like MODEL it may be left out")
         if self.files == BuildFiles():
             raise SettingsError("name the files of a split with --train, --dev or --test")
+        engine = EngineChoice(self.engine, self.workers, self.worker_memory_gb)
+        engine.check()
         like = None if self.like is None else like_at(self.like)
         with finding_list(self.findings.name) as listed:
             problems = Problems(listed)
@@ -83,7 +92,7 @@ class BuildCommand:
                 with failures_listed(problems), published_shards(self.out) as directory:
                     sources = self.files.sources(self.settings, problems)
                     check_is_no_input(self.findings.name, [file.path for _, file in sources])
-                    index = build_with_bars(sources, self.settings, directory, problems, like=like)
+                    index = build_with_bars(sources, self.settings, directory, problems, like=like, engine=engine)
                     summary = summary_lines(directory, index)
             except CorpusError:
                 print(f"no shards were written to {self.out}, because:", file=sys.stderr)

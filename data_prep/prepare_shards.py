@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Union
 
 from data_prep.encoders.word_vectors import word_list_names
+from data_prep.engines.choose_engine import EngineChoice
 from data_prep.formats.find_sources import expand_splits
 from data_prep.passes.build import build
 from data_prep.problems import Problems
@@ -72,6 +73,7 @@ def build_with_bars(
     problems: Problems,
     shown: bool | None = None,
     like: Like | None = None,
+    engine: EngineChoice | None = None,
 ) -> Index:
     """As passes.build.build, with progress bars, and with vectors and a lexicon also from stores."""
     settings = with_local_files(settings, shown)
@@ -79,7 +81,7 @@ def build_with_bars(
         progress_bar(num_bytes(sources, settings), "B", "read", shown) as reading,
         progress_bar(None, " tokens", "write", shown) as writing,
     ):
-        return build(sources, settings, out, problems, reading, writing, like)
+        return build(sources, settings, out, problems, reading, writing, like, engine)
 
 
 def _listed(names: Names) -> list[str | os.PathLike[str]]:
@@ -93,6 +95,7 @@ def prepare_shards(
     test: Names | None = None,
     progress: bool = True,
     like: str | os.PathLike[str] | None = None,
+    workers: int = 1,
     **settings: Any,
 ) -> Index:
     """Build the shard set `out` from a tagged corpus, as `python -m data_prep build` does.
@@ -109,6 +112,7 @@ def prepare_shards(
             s3://bucket/shards; they are text then.
         progress: whether to show progress bars.
         like: the directory of a run, checkpoint, export or shard set, whose vocabularies apply; as --like of `build`.
+        workers: parts of the corpus that are worked on at the same time, each by a process; as --workers of `build`.
         settings: fields of data_prep.settings.Settings by name; each is also an option of `build --help`.
 
     Returns:
@@ -133,11 +137,12 @@ def prepare_shards(
     names = {split: _listed(some) for split, some in given.items() if some is not None}
     if not names or (train is None and like is None):
         raise SettingsError("train is None: name a corpus; only with like=MODEL, dev or test may be alone")
-    place = path_or_address(out)
+    place, engine = path_or_address(out), EngineChoice(workers=workers)
+    engine.check()
     with errors_by_address(), published_shards(place) as directory:
         model = None if like is None else like_at(path_or_address(like))
         sources = expand_splits(names, chosen.read_options, problems, progress)
-        index = build_with_bars(sources, chosen, directory, problems, progress, model)
+        index = build_with_bars(sources, chosen, directory, problems, progress, model, engine)
     if problems.warning_lines:
         warnings.warn("\n".join(problems.warning_lines), stacklevel=2)
     return index

@@ -138,6 +138,10 @@ class Problems:
         if self._sink is not None:
             self._sink(Finding(name, where, what, False, count, document, suggestion, record))
 
+    def more_warnings(self, name: str, count: int) -> None:
+        """Count warnings whose messages are not shown."""
+        self.warnings[name] += count
+
     def summary(self) -> str:
         num_errors = self.num_errors
         shown = f", the first {len(self.errors)} shown" if num_errors > len(self.errors) else ""

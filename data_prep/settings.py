@@ -157,6 +157,8 @@ class Settings:
     """do not replace each run of digits in words by a single 0"""
     min_count: int = option(2, group=VOCABULARY)
     """words that occur less often in train share the id <unk>"""
+    max_words: Optional[int] = option(None, group=VOCABULARY)
+    """keep only the N most frequent words of train; the others share the id <unk>; words with a vector are kept, too"""
     min_char_count: int = option(1, group=VOCABULARY)
     """characters that occur less often in train share the <unk-...> of their type"""
     vectors: tuple[str, ...] = option((), metavar="FILE", group=VECTORS, stores=True)
@@ -186,8 +188,8 @@ class Settings:
     """different tokens in all files"""
 
     def __post_init__(self) -> None:
-        for name in ("max_tokens", "min_count", "min_char_count", "num_buckets", "num_shards"):
-            if getattr(self, name) < 1:
+        for name in ("max_tokens", "min_count", "max_words", "min_char_count", "num_buckets", "num_shards"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise SettingsError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(self, name)}")
         for name in LIMIT_SETTINGS:
             if not getattr(self, name) > 0:

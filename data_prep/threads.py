@@ -36,7 +36,20 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
             yield item  # type: ignore[misc]
 
 
+class _Share:
+    """Of the machine; None: all of it."""
+
+    num_cores: int | None = None
+
+
+def use_cores(num: int) -> None:
+    """From now on, this process is one of several, and has so many cores for itself."""
+    _Share.num_cores = num
+
+
 def num_cores() -> int:
+    if _Share.num_cores is not None:
+        return _Share.num_cores
     # Only Linux knows which cores the process may use.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -22,8 +22,8 @@ def read_sentences(directory, split):
 
     sealed = (Path(directory) / "index.json").read_bytes()
     index = json.loads(sealed)
-    if (index["format"], index["version"]) != ("ner-shards", 4):
-        raise ValueError("not a shard set of version 4")
+    if index["format"] != "ner-shards" or index["version"] not in (4, 5):
+        raise ValueError("not a shard set of version 4 or 5")
     if hashlib.sha256(sealed.replace(index["sha256"].encode(), b"0" * 64)).hexdigest() != index["sha256"]:
         raise ValueError("index.json is damaged")
     tags = ["O", *(f"{prefix}-{name}" for name in index["entity_types"] for prefix in "BILU")]

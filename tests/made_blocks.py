@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from data_prep.annotation.annotated_block import AnnotatedBlock, annotated_block
-from data_prep.passes.read_pass import hash_sentences
+from data_prep.passes.sentence_hashes import hash_sentences
 from data_prep.sentences.string_ids import StringIds
 from ner_dist.contract.tag_schemes import PREFIX_CODES, entity_spans, spans_to_bilou
 

@@ -64,10 +64,14 @@ class ReadFile(NamedTuple):
 
 def read_file(path: Path, **options: object) -> ReadFile:
     """options: of ReadOptions. Raises CorpusError."""
-    chosen = ReadOptions(**options)  # type: ignore[arg-type]
-    problems, file = Problems(), SourceFile(path)
+    return read_source(SourceFile(path), **options)
+
+
+def read_source(file: SourceFile, **options: object) -> ReadFile:
+    """The same of a file of an archive, or of a piece of a file."""
+    chosen, problems = ReadOptions(**options), Problems()  # type: ignore[arg-type]
     strings = CorpusStrings(StringIds(), StringIds(), FeatureStrings())
-    found = recognise(file, chosen)
+    found = recognise(file.whole, chosen)
     read = ReadFile(found.format.name, found.evidence, [], [], {}, [], [], [], problems)
     for block in read_as(found, file, chosen, problems, strings, _SharedCutter(chosen.tokenizer, chosen.language)):
         begin = 0

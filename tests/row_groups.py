@@ -22,6 +22,12 @@ def write_groups(path: Path, table: pa.Table, row_groups: list[int]) -> None:
             writer.write_table(rows, row_group_size=max(1, len(rows)))
 
 
+def group_sizes(path: Path) -> list[int]:
+    """Rows of each row group of a shard file."""
+    metadata = pq.read_metadata(path)
+    return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+
+
 def with_entry(directory: Path, entry: ShardFile) -> ShardFile:
     """The index entry of a file after it has been rewritten."""
     path = directory / entry.path
@@ -38,6 +44,6 @@ def regroup(shards: Path, out: Path, most_rows: int) -> Path:
         for entry in entries:
             sizes = [min(most_rows, rows - i) for rows in entry.rows for i in range(0, rows, most_rows)]
             write_groups(out / entry.path, pq.read_table(out / entry.path), sizes)
-            splits[split].append(with_entry(out, dataclasses.replace(entry, row_groups=sizes)))
+            splits[split].append(with_entry(out, entry))
     write_index(out, dataclasses.replace(index, splits=splits))
     return out

@@ -116,8 +116,7 @@ def write_shard(path: Path, rows: list[TextRow]) -> ShardFile:
             writer.write_table(table.slice(begin, size), row_group_size=size)
             begin += size
     tokens = np.bincount(bucket_R, [len(row.words) for row in rows], len(EDGES)).astype(int).tolist()
-    groups = [size for size in sizes if size]
-    return ShardFile(path.name, path.stat().st_size, file_sha256(path), sizes, tokens, groups)
+    return ShardFile(path.name, path.stat().st_size, file_sha256(path), sizes, tokens)
 
 
 def _record(row: TextRow) -> dict[str, Any]:

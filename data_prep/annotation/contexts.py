@@ -25,8 +25,8 @@ class Contexts:
     def __init__(self, num_types: int, num_tokens: int) -> None:
         self._width = min(num_tokens + 1, max(1, MAX_NUMBERS // (num_types + 1)))
         # Of each side, class and token: how often; and the sum of all types.
-        self._counts = np.zeros((2, num_types + 1, self._width), np.int32)
-        self._any = np.zeros((2, self._width), np.int32)
+        self._counts = np.zeros((2, num_types + 1, self._width), np.int64)
+        self._any = np.zeros((2, self._width), np.int64)
         self._edge = num_tokens
 
     def _sides(self, block: AnnotatedBlock, start_K: np.ndarray, end_K: np.ndarray) -> list[np.ndarray]:
@@ -44,7 +44,7 @@ class Contexts:
 
     def fix(self) -> None:
         """All blocks are counted."""
-        self._any = self._counts[:, 1:].sum(1, dtype=np.int32)
+        self._any = self._counts[:, 1:].sum(1)
 
     def evidence_of_entity(self, block: AnnotatedBlock, start_K: np.ndarray, end_K: np.ndarray) -> np.ndarray:
         """How much the neighbours of places outside speak for an entity: the log of a likelihood ratio, (K,)."""

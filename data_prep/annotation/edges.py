@@ -22,9 +22,9 @@ class Edges:
         num_tokens = len(token_V)
         # Of each side and token: how often it is the outermost of several tokens of an entity; and how often it stands
         # outside, next to one.
-        self._inside, self._outside = np.zeros((2, 2, num_tokens + 1), np.int32)
+        self._inside, self._outside = np.zeros((2, 2, num_tokens + 1), np.int64)
         # How often each token occurs, how often in entities, and how often before a full stop.
-        self._all, self._in_entities, self._before_stop = np.zeros((3, num_tokens + 1), np.int32)
+        self._all, self._in_entities, self._before_stop = np.zeros((3, num_tokens + 1), np.int64)
         self._stop = next((i for i, token in enumerate(token_V) if token == "."), -1)
         self._edge = num_tokens
 

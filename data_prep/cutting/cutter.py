@@ -37,6 +37,10 @@ class Cutter:
         assert self._choice is not None
         return self._choice
 
+    def take_over(self, choice: TokenizerChoice | None, made_tokens: bool) -> None:
+        """What is known once all texts were cut by others; choice: None if there were none."""
+        self._choice, self.made_tokens = choice, made_tokens
+
     def sentences(self, text: str) -> list[TokenizedSentence]:
         assert self._tokenizer is not None
         return self._tokenizer.sentences(text)

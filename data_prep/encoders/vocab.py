@@ -71,7 +71,7 @@ class CharEncoding(NamedTuple):
     # Characters of each token.
     length_V: np.ndarray
     # The same ids as bytes, one value per token: Arrow gathers such values several times faster than NumPy.
-    bytes_V: pa.BinaryArray
+    bytes_V: pa.LargeBinaryArray
 
 
 def count_ids(id_V: np.ndarray, count_V: np.ndarray, size: int) -> np.ndarray:
@@ -81,12 +81,16 @@ def count_ids(id_V: np.ndarray, count_V: np.ndarray, size: int) -> np.ndarray:
 
 
 def fit_values(
-    texts: list[str], count_V: np.ndarray, min_count: int, always: Container[str] = ()
+    texts: list[str],
+    count_V: np.ndarray,
+    min_count: int,
+    always: Container[str] = (),
+    max_values: int | None = None,
 ) -> tuple[Vocab, np.ndarray]:
     """The values that occur min_count times or more, by descending count, then text; and the id of each text.
 
     count_V: how often each text occurs in train; if a text repeats, its counts add up. always: values that need to
-    occur only once.
+    occur only once, and that are kept beside the max_values most frequent of the others.
     """
     numbers: dict[str, int] = {}
     number_V = np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int64)
@@ -96,6 +100,9 @@ def fit_values(
         for text, count in zip(numbers, counts.tolist())
         if count >= min_count or (count and text in always)
     )
+    if max_values is not None:
+        frequent = [item for item in kept if item[1] not in always][:max_values]
+        kept = sorted([*frequent, *(item for item in kept if item[1] in always)])
     id_of_number = np.full(len(numbers), UNK_ID, np.int64)
     for value_id, (_, text) in enumerate(kept, UNK_ID + 1):
         id_of_number[numbers[text]] = value_id
@@ -121,11 +128,11 @@ def fit_words(
     """
     if rows is None:
         keys = [normalise(token, settings.keep_case, settings.keep_digits) for token in token_V]
-        vocab, id_V = fit_values(keys, count_V, settings.min_count)
+        vocab, id_V = fit_values(keys, count_V, settings.min_count, max_values=settings.max_words)
         return WordEncoding(vocab, keys, id_V.astype(np.int32))
     found = [lookup_key(token, settings.keep_case, settings.keep_digits, rows) for token in token_V]
     keys = [key for key, _ in found]
-    vocab, _ = fit_values(keys, count_V, settings.min_count, rows)
+    vocab, _ = fit_values(keys, count_V, settings.min_count, rows, settings.max_words)
     first_unseen = len(vocab.values)
     seen = set(vocab.values[UNK_ID + 1 :])
     wanted: Container[str] = set(keys) if settings.vector_words == "corpus" else rows
@@ -210,8 +217,9 @@ def encode_chars(
     id_of_code[codes] = id_of_text
     pieces = [(id_of_code[code_C], length_V) for _, code_C, length_V in _code_points(token_V, max_chars)]
     id_C, length_V = (np.concatenate(arrays) for arrays in zip(*pieces))
-    offsets = np.append(0, np.cumsum(length_V * id_C.itemsize)).astype(np.int32)
-    bytes_V = pa.BinaryArray.from_buffers(pa.binary(), len(length_V), [None, pa.py_buffer(offsets), pa.py_buffer(id_C)])
+    offsets = np.append(0, np.cumsum(length_V * id_C.itemsize)).astype(np.int64)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(id_C)]
+    bytes_V = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(length_V), buffers)
     return CharEncoding(vocab, id_C, length_V, bytes_V)
 
 

@@ -14,7 +14,7 @@ from data_prep.sentences.block import SentenceIds
 from data_prep.sentences.string_ids import CorpusStrings
 from data_prep.sources import stored_files, text_source
 from data_prep.sources.caps import CAPS, Caps
-from data_prep.sources.source_files import SourceFile
+from data_prep.sources.source_files import CutAt, SourceFile
 from ner_dist.contract.visible_text import shown, trim
 
 
@@ -88,6 +88,9 @@ class Source(NamedTuple):
     num_bytes: int
     # Told of bytes that are read; `blocks` and `pieces` do so themselves.
     progress: text_source.Progress | None = None
+    # Of a piece of a file: opens the file from its beginning, whose first lines decide how all of it is read. What is
+    # reported to this source is not shown.
+    from_beginning: Callable[[], Source] | None = None
 
     def open(self) -> AbstractContextManager[IO[bytes]]:
         """The content, decompressed and seekable, of a format that is not text. Raises CorpusError."""
@@ -153,3 +156,5 @@ class Format(NamedTuple):
     read: Callable[[Source], Iterator[SentenceIds]]
     # Whether an empty file can be of this format; `recognise` is then asked about it.
     may_be_empty: bool = False
+    # Where a file of this format may be cut for several workers, by its beginning; None if it has to stay whole.
+    cut_at: Callable[[Sample], CutAt | None] = lambda sample: None

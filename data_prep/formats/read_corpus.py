@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from data_prep.sentences.record import NO_ORIGIN, Origin
 from data_prep.sentences.string_ids import CorpusStrings
 from data_prep.sources import stored_files, text_source
 from data_prep.sources.decide_encoding import decide_encoding
-from data_prep.sources.source_files import SourceFile
+from data_prep.sources.source_files import CutAt, SourceFile
 from data_prep.threads import ahead
 
 # How many lines are looked at to recognise the format.
@@ -36,6 +37,8 @@ class Recognised(NamedTuple):
     format: Format
     evidence: str
     encoding: str
+    # Where the file may be cut; see sources.source_files.
+    cut_at: CutAt | None = None
 
 
 def recognise(file: SourceFile, options: ReadOptions) -> Recognised:
@@ -56,7 +59,8 @@ def recognise(file: SourceFile, options: ReadOptions) -> Recognised:
     if chosen is None:
         advice = "otherwise --format NAME names the format, --help lists them"
         raise CorpusError(f"{file}: the format cannot be recognised: {closest_guess(sample)}; {advice}")
-    return Recognised(chosen, evidence, decide_encoding(file, first_bytes, options.encoding, chosen.default_encoding))
+    encoding = decide_encoding(file, first_bytes, options.encoding, chosen.default_encoding)
+    return Recognised(chosen, evidence, encoding, chosen.cut_at(sample))
 
 
 def read_corpus(
@@ -83,22 +87,42 @@ def read_as(
     cutter: Cutter,
     progress: text_source.Progress | None = None,
 ) -> Iterator[SentenceIds]:
-    """As `read_corpus`, of a file whose format is known."""
+    """As `read_corpus`, of a file, or a piece of one, whose format is known.
+
+    A piece has the numbers of lines of the file; its documents are numbered anew. Whether all of a file is one sentence
+    is not asked of pieces. What is said of the file as a whole is said by its first piece.
+    """
+    source, dirty = _source(found, file, options, problems, strings, cutter, progress)
+    if file.piece is not None:
+        begin = partial(_source, found, file.whole, options, Problems(), strings, cutter, None)
+        source = source._replace(from_beginning=lambda: begin()[0])
+    is_document = file.document and stored_files.stored_bytes(file.whole) <= MAX_DOCUMENT_BYTES
+    for block in found.format.read(source):
+        yield _as_document(block, file.document) if is_document else block
+    dirty.report(problems)
+
+
+def _source(
+    found: Recognised,
+    file: SourceFile,
+    options: ReadOptions,
+    problems: Problems,
+    strings: CorpusStrings,
+    cutter: Cutter,
+    progress: text_source.Progress | None,
+) -> tuple[Source, DirtyText]:
+    """The file, opened, and what will have been found in its bytes."""
     dirty = DirtyText(
         str(file),
         found.encoding,
         options.encoding is not None,
         options.policies,
-        lambda: text_source.open_bytes(file, may_be_empty=True),
+        lambda: text_source.open_bytes(file.whole, may_be_empty=True),
     )
     blocks = ahead(text_source.text_blocks(file, found.encoding, progress, dirty))
     pieces = ahead(text_source.text_pieces(file, found.encoding, progress, dirty))
     num_bytes = stored_files.stored_bytes(file)
-    source = Source(str(file), blocks, pieces, options, strings, problems, file, cutter, num_bytes, progress)
-    is_document = file.document and num_bytes <= MAX_DOCUMENT_BYTES
-    for block in found.format.read(source):
-        yield _as_document(block, file.document) if is_document else block
-    dirty.report(problems)
+    return Source(str(file), blocks, pieces, options, strings, problems, file, cutter, num_bytes, progress), dirty
 
 
 def _as_document(block: SentenceIds, name: str) -> SentenceIds:

@@ -89,7 +89,7 @@ def _block(source: Source, batch: PackedBatch, documents: _Documents) -> Sentenc
     main = _numbered(source, batch.main, good, [record.num_sentences for record in good])
     raw = batch.raw and _numbered(source, batch.raw, good, [len(record.raw_of) for record in good])
     return main._replace(
-        document_N=np.array(document_N, np.int32) if any(document_N) else NOTHING,
+        document_N=np.array(document_N, np.int64) if any(document_N) else NOTHING,
         document_names=names,
         recut_N=np.array(recut_N, bool),
         raw=raw,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from operator import attrgetter
@@ -19,7 +18,7 @@ from data_prep.encoders.features import FEATURES
 from data_prep.encoders.lexicon_files import FEATURE_PREFIX
 from data_prep.sentences.block import TaggedSentences
 from data_prep.sentences.record import Origin, Span
-from ner_dist.contract.shard_format import TEXT_COLUMNS, UNK_ID, Index, ShardFile, read_vocab
+from ner_dist.contract.shard_format import TEXT_COLUMNS, UNK_ID, Index, read_vocab
 from ner_dist.contract.shard_tables import VerifiedShard, open_shard, parquet_file, read_groups
 
 # Sentences in corpus order are handed out in blocks of about this size.
@@ -78,10 +77,9 @@ def read_unordered(directory: Path, index: Index, split: str) -> Iterator[Tagged
         yield TaggedSentences(text_M, tag_M, {}, length_N, _source(directory, split), number_M)
 
 
-def _groups_of_buckets(shard: ShardFile) -> list[range]:
+def _groups_of_buckets(shard: VerifiedShard) -> list[range]:
     """The row groups of each bucket; the buckets follow one another."""
-    group_ends, bucket_ends = (list(itertools.accumulate(sizes)) for sizes in (shard.row_groups, shard.rows))
-    bounds = [0, *(bisect_right(group_ends, end) for end in bucket_ends)]
+    bounds = np.searchsorted(shard.bucket_of_group, np.arange(len(shard.entry.rows) + 1)).tolist()
     return list(map(range, bounds, bounds[1:]))
 
 
@@ -114,7 +112,7 @@ def read_ordered(directory: Path, index: Index, split: str, features: Sequence[s
         for entry in index.splits[split]:
             shard = open_shard(directory, entry, was_verified=True)
             file = open_files.enter_context(parquet_file(shard, index, [*_COLUMNS, *features]))
-            buckets += [_bucket_sentences(shard, file, index, groups, features) for groups in _groups_of_buckets(entry)]
+            buckets += [_bucket_sentences(shard, file, index, groups, features) for groups in _groups_of_buckets(shard)]
         for sentence in heapq.merge(*buckets, key=attrgetter("sentence_id")):
             block.append(sentence)
             num_tokens += len(sentence.text)
@@ -152,7 +150,7 @@ def _joined(
     text_M = list(itertools.chain.from_iterable(sentence.text for sentence in sentences))
     tag_M = np.fromiter(itertools.chain.from_iterable(sentence.tag for sentence in sentences), np.int64, len(text_M))
     number_N = np.array([sentence.sentence_id for sentence in sentences], np.int64)
-    document_N = np.array([documents.of(sentence) for sentence in sentences], np.int32)
+    document_N = np.array([documents.of(sentence) for sentence in sentences], np.int64)
     origins = [sentence.origin(entity_types) for sentence in sentences]
     features = {
         name: [texts[value] for sentence in sentences for value in sentence.features[place]]

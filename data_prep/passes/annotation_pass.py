@@ -15,16 +15,16 @@ from data_prep.annotation.same_sentences import SentenceVersions, Version
 from data_prep.annotation.slips import Slip, SlipFinder
 from data_prep.annotation.suggestions import Entity, record, suggestion
 from data_prep.passes.annotation_places import Places, describe
-from data_prep.passes.chunk_file import read_fields
-from data_prep.passes.read_pass import IdCorpus, hash_sentences
-from data_prep.passes.tag_pass import TaggedChunk, TaggedCorpus
+from data_prep.passes.id_corpus import IdCorpus
+from data_prep.passes.sentence_hashes import hash_sentences
+from data_prep.passes.tagged_corpus import TaggedCorpus
 from data_prep.problems import Problems
 from ner_dist.contract.visible_text import shown
 
 
 def blocks_of(tagged: TaggedCorpus) -> Iterator[AnnotatedBlock]:
     """All sentences but the raw ones, as they are trained on."""
-    for chunk in read_fields(tagged.path, TaggedChunk):
+    for chunk in tagged.chunks():
         # Raw ones are in chunks of their own.
         if chunk.split_N[0] < len(tagged.splits):
             yield annotated_block(

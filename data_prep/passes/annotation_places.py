@@ -7,9 +7,8 @@ import numpy as np
 from data_prep.annotation.annotated_block import AnnotatedBlock
 from data_prep.annotation.slips import Slip
 from data_prep.annotation.suggestions import Entity, SentenceView
-from data_prep.passes.origin_file import read_origins
-from data_prep.passes.read_pass import IdCorpus
-from data_prep.passes.tag_pass import TaggedCorpus
+from data_prep.passes.id_corpus import IdCorpus
+from data_prep.passes.tagged_corpus import TaggedCorpus
 from ner_dist.contract.visible_text import shown
 
 
@@ -32,7 +31,7 @@ class Places:
         # Pieces of a sentence that was too long have the same origin.
         place_R, first_R = np.unique(block.origin_place_N[self._sentences_of_record(block, n)], return_index=True)
         size_R = block.origin_size_N[self._sentences_of_record(block, n)][first_R]
-        parts = read_origins(self._corpus.origin_path, place_R, size_R)
+        parts = self._corpus.origins.read(place_R, size_R)
         origin = parts[place_R.tolist().index(block.origin_place_N[n])]
         tokens = self.tokens(block, first, end)
         scheme = self._corpus.tags[block.source_id].scheme.name
@@ -51,7 +50,7 @@ class Places:
         """Tokens of a sentence, as the source writes them."""
         tokens, n = self.tokens(block, start, end), int(block.sentence_M[start])
         place = slice(n, n + 1)
-        origin = read_origins(self._corpus.origin_path, block.origin_place_N[place], block.origin_size_N[place])[0]
+        origin = self._corpus.origins.read(block.origin_place_N[place], block.origin_size_N[place])[0]
         if origin.text is None:
             return shown(" ".join(tokens))
         before = self._tokens_before(block, n) - int(block.start_N[n])

@@ -9,12 +9,17 @@ then:
   shard_pass   sentences -> the order of the shards
   write_pass   sentences -> Parquet files
 and last index.json: its presence means that the shard set is complete.
+
+The passes but encode are stages of an engine (data_prep.engines): tasks over parts of the corpus, and in the last pass
+over shards. What the tasks find is added up in the order of the parts, so that the set and all messages are the same
+in whatever parts the corpus is read.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +28,10 @@ import numpy as np
 from data_prep.encoders.known_vocabularies import copy_vectors
 from data_prep.encoders.lexicon_files import entity_lists
 from data_prep.encoders.word_vectors import write_vectors
+from data_prep.engines.choose_engine import EngineChoice, open_executor
+from data_prep.engines.executor import Executor
+from data_prep.engines.one_process import OneProcess
+from data_prep.engines.work_folder import fingerprint, resumable
 from data_prep.passes.encode import shard_features, write_vocabs
 from data_prep.passes.like_settings import NOT_FITTED, settings_like, warn_of_other_version
 from data_prep.passes.prepare import PreparedCorpus, prepare, split_stats
@@ -50,27 +59,32 @@ def build(
     read_progress: Progress | None = None,
     write_progress: Callable[[int], object] = lambda num_tokens: None,
     like: Like | None = None,
+    engine: EngineChoice | None = None,
 ) -> Index:
     """Build the shard set `out` from the files of the splits; an older one stays until the new one is complete.
 
-    like: a model, or a set, whose vocabularies and entity types are taken instead of fitting them. Raises CorpusError
-    listing what is wrong with the corpus, SettingsError for a lexicon's folder or names and for what contradicts the
-    model, OutputError if `out` must not be replaced.
+    like: a model, or a set, whose vocabularies and entity types are taken instead of fitting them. engine: where it is
+    done, by default in this process; the set is the same. After Ctrl-C, or if the engine failed, the same call goes on
+    from what several workers have finished.
+
+    Raises CorpusError listing what is wrong with the corpus, SettingsError for a lexicon's folder or names and for what
+    contradicts the model, OutputError if `out` must not be replaced, EngineError if the engine fails.
     """
     if like is not None:
         settings = settings_like(settings, like)
     lists = [("lexicon", entity_list.path) for entity_list in entity_lists(settings)]
     check_output(out, [*(file.path for _, file in sources), *map(Path, settings.vectors), *(path for _, path in lists)])
-    with staged(out) as (directory, spill):
-        prepared = prepare(sources, settings, spill, problems, read_progress, like=like)
+    with _workplace(out, sources, settings, like, engine or EngineChoice()) as (directory, spill, executor):
+        prepared = prepare(sources, settings, spill, problems, executor, read_progress, like=like)
         problems.raise_errors()
         assert prepared is not None
         if like is not None and prepared.corpus.cutter.was_used:
             warn_of_other_version(like, problems)
         tagged, encoder = prepared.tagged, prepared.encoder
-        cells = deal_to_shards(tagged, spill, prepared.edges, settings.num_shards)
-        tagged.path.unlink()
-        splits = write_shards(cells, encoder, directory, write_progress)
+        cells = deal_to_shards(tagged, spill, prepared.edges, settings.num_shards, executor)
+        for part in tagged.parts:
+            part.path.unlink(missing_ok=True)
+        splits = write_shards(cells, encoder, directory, spill, executor, write_progress)
         used, vectors, lookup = [], None, encoder.words.lookup
         if prepared.vectors is not None and lookup is not None:
             used = [("vectors", path) for path in prepared.vectors.files]
@@ -98,6 +112,30 @@ def build(
         )
         write_index(directory, index)
     return index
+
+
+@contextmanager
+def _workplace(
+    out: Path, sources: Sources, settings: Settings, like: Like | None, engine: EngineChoice
+) -> Iterator[tuple[Path, Path, Executor]]:
+    """(directory to build in, folder for intermediate files, executor); on success the first becomes `out`."""
+    if engine.is_this_process:
+        with staged(out) as (directory, spill):
+            yield directory, spill, OneProcess()
+        return
+    given = {
+        **dataclasses.asdict(settings),
+        "sources": [(split, str(file)) for split, file in sources],
+        "engine": list(engine),
+        "like": like and [str(like.directory), like.vocabularies.fingerprint()],
+    }
+    files = [file.path for _, file in sources] + [Path(path) for path in settings.vectors]
+    files += [entity_list.path for entity_list in entity_lists(settings)]
+    with resumable(out, fingerprint(given, files)) as (directory, work):
+        spill = work / "spill"
+        spill.mkdir(exist_ok=True)
+        with open_executor(engine, work) as executor:
+            yield directory, spill, executor
 
 
 def _recorded(settings: Settings, like: Like | None) -> dict[str, Any]:

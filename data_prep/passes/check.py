@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.annotation.misspelt_types import renamed_types
+from data_prep.engines.one_process import OneProcess
 from data_prep.formats.columns.judge_column import PHRASE_TYPES
 from data_prep.inspecting.summary import coverage_lines
 from data_prep.passes.annotation_pass import check_annotation
 from data_prep.passes.buckets import padding_share
 from data_prep.passes.check_facts import PERCENTILES, facts_of, percentiles, token_lengths
+from data_prep.passes.id_corpus import IdCorpus, ReadSource
 from data_prep.passes.leak_pass import check_leaks
 from data_prep.passes.prepare import PreparedCorpus, prepare, split_stats
-from data_prep.passes.read_pass import IdCorpus, ReadSource
 from data_prep.passes.tag_collector import schemes_in_words
 from data_prep.problems import Problems
 from data_prep.settings import Settings
@@ -81,7 +82,7 @@ def _reading_lines(corpus: IdCorpus) -> list[str]:
     """How the files were read: formats with what shows them, the first sentence, features, the tokenizer."""
     kinds: dict[tuple[str, str, str], list[ReadSource]] = {}
     for source in corpus.sources:
-        kinds.setdefault((source.split, source.found.format.name, source.found.evidence), []).append(source)
+        kinds.setdefault((source.split, source.format, source.evidence), []).append(source)
     lines = []
     for (split, name, evidence), sources in kinds.items():
         others = f" and {len(sources) - 1} more files" if len(sources) > 1 else ""
@@ -157,7 +158,7 @@ def check(
     """
     problems = problems or Problems()
     with tempfile.TemporaryDirectory(prefix="data-prep-check-") as spill:
-        prepared = prepare(sources, settings, Path(spill), problems, progress, keep_read=True)
+        prepared = prepare(sources, settings, Path(spill), problems, OneProcess(), progress, keep_read=True)
         if prepared is None:
             return Checked(problems, [], None)
         slips = check_annotation(prepared.corpus, prepared.tagged, Path(spill), problems)

@@ -20,8 +20,8 @@ def facts_of(prepared: PreparedCorpus) -> dict[str, Any]:
             {
                 "split": source.split,
                 "file": str(source.file),
-                "format": source.found.format.name,
-                "evidence": source.found.evidence,
+                "format": source.format,
+                "evidence": source.evidence,
                 "sentences": source.num_sentences,
             }
             for source in corpus.sources

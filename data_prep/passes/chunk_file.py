@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -13,19 +13,24 @@ import numpy as np
 DTYPES = (np.dtype(np.int32), np.dtype(np.int64))
 # A NamedTuple of arrays whose last field is a list of arrays.
 Fields = TypeVar("Fields", bound=tuple[Any, ...])
-# The field that does not fit 32 bits: a place in a file.
-WIDE_FIELD = "origin_place_N"
 
 
-def append_chunk(file: IO[bytes], arrays: Iterable[np.ndarray], wide: Collection[int] = ()) -> None:
-    """Append arrays as one chunk, those at the positions `wide` as int64, the others as int32."""
-    chunk = [np.ascontiguousarray(array, DTYPES[i in wide]) for i, array in enumerate(arrays)]
+def append_chunk(file: IO[bytes], arrays: Iterable[np.ndarray]) -> None:
+    """Append arrays as one chunk, each as int32 if its values allow that: lines and places may be beyond, few are."""
+    chunk = [np.ascontiguousarray(array, DTYPES[not _fits_32_bits(array)]) for array in arrays]
     header = [len(chunk)]
     for array in chunk:
         header += [array.size, DTYPES.index(array.dtype)]
     file.write(np.array(header, np.int64).tobytes())
     for array in chunk:
         file.write(array.tobytes())
+
+
+def _fits_32_bits(array: np.ndarray) -> bool:
+    if np.can_cast(array.dtype, DTYPES[0]) or not array.size:
+        return True
+    limits = np.iinfo(DTYPES[0])
+    return bool(limits.min <= array.min() and array.max() <= limits.max)
 
 
 def read_chunks(path: Path) -> Iterator[list[np.ndarray]]:
@@ -40,7 +45,7 @@ def read_chunks(path: Path) -> Iterator[list[np.ndarray]]:
 def append_fields(file: IO[bytes], chunk: tuple[Any, ...]) -> None:
     """Append a `Fields` as one chunk."""
     *arrays, others = chunk
-    append_chunk(file, [*arrays, *others], wide=(chunk._fields.index(WIDE_FIELD),))  # type: ignore[attr-defined]
+    append_chunk(file, [*arrays, *others])
 
 
 def read_fields(path: Path, kind: type[Fields]) -> Iterator[Fields]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from data_prep.dirt.policies import FAIL
 from data_prep.passes.blank_tokens import blank_places, remaining
-from data_prep.passes.origin_file import read_origins
-from data_prep.passes.read_pass import IdCorpus, ReadChunk
+from data_prep.passes.id_corpus import ReadChunk
+from data_prep.passes.origin_file import Origins
 from data_prep.passes.wrong_tags import SentenceFacts
 from data_prep.sentences.block import NOTHING, SentenceIds
 from data_prep.settings import Settings
@@ -17,21 +19,20 @@ def block_of(chunk: ReadChunk) -> SentenceIds:
     return SentenceIds(chunk.token_M, chunk.tag_M, chunk.feature_FM, chunk.line_M, chunk.length_N)
 
 
-def facts_of(chunk: ReadChunk, corpus: IdCorpus) -> SentenceFacts:
+def facts_of(chunk: ReadChunk, token_V: Sequence[str], origins: Origins) -> SentenceFacts:
     def document(n: int) -> str:
         place = slice(n, n + 1)
-        return read_origins(corpus.origin_path, chunk.origin_place_N[place], chunk.origin_size_N[place])[0].document
+        return origins.read(chunk.origin_place_N[place], chunk.origin_size_N[place])[0].document
 
-    return SentenceFacts(lambda token_L: [corpus.token_V[token] for token in token_L.tolist()], document)
+    return SentenceFacts(lambda token_L: [token_V[token] for token in token_L.tolist()], document)
 
 
-def blank_to_drop(chunk: ReadChunk, corpus: IdCorpus, settings: Settings) -> np.ndarray:
+def blank_to_drop(chunk: ReadChunk, blank: Mapping[int, str], origins: Origins, settings: Settings) -> np.ndarray:
     """The positions of the blank tokens that are to be left out."""
-    if settings.policies.on_blank_token == FAIL or not np.isin(chunk.token_M, list(corpus.blank)).any():
+    if settings.policies.on_blank_token == FAIL or not np.isin(chunk.token_M, list(blank)).any():
         return NOTHING
-    has_text = bool(chunk.kind[2])
-    origins = read_origins(corpus.origin_path, chunk.origin_place_N, chunk.origin_size_N) if has_text else None
-    return blank_places(block_of(chunk), corpus.blank, origins)
+    found = origins.read(chunk.origin_place_N, chunk.origin_size_N) if chunk.kind[2] else None
+    return blank_places(block_of(chunk), blank, found)
 
 
 # The fields of a chunk that have a value for each sentence.

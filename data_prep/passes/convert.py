@@ -106,7 +106,7 @@ def _numbered(
         for block in read_tagged(file, settings, found, problems, progress):
             if len(block.document_N):
                 number_N = np.where(block.document_N > 0, block.document_N + num_before, 0)
-                block = block._replace(document_N=number_N.astype(np.int32))
+                block = block._replace(document_N=number_N)
                 num_documents = max(num_documents, int(number_N.max()))
             yield block
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import ExitStack
-from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -20,13 +19,12 @@ class DocumentHashes:
     sentences; a sentence without a document has its own.
     """
 
-    def __init__(self, path: Path, seed: int, stack: ExitStack) -> None:
-        self.path = path
+    def __init__(self, file: BinaryIO, seed: int) -> None:
         # Of all sources. A document is a run of sentences with the same number.
         self.num_documents = 0
         # Whether some document has more than one sentence.
         self.any_long = False
-        self._file = stack.enter_context(path.open("wb"))
+        self._file = file
         self._key = seed.to_bytes(8, "little")
         # The document that may go on: its number; its name's hash if it has one; the sum of its sentences' hashes; and
         # its number of sentences, 0 if there is no such document.
@@ -40,7 +38,7 @@ class DocumentHashes:
         if not len(number_N) or number_N[0] != self._number:
             self.end_source()
         if not len(number_N):
-            hash_N.tofile(self._file)
+            self._file.write(hash_N.tobytes())
             return
         # A sentence without a document is like one of its own.
         start_D = np.flatnonzero(np.append(True, (number_N[1:] != number_N[:-1]) | (number_N[1:] == 0)))
@@ -74,7 +72,7 @@ class DocumentHashes:
         for i, name in enumerate(names[: len(hash_D)]):
             if name is not None:
                 hash_D[i] = name
-        np.repeat(hash_D, size_D).tofile(self._file)
+        self._file.write(np.repeat(hash_D, size_D).tobytes())
         self.any_long = self.any_long or bool((size_D > 1).any())
 
     def _hash_of(self, name: str | None) -> np.uint64 | None:

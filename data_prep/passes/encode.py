@@ -13,10 +13,10 @@ from data_prep.encoders.features import EncodeInput, FitInput, FittedFeature, fi
 from data_prep.encoders.known_vocabularies import known_chars, known_features, known_words
 from data_prep.encoders.vocab import CharEncoding, WordEncoding, fit_chars, fit_words, gather_chars
 from data_prep.encoders.word_vectors import Vectors
-from data_prep.passes.origin_file import read_origins
-from data_prep.passes.read_pass import IdCorpus
-from data_prep.passes.shard_pass import ShardSentences
-from data_prep.passes.tag_pass import TaggedCorpus
+from data_prep.passes.id_corpus import IdCorpus
+from data_prep.passes.origin_file import Origins
+from data_prep.passes.shard_cells import ShardSentences
+from data_prep.passes.tagged_corpus import TaggedCorpus
 from data_prep.settings import Settings
 from ner_dist.contract.like_model import Like
 from ner_dist.contract.shard_format import TEXT_COLUMNS, Feature, VocabFile, file_sha256, shard_schema
@@ -28,11 +28,11 @@ class ShardEncoder(NamedTuple):
     words: WordEncoding
     chars: CharEncoding
     features: dict[str, FittedFeature]
-    text_V: pa.StringArray
+    text_V: pa.LargeStringArray
     schema: pa.Schema
     entity_types: list[str]
-    # Of the origins; and whether the corpus has texts.
-    origin_path: Path
+    origins: Origins
+    # Whether the corpus has texts.
     has_text: bool
 
     def encode(self, sentences: ShardSentences) -> pa.Table:
@@ -47,7 +47,7 @@ class ShardEncoder(NamedTuple):
             "token_chars": token_chars_M,
             "tag": sentences.tag_M,
             **{name: feature.encode(tokens) for name, feature in self.features.items()},
-            "text": self.text_V.take(pa.array(sentences.token_M)),
+            "text": self.text_V.take(pa.array(sentences.token_M)).cast(pa.string()),
         }
         columns = {name: _lists(values, length_N, self.schema.field(name).type) for name, values in by_token.items()}
         columns["char"] = _lists(char_C, chars_N, self.schema.field("char").type)
@@ -63,7 +63,7 @@ class ShardEncoder(NamedTuple):
         documents = pa.array([str(number or "") for number in number_N.tolist()]) if number_N.any() else nothing
         if not self.has_text and not rows["origin_size"].any():
             return {"record": nothing, "document": documents}
-        origins = read_origins(self.origin_path, rows["origin_place"], rows["origin_size"])
+        origins = self.origins.read(rows["origin_place"], rows["origin_size"])
         columns = {
             "record": pa.array([origin.record for origin in origins], pa.string()),
             "document": pa.array(
@@ -113,10 +113,10 @@ def fit_encoder(
         words,
         chars,
         features,
-        pa.array(corpus.token_V, pa.string()),
+        pa.array(corpus.token_V, pa.large_string()),
         shard_schema(tagged.tag_SK.shape[1], shard_features(features), has_text),
         tagged.entity_types,
-        corpus.origin_path,
+        corpus.origins,
         has_text,
     )
 

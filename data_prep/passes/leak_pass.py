@@ -7,9 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from data_prep.annotation.leaks import SplitHashes, find_leaks
-from data_prep.passes.chunk_file import read_fields
-from data_prep.passes.origin_file import read_origins
-from data_prep.passes.read_pass import IdCorpus, ReadChunk
+from data_prep.passes.id_corpus import IdCorpus, ReadChunk
 from data_prep.problems import Problems
 from ner_dist.contract.visible_text import shown
 
@@ -23,17 +21,13 @@ def check_leaks(corpus: IdCorpus, splits: list[str], problems: Problems) -> None
     num_sentences = sum(source.num_sentences for source in corpus.sources)
 
     def read() -> Iterator[SplitHashes]:
-        first = 0
-        for source, split_id in zip(corpus.sources, split_of_source):
-            end = first + source.num_sentences
-            for begin in range(first, end, MAX_READ):
-                count = min(MAX_READ, end - begin)
-                hash_N, document_N = (
-                    np.fromfile(path, np.uint64, count, offset=8 * begin)
-                    for path in (corpus.hash_path, corpus.documents.path)
-                )
-                yield SplitHashes(hash_N, document_N, np.full(count, split_id))
-            first = end
+        for part in corpus.parts:
+            with open(part.hash_path, "rb") as hashes, open(part.document_path, "rb") as documents:
+                for source_id, num_here in part.sources:
+                    for begin in range(0, num_here, MAX_READ):
+                        count = min(MAX_READ, num_here - begin)
+                        hash_N, document_N = (np.fromfile(file, np.uint64, count) for file in (hashes, documents))
+                        yield SplitHashes(hash_N, document_N, np.full(count, split_of_source[source_id]))
 
     leaks = find_leaks(read, num_sentences, len(splits))
     if len(leaks.shared) or len(leaks.nearly):
@@ -52,26 +46,29 @@ def _report_leaks(
     wanted = np.sort(np.concatenate([shared, nearly]))
     # By document and split: the first place, the name, and the number of sentences.
     seen: dict[int, dict[int, tuple[str, str, int]]] = {}
-    first = 0
-    for chunk in read_fields(corpus.path, ReadChunk):
-        source_id, is_raw, _ = chunk.kind.tolist()
-        if is_raw:
-            continue
-        count = len(chunk.length_N)
-        document_N = np.fromfile(corpus.documents.path, np.uint64, count, offset=8 * first)
-        first += count
+    for chunk, document_N in _with_documents(corpus):
+        source_id = int(chunk.kind[0])
         line_N = chunk.line_M[np.cumsum(chunk.length_N) - chunk.length_N]
         for n in np.flatnonzero(np.isin(document_N, wanted)).tolist():
             of_splits = seen.setdefault(int(document_N[n]), {})
             split_id = split_of_source[source_id]
             if split_id not in of_splits:
                 place = slice(n, n + 1)
-                origin = read_origins(corpus.origin_path, chunk.origin_place_N[place], chunk.origin_size_N[place])[0]
+                origin = corpus.origins.read(chunk.origin_place_N[place], chunk.origin_size_N[place])[0]
                 where = f"{corpus.sources[source_id].file}:{line_N[n]}"
                 of_splits[split_id] = (where, origin.document, 0)
             where, name, number = of_splits[split_id]
             of_splits[split_id] = (where, name, number + 1)
     _warn_of_leaks(seen, splits, set(nearly.tolist()), problems)
+
+
+def _with_documents(corpus: IdCorpus) -> Iterator[tuple[ReadChunk, np.ndarray]]:
+    """All chunks but the raw ones, and the hash of each sentence's document."""
+    for part in corpus.parts:
+        with open(part.document_path, "rb") as documents:
+            for chunk in part.chunks():
+                if not chunk.kind[1]:
+                    yield chunk, np.fromfile(documents, np.uint64, len(chunk.length_N))
 
 
 def _warn_of_leaks(

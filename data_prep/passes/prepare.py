@@ -9,10 +9,13 @@ import numpy as np
 
 from data_prep.encoders.vocab import coverage, misses
 from data_prep.encoders.word_vectors import Vectors, read_all_vectors
+from data_prep.engines.executor import Executor
 from data_prep.passes.buckets import optimal_edges, padding_share
 from data_prep.passes.encode import ShardEncoder, fit_encoder
-from data_prep.passes.read_pass import IdCorpus, read_sources
-from data_prep.passes.tag_pass import TaggedCorpus, resolve_tags
+from data_prep.passes.id_corpus import IdCorpus
+from data_prep.passes.read_pass import read_sources
+from data_prep.passes.tag_pass import resolve_tags
+from data_prep.passes.tagged_corpus import TaggedCorpus
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.sources.mojibake import report_odd_text
@@ -45,6 +48,7 @@ def prepare(
     settings: Settings,
     spill: Path,
     problems: Problems,
+    executor: Executor,
     progress: Progress | None = None,
     keep_read: bool = False,
     like: Like | None = None,
@@ -56,15 +60,15 @@ def prepare(
     problems are collected.
     """
     vectors = read_all_vectors([Path(path) for path in settings.vectors], spill, problems, progress, settings.caps)
-    corpus = read_sources(sources, settings, spill / "read", problems, progress, like)
+    corpus = read_sources(sources, settings, spill, problems, executor, progress, like)
     if not sum(source.num_sentences for source in corpus.sources):
         return None
     given = list(dict.fromkeys(split for split, _ in sources))
     splits = list(SPLITS[: len(settings.split)]) if given == ["train"] else given
     known_types = None if like is None else like.vocabularies.entity_types
-    tagged = resolve_tags(corpus, splits, settings, spill / "tagged", problems, known_types)
-    for path in () if keep_read else (corpus.path, corpus.hash_path, corpus.documents.path):
-        path.unlink()
+    tagged = resolve_tags(corpus, splits, settings, spill, problems, executor, known_types)
+    for part in () if keep_read else corpus.parts:
+        part.remove()
     report_odd_text(corpus.token_V, tagged.token_SV.sum(0), str(sources[0][1]), problems)
     _report_no_entities(tagged, problems)
     edges = optimal_edges(tagged.length_SL.sum(0), settings.num_buckets)

@@ -1,68 +1,27 @@
 """Third pass: tagged sentences -> the order of the shards, on disk; memory does not grow with the corpus.
 
-A cell holds the sentences of one bucket in one shard of one split. Cells lie in two files in the order of splits,
-shards and buckets, so a shard is one contiguous range. Axes: S splits, H shards per split, B buckets, C cells,
-G groups (a bucket of a split).
+The sentences of a bucket go to the shards in turn. How many sentences of each bucket the parts before have says where
+the turns of a part begin. Axes as in shard_cells.py; C cells, G groups (a bucket of a split).
 """
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from data_prep.engines.executor import Advance, Executor
 from data_prep.passes.buckets import bucket_ids
+from data_prep.passes.carried import spill_file
 from data_prep.passes.chunk_file import read_fields
-from data_prep.passes.tag_pass import TaggedChunk, TaggedCorpus
+from data_prep.passes.shard_cells import SENTENCE, PartCells, ShardCells
+from data_prep.passes.tagged_corpus import TaggedChunk, TaggedCorpus
 from data_prep.sentences.block import ragged_positions
 from ner_dist.contract.shard_format import id_dtype
-
-SENTENCE = np.dtype(
-    [
-        ("sentence_id", np.int64),
-        ("length", np.int32),
-        ("source", np.int32),
-        ("line", np.int64),
-        ("document", np.int32),
-        ("recut", np.bool_),
-        ("origin_place", np.int64),
-        ("origin_size", np.int32),
-    ]
-)
-
-
-class ShardCells(NamedTuple):
-    """The files of all cells, with one record per sentence and one per token, and the cells' sizes.
-
-    The S splits are followed by their raw sentences, if there are any: split S + s has those of split s.
-    """
-
-    splits: list[str]
-    edges: list[int]
-    sentence_path: Path
-    token_path: Path
-    # Fields: token, id of a distinct string; tag, BILOU id; and each feature's, named by its number.
-    token_dtype: np.dtype
-    rows_SHB: np.ndarray
-    tokens_SHB: np.ndarray
-
-
-class ShardSentences(NamedTuple):
-    """N sentences of M tokens: ids of distinct tokens, BILOU ids, ids of the values of each feature."""
-
-    token_M: np.ndarray
-    tag_M: np.ndarray
-    feature_FM: list[np.ndarray]
-    # A record of SENTENCE for each; sentence_id is the position in the split.
-    sentence_N: np.ndarray
-
-    @property
-    def length_N(self) -> np.ndarray:
-        return self.sentence_N["length"]
 
 
 def raw_name(split: str) -> str:
@@ -70,22 +29,95 @@ def raw_name(split: str) -> str:
     return f"{split}-raw"
 
 
-def _chunks_with_cells(
-    tagged: TaggedCorpus, rows_SB: np.ndarray, edges: list[int], num_shards: int
-) -> Iterator[tuple[TaggedChunk, np.ndarray]]:
-    """The chunks of the second pass, and the cells of their sentences, int64 (N,).
+class DealTask(NamedTuple):
+    """A part of the corpus to deal."""
 
-    The sentences of a bucket go to the shards in turn. Turns continue across the buckets of a split, so that the
-    shards' totals differ by at most one.
+    # Of chunks, each a TaggedChunk.
+    tagged_path: Path
+    edges: list[int]
+    num_shards: int
+    token_dtype: np.dtype
+    # The shard of the next sentence of each group, and the next sentence's id in each split.
+    next_G: np.ndarray
+    next_id_S: np.ndarray
+    # The beginning of the names of what is written.
+    path: Path
+
+
+def deal_to_shards(
+    tagged: TaggedCorpus, spill: Path, edges: list[int], num_shards: int, executor: Executor
+) -> ShardCells:
+    """Sort the sentences into their cells, in corpus order within each cell."""
+    splits = [*tagged.splits, *(raw_name(split) for split in tagged.splits if tagged.raw_SL.any())]
+    rows_PSB = np.stack(
+        [
+            np.concatenate([_rows_of_buckets(lengths_SL, edges) for lengths_SL in (part.length_SL, part.raw_SL)])
+            for part in tagged.parts
+        ]
+    )[:, : len(splits)]
+    next_PSB, next_id_PS = where_parts_begin(rows_PSB)
+    features = [(str(i), id_dtype(counts.shape[1])) for i, counts in enumerate(tagged.features.values())]
+    token_dtype = np.dtype([("token", np.int32), ("tag", id_dtype(tagged.tag_SK.shape[1])), *features])
+    tasks = [
+        DealTask(
+            part.path,
+            edges,
+            num_shards,
+            token_dtype,
+            next_PSB[number].ravel() % num_shards,
+            next_id_PS[number],
+            spill / f"cells-{number}",
+        )
+        for number, part in enumerate(tagged.parts)
+    ]
+    parts = executor.run("deal", deal_part, tasks)
+    sizes_2C = np.zeros((2, len(splits) * num_shards * len(edges)), np.int64)
+    for part in parts:
+        sizes_2C += part.sizes()
+    rows_SHB, tokens_SHB = sizes_2C.reshape(2, len(splits), num_shards, len(edges))
+    return ShardCells(splits, edges, token_dtype, parts, rows_SHB, tokens_SHB)
+
+
+def _rows_of_buckets(length_SL: np.ndarray, edges: list[int]) -> np.ndarray:
+    """Sentences of each split in each bucket, int64 (S, B)."""
+    bucket_L = bucket_ids(np.arange(length_SL.shape[1]), edges)
+    return np.stack([np.bincount(bucket_L, rows_L, len(edges)) for rows_L in length_SL]).astype(np.int64)
+
+
+def where_parts_begin(rows_PSB: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many sentences are dealt before those of each part, of each bucket of a split, (P, S, B), and in its split.
+
+    rows_PSB: int64, sentences of each part.
     """
-    # The shard of a group's next sentence.
-    next_G = (np.cumsum(rows_SB, 1) - rows_SB).ravel() % num_shards
-    for chunk in read_fields(tagged.path, TaggedChunk):
-        bucket_N = bucket_ids(chunk.length_N, edges)
-        group_N = chunk.split_N * len(edges) + bucket_N
-        shard_N = (next_G[group_N] + _num_before(group_N)) % num_shards
-        next_G = (next_G + np.bincount(group_N, minlength=len(next_G))) % num_shards
-        yield chunk, (chunk.split_N * num_shards + shard_N) * len(edges) + bucket_N
+    rows_SB = rows_PSB.sum(0)
+    # Turns continue across the buckets of a split, so that the shards' totals differ by at most one.
+    next_PSB = np.cumsum(rows_SB, 1) - rows_SB + np.cumsum(rows_PSB, 0) - rows_PSB
+    return next_PSB, np.cumsum(rows_PSB.sum(2), 0) - rows_PSB.sum(2)
+
+
+def deal_part(task: DealTask, advance: Advance) -> PartCells:
+    # Two passes over the part: one for the sizes of the cells, one to write each sentence to its place.
+    rows_C, tokens_C = np.zeros((2, len(task.next_id_S) * task.num_shards * len(task.edges)), np.int64)
+    for chunk, cell_N in _chunks_with_cells(task):
+        rows_C += np.bincount(cell_N, minlength=len(rows_C))
+        tokens_C += np.bincount(cell_N, chunk.length_N, len(rows_C)).astype(np.int64)
+    cells = PartCells(task.path, *(task.path.with_name(f"{task.path.name}-{name}") for name in ("tokens", "starts")))
+    start_2C = np.array([np.append(0, np.cumsum(sizes_C)) for sizes_C in (rows_C, tokens_C)])
+    with spill_file(cells.start_path) as file:
+        np.save(file, start_2C)
+    _write_cells(task, cells, start_2C)
+    return cells
+
+
+def _chunks_with_cells(task: DealTask) -> Iterator[tuple[TaggedChunk, np.ndarray]]:
+    """The chunks of the second pass, and the cells of their sentences, int64 (N,)."""
+    next_G = task.next_G
+    for chunk in read_fields(task.tagged_path, TaggedChunk):
+        bucket_N = bucket_ids(chunk.length_N, task.edges)
+        group_N = chunk.split_N * len(task.edges) + bucket_N
+        shard_N = (next_G[group_N] + _num_before(group_N)) % task.num_shards
+        next_G = (next_G + np.bincount(group_N, minlength=len(next_G))) % task.num_shards
+        yield chunk, (chunk.split_N * task.num_shards + shard_N) * len(task.edges) + bucket_N
 
 
 def _num_before(group_N: np.ndarray) -> np.ndarray:
@@ -95,41 +127,6 @@ def _num_before(group_N: np.ndarray) -> np.ndarray:
     before_N = np.empty(len(group_N), np.int64)
     before_N[order] = np.arange(len(group_N)) - np.repeat(np.cumsum(count_G) - count_G, count_G)
     return before_N
-
-
-def deal_to_shards(tagged: TaggedCorpus, directory: Path, edges: list[int], num_shards: int) -> ShardCells:
-    """Sort the sentences into their cells, in corpus order within each cell."""
-    splits = [*tagged.splits, *(raw_name(split) for split in tagged.splits if tagged.raw_SL.any())]
-    rows_SB = np.concatenate([_rows_of_buckets(lengths_SL, edges) for lengths_SL in (tagged.length_SL, tagged.raw_SL)])[
-        : len(splits)
-    ]
-
-    # Two passes over the corpus: one for the sizes of the cells, one to write each sentence to its place.
-    shape = (len(splits), num_shards, len(edges))
-    rows_C, tokens_C = np.zeros((2, math.prod(shape)), np.int64)
-    for chunk, cell_N in _chunks_with_cells(tagged, rows_SB, edges, num_shards):
-        rows_C += np.bincount(cell_N, minlength=len(rows_C))
-        tokens_C += np.bincount(cell_N, chunk.length_N, len(rows_C)).astype(np.int64)
-
-    features = [(str(i), id_dtype(counts.shape[1])) for i, counts in enumerate(tagged.features.values())]
-    token_dtype = np.dtype([("token", np.int32), ("tag", id_dtype(tagged.tag_SK.shape[1])), *features])
-    cells = ShardCells(
-        splits=splits,
-        edges=edges,
-        sentence_path=directory / "sentences",
-        token_path=directory / "tokens",
-        token_dtype=token_dtype,
-        rows_SHB=rows_C.reshape(shape),
-        tokens_SHB=tokens_C.reshape(shape),
-    )
-    _write_cells(_chunks_with_cells(tagged, rows_SB, edges, num_shards), cells)
-    return cells
-
-
-def _rows_of_buckets(length_SL: np.ndarray, edges: list[int]) -> np.ndarray:
-    """Sentences of each split in each bucket, int64 (S, B)."""
-    bucket_L = bucket_ids(np.arange(length_SL.shape[1]), edges)
-    return np.stack([np.bincount(bucket_L, rows_L, len(edges)) for rows_L in length_SL]).astype(np.int64)
 
 
 def _write_runs(file: BinaryIO, records_M: np.ndarray, place_C: np.ndarray, size_C: np.ndarray) -> None:
@@ -145,26 +142,18 @@ def _write_runs(file: BinaryIO, records_M: np.ndarray, place_C: np.ndarray, size
             begin, place = begin + written, place + written
 
 
-def _write_cells(chunks: Iterator[tuple[TaggedChunk, np.ndarray]], cells: ShardCells) -> None:
+def _write_cells(task: DealTask, cells: PartCells, start_2C: np.ndarray) -> None:
     # The next free record of each cell, counted from the beginning of the file.
-    row_C, token_C = (np.cumsum(sizes) - sizes.ravel() for sizes in (cells.rows_SHB, cells.tokens_SHB))
-    next_id_S = np.zeros(len(cells.splits), np.int64)
-    with open(cells.sentence_path, "wb") as sentence_file, open(cells.token_path, "wb") as token_file:
-        for chunk, cell_N in chunks:
-            length_N, split_N = chunk.length_N, chunk.split_N
-            sentences_N = np.zeros(len(length_N), SENTENCE)
-            sentences_N["sentence_id"] = next_id_S[split_N] + _num_before(split_N)
-            sentences_N["source"] = chunk.source[0]
-            for field in ("length", "line", "document", "recut", "origin_place", "origin_size"):
-                values_N = getattr(chunk, f"{field}_N")
-                if len(values_N):
-                    sentences_N[field] = values_N
-            next_id_S += np.bincount(split_N, minlength=len(next_id_S))
-            tokens_M = np.zeros(len(chunk.token_M), cells.token_dtype)
-            tokens_M["token"], tokens_M["tag"] = chunk.token_M, chunk.tag_M
-            for i, feature_M in enumerate(chunk.feature_FM):
-                tokens_M[str(i)] = feature_M
-
+    row_C, token_C = start_2C[:, :-1].copy()
+    next_id_S = task.next_id_S.copy()
+    with ExitStack() as stack:
+        sentence_file, token_file = (
+            stack.enter_context(spill_file(path)) for path in (cells.sentence_path, cells.token_path)
+        )
+        for chunk, cell_N in _chunks_with_cells(task):
+            sentences_N, tokens_M = _records(chunk, next_id_S, task.token_dtype)
+            next_id_S += np.bincount(chunk.split_N, minlength=len(next_id_S))
+            length_N = chunk.length_N
             order_N = np.argsort(cell_N, kind="stable")
             begin_N = np.cumsum(length_N, dtype=np.int64) - length_N
             # Records in the order of cells; the tokens of a sentence stay together.
@@ -178,23 +167,17 @@ def _write_cells(chunks: Iterator[tuple[TaggedChunk, np.ndarray]], cells: ShardC
             token_C += tokens_C
 
 
-def read_shard(cells: ShardCells, split_id: int, shard: int, max_tokens: int) -> Iterator[ShardSentences]:
-    """The sentences of a shard, by bucket and in corpus order, in pieces of at most `max_tokens` tokens.
-
-    A longer sentence is a piece of its own.
-    """
-    first_cell = int(np.ravel_multi_index((split_id, shard, 0), cells.rows_SHB.shape))
-    row, token = (int(sizes.ravel()[:first_cell].sum()) for sizes in (cells.rows_SHB, cells.tokens_SHB))
-    end = row + int(cells.rows_SHB[split_id, shard].sum())
-    while row < end:
-        # Sentences have at least one token, so a piece has at most max_tokens sentences.
-        num_rows = min(end - row, max_tokens)
-        sentences_N = np.fromfile(cells.sentence_path, SENTENCE, num_rows, offset=row * SENTENCE.itemsize)
-        ends_N = np.cumsum(sentences_N["length"], dtype=np.int64)
-        num_rows = max(1, int(np.searchsorted(ends_N, max_tokens, side="right")))
-        num_tokens, dtype = int(ends_N[num_rows - 1]), cells.token_dtype
-        tokens_M = np.fromfile(cells.token_path, dtype, num_tokens, offset=token * dtype.itemsize)
-        # Copies, because fields of packed records are not aligned.
-        token_M, tag_M, *feature_FM = (tokens_M[name].copy() for name in dtype.names or ())
-        yield ShardSentences(token_M, tag_M, feature_FM, sentences_N[:num_rows])
-        row, token = row + num_rows, token + len(tokens_M)
+def _records(chunk: TaggedChunk, next_id_S: np.ndarray, token_dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """Of the sentences and of the tokens of a chunk; next_id_S: the next sentence's id in each split."""
+    sentences_N = np.zeros(len(chunk.length_N), SENTENCE)
+    sentences_N["sentence_id"] = next_id_S[chunk.split_N] + _num_before(chunk.split_N)
+    sentences_N["source"] = chunk.source[0]
+    for field in ("length", "line", "document", "recut", "origin_place", "origin_size"):
+        values_N = getattr(chunk, f"{field}_N")
+        if len(values_N):
+            sentences_N[field] = values_N
+    tokens_M = np.zeros(len(chunk.token_M), token_dtype)
+    tokens_M["token"], tokens_M["tag"] = chunk.token_M, chunk.tag_M
+    for i, feature_M in enumerate(chunk.feature_FM):
+        tokens_M[str(i)] = feature_M
+    return sentences_N, tokens_M

@@ -13,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 
 from data_prep.dirt.policies import types_in_order
+from data_prep.passes.source_counts import PartTags, SourceCounts
 from data_prep.problems import Problems
 from data_prep.sentences.block import SentenceIds, starts_mask
 from data_prep.sentences.string_ids import StringIds
 from data_prep.settings import Settings
 from data_prep.tags.choose_dialects import Choice, choose_dialects
 from data_prep.tags.near_types import TypeUse, report_near_types
-from data_prep.tags.tag_counts import FORMS, TagCounts, count_pairs
+from data_prep.tags.tag_counts import FORMS, count_pairs
 from data_prep.tags.tag_strings import Dialect, ParsedTag, parse_tag, read_tag
 from data_prep.tags.tag_table import TagTable, make_table
 from ner_dist.contract.tag_schemes import PREFIX_CODES
@@ -46,29 +47,6 @@ class SourceTags(NamedTuple):
     num_fitting: int
 
 
-class _Source:
-    """The tags of a source."""
-
-    def __init__(self) -> None:
-        self.counts = TagCounts()
-        # Line of the first token with each tag.
-        self.first_line: dict[int, int] = {}
-        # Whether its entities are given by characters, so that the tags are our own.
-        self.has_spans = False
-        # Tags of the texts as the tokenizer alone cuts them.
-        self.raw_ids: set[int] = set()
-
-    def add(self, block: SentenceIds, num_tags: int) -> None:
-        count_K = np.bincount(block.tag_M, minlength=num_tags)
-        for tag_id in np.flatnonzero(count_K).tolist():
-            if tag_id not in self.first_line:
-                self.first_line[tag_id] = int(block.line_M[np.argmax(block.tag_M == tag_id)])
-            self.counts.count[tag_id] += int(count_K[tag_id])
-        self.has_spans = self.has_spans or bool(block.span_types)
-        if block.raw is not None:
-            self.raw_ids.update(np.unique(block.raw.tag_M).tolist())
-
-
 class TagCollector:
     def __init__(self) -> None:
         # The reader numbers the tags here.
@@ -77,7 +55,7 @@ class TagCollector:
         self.entity_types: list[str] = []
         # Types of entities by characters, some of which no tag may express.
         self._span_types: set[str] = set()
-        self._sources: dict[int, _Source] = defaultdict(_Source)
+        self._sources: dict[int, SourceCounts] = defaultdict(SourceCounts)
         self._type_ids: dict[str, int] = defaultdict(lambda: len(self._type_ids))
         # By form, prefix code and number of the type of each tag if it is read so: int64 (2, K).
         self._codes = {form: np.zeros((2, 0), np.int64) for form in FORMS}
@@ -103,6 +81,17 @@ class TagCollector:
             # Suffixes are hardly ever needed.
             if form == "prefix" or prefix_K.any():
                 source.counts.pairs[form] += count_pairs(prefix_K[block.tag_M], type_K[block.tag_M], starts_M)
+
+    def part(self) -> PartTags:
+        return PartTags(dict(self._sources), self._span_types)
+
+    def take(self, part: PartTags, texts: Sequence[str]) -> np.ndarray:
+        """Add what others have counted of tags with these texts; returns their numbers here, int64 (K,)."""
+        id_K = self.ids.ids(texts).astype(np.int64)
+        for source_id, counts in part.sources.items():
+            self._sources[source_id].take(counts, id_K.tolist())
+        self._span_types |= part.span_types
+        return id_K
 
     def choose_schemes(
         self,
@@ -157,7 +146,7 @@ class TagCollector:
                 problems.error("--on-overlap", f"neither longest nor first, and {what}", "unknown_type")
 
     def _type_uses(
-        self, names: Sequence[str], sources: list[_Source], choices: list[Choice], lenient: bool
+        self, names: Sequence[str], sources: list[SourceCounts], choices: list[Choice], lenient: bool
     ) -> dict[str, TypeUse]:
         """The types of all sources; lenient: also those that malformed tags may mean."""
         uses: dict[str, TypeUse] = {}
@@ -172,7 +161,7 @@ class TagCollector:
         return uses
 
     def _report_source(
-        self, name: str, source: _Source, choice: Choice, problems: Problems, option: str | None
+        self, name: str, source: SourceCounts, choice: Choice, problems: Problems, option: str | None
     ) -> None:
         """What is unusual about the tags of a source; option: if an unclear scheme is to be reported."""
         numbers = [i for i in source.first_line if self.tags[i].kind == "number"]

@@ -2,221 +2,75 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from data_prep.passes.chunk_file import append_fields, read_fields
-from data_prep.passes.chunk_tokens import BY_SENTENCE, blank_to_drop, block_of, chunk_without, facts_of
-from data_prep.passes.origin_file import read_origins
-from data_prep.passes.read_pass import IdCorpus, ReadChunk
-from data_prep.passes.repair_tags import cut_sentences, to_bilou
-from data_prep.passes.splits import SplitChooser, count_duplicates
+from data_prep.engines.executor import Executor
+from data_prep.passes.carried import Carried
+from data_prep.passes.duplicates import count_duplicates
+from data_prep.passes.id_corpus import IdCorpus
+from data_prep.passes.recorded_problems import listener
+from data_prep.passes.splits import choose_rule
+from data_prep.passes.tag_part import Tagging, TagResult, TagTask, tag_part
+from data_prep.passes.tagged_corpus import TaggedCorpus, TaggedCounts
 from data_prep.problems import Problems
-from data_prep.sentences.block import NOTHING, SentenceIds, add_counts
 from data_prep.settings import Settings
 from ner_dist.contract.visible_text import shown
-
-
-class TaggedChunk(NamedTuple):
-    """N sentences of M tokens in this pass's file."""
-
-    # [number of the source].
-    source: np.ndarray
-    token_M: np.ndarray
-    # BILOU ids.
-    tag_M: np.ndarray
-    length_N: np.ndarray
-    # The split's id; that of its raw sentences follows after all splits'.
-    split_N: np.ndarray
-    line_M: np.ndarray
-    # As in ReadChunk.
-    document_N: np.ndarray
-    recut_N: np.ndarray
-    origin_place_N: np.ndarray
-    origin_size_N: np.ndarray
-    feature_FM: list[np.ndarray]
-
-    @property
-    def line_N(self) -> np.ndarray:
-        """Line of the first token of each sentence."""
-        return self.line_M[np.cumsum(self.length_N) - self.length_N]
-
-
-class TaggedCorpus:
-    """The corpus after this pass, and its counts: S splits, V distinct tokens, K BILOU tags.
-
-    Counts are of what is trained on and scored by tokens; raw sentences count in raw_SL alone.
-    """
-
-    def __init__(self, path: Path, splits: list[str], corpus: IdCorpus):
-        # A file of chunks, each a TaggedChunk.
-        self.path, self.splits = path, splits
-        self.scheme, self.entity_types = corpus.scheme, corpus.entity_types
-        self.token_SV = np.zeros((len(splits), len(corpus.token_V)), np.int64)
-        self.tag_SK = np.zeros((len(splits), 1 + 4 * len(self.entity_types)), np.int64)
-        # Of each value of each feature.
-        self.features = {
-            name: np.zeros((len(splits), len(values)), np.int64) for name, values in corpus.features.items()
-        }
-        # Sentences of each length, from 0 to the longest; and raw ones.
-        self.length_SL = np.zeros((len(splits), 1), np.int64)
-        self.raw_SL = np.zeros((len(splits), 1), np.int64)
-        self.documents_S = np.zeros(len(splits), np.int64)
-        # By split: whether its sentences have texts; and of each type the entities that raw tokens do not express.
-        self.has_text_S = np.zeros(len(splits), bool)
-        self.inexpressible: list[Counter[str]] = [Counter() for _ in splits]
-        # Length and place of the longest sentence of each split.
-        self.longest = [(0, "") for _ in splits]
-        # Place of the first token with this (split id, type id).
-        self.first_seen: dict[tuple[int, int], str] = {}
-
-    def of_train(self, counts_SX: np.ndarray) -> np.ndarray:
-        """The row of train, which is the first if there is one; else zeros."""
-        return counts_SX[0] if self.splits[0] == "train" else np.zeros_like(counts_SX[0])
-
-    def entities(self, split_id: int) -> dict[str, int]:
-        """Number of entities of each type in a split: one begins at each B and U."""
-        tag_KB = self.tag_SK[split_id, 1:].reshape(-1, 4)
-        return {name: int(begins) for name, begins in zip(self.entity_types, tag_KB[:, 0] + tag_KB[:, 3])}
-
-    def add(self, block: SentenceIds, split_N: np.ndarray, path: str) -> None:
-        """Count a block of the file `path`; its tags are BILOU ids."""
-        tag_M, length_N = block.tag_M, block.length_N
-        split_M = np.repeat(split_N, length_N)
-        counted = ((self.token_SV, block.token_M), (self.tag_SK, tag_M), *zip(self.features.values(), block.feature_FM))
-        for counts, values in counted:
-            if counts.size and len(values):
-                add_counts(counts.reshape(-1), split_M * counts.shape[1] + values)
-        self.length_SL = _with_lengths(self.length_SL, split_N, length_N)
-
-        start_N = np.cumsum(length_N) - length_N
-        for split_id in np.unique(split_N):
-            mine = np.flatnonzero((split_M == split_id) & (tag_M > 0))
-            types, first = np.unique((tag_M[mine] - 1) // 4, return_index=True)
-            for type_id, i in zip(types, mine[first]):
-                self.first_seen.setdefault((int(split_id), int(type_id)), f"{path}:{block.line_M[i]}")
-            longest = int(np.argmax(np.where(split_N == split_id, length_N, -1)))
-            if length_N[longest] > self.longest[split_id][0]:
-                self.longest[split_id] = (int(length_N[longest]), f"{path}:{block.line_M[start_N[longest]]}")
-
-
-def _with_lengths(histogram_SL: np.ndarray, split_N: np.ndarray, length_N: np.ndarray) -> np.ndarray:
-    """The histogram with more sentences, wider if need be."""
-    width = max(histogram_SL.shape[1], int(length_N.max()) + 1)
-    wide_SL = np.pad(histogram_SL, ((0, 0), (0, width - histogram_SL.shape[1])))
-    return wide_SL + np.bincount(split_N * width + length_N, minlength=wide_SL.size).reshape(wide_SL.shape)
 
 
 def resolve_tags(
     corpus: IdCorpus,
     splits: list[str],
     settings: Settings,
-    path: Path,
+    spill: Path,
     problems: Problems,
+    executor: Executor,
     known_types: Sequence[str] | None = None,
 ) -> TaggedCorpus:
-    """Read the first pass's file, write `path` for the third pass, and count.
+    """Read the first pass's files, write those for the third pass to the folder `spill`, and count.
 
     known_types: of the model that it is built like, if there is one.
     """
-    tagged = TaggedCorpus(path, splits, corpus)
-    chooser = SplitChooser(corpus, splits, settings)
-    if chooser.single and corpus.documents.any_long and settings.split_by == "auto" and not chooser.by_document:
-        what = f"only {corpus.documents.num_documents} documents, so it is split by sentence, not by document"
+    rule = choose_rule(corpus, splits, settings)
+    if rule.single and corpus.any_long and settings.split_by == "auto" and not rule.by_document:
+        what = f"only {corpus.num_documents} documents, so it is split by sentence, not by document"
         problems.warn("few_documents", str(corpus.sources[0].file), what)
-    last_document = (-1, 0)
-    split_N = NOTHING
-    with open(path, "wb") as spill:
-        for chunk in read_fields(corpus.path, ReadChunk):
-            source_id, is_raw, has_text = chunk.kind.tolist()
-            name = str(corpus.sources[source_id].file)
-            # Raw sentences follow those of their records.
-            split_N = split_N[chunk.of_N] if is_raw else chooser.next_ids(len(chunk.length_N))
-            blank_P = blank_to_drop(chunk, corpus, settings) if not is_raw else NOTHING
-            tag_M = to_bilou(
-                block_of(chunk), name, corpus.tags[source_id], settings, problems, blank_P, facts_of(chunk, corpus)
-            )
-            chunk, whole_N = chunk._replace(tag_M=tag_M), split_N
-            if len(blank_P):
-                chunk, sentence_N = chunk_without(chunk, blank_P)
-                whole_N = split_N[sentence_N]
-                if not len(sentence_N):
-                    continue
-            if is_raw:
-                _count_raw(tagged, corpus, chunk, split_N)
-                _append(spill, chunk, split_N + len(splits))
-                continue
-            last_document = _count_documents(tagged, chunk, whole_N, last_document)
-            if has_text:
-                tagged.has_text_S[np.unique(whole_N)] = True
-            if chunk.length_N.max() > settings.max_tokens:
-                chunk, pieces_N = _cut_long(chunk, name, settings, problems)
-                whole_N = np.repeat(whole_N, pieces_N)
-            tagged.add(block_of(chunk), whole_N, name)
-            _append(spill, chunk, whole_N)
+    tagging = Tagging(
+        settings,
+        listener(problems),
+        [str(source.file) for source in corpus.sources],
+        corpus.tags,
+        rule,
+        len(splits),
+        1 + 4 * len(corpus.entity_types),
+        {name: len(values) for name, values in corpus.features.items()},
+        corpus.origins,
+    )
+    carried = Carried(tagging, spill / "tagging")
+    tasks = [TagTask(carried, part, spill / f"tagged-{number}") for number, part in enumerate(corpus.parts)]
+    results = executor.run("tags", tag_part, tasks)
+    for result in results:
+        result.told.tell(problems)
+    tagged = TaggedCorpus([result.part for result in results], splits, corpus, _counts(corpus, tagging, results))
     _check_types(tagged, settings, problems, known_types or ())
     if known_types is not None:
         _report_new_types(tagged, known_types, problems)
     if not problems.num_errors:
         _check_splits(tagged, str(corpus.sources[0].file), settings, problems)
-    count_duplicates(chooser, splits, problems)
+    count_duplicates(corpus, rule, splits, problems, executor)
     return tagged
 
 
-def _cut_long(chunk: ReadChunk, name: str, settings: Settings, problems: Problems) -> tuple[ReadChunk, np.ndarray]:
-    """The chunk with its long sentences cut, and the number of pieces of each."""
-    block, pieces_N = cut_sentences(block_of(chunk), name, settings, problems)
-    repeated = {
-        field: np.repeat(values, pieces_N) if len(values := getattr(chunk, field)) else values for field in BY_SENTENCE
-    }
-    return chunk._replace(tag_M=block.tag_M, length_N=block.length_N, **repeated), pieces_N  # type: ignore[arg-type]
-
-
-def _append(spill: BinaryIO, chunk: ReadChunk, split_N: np.ndarray) -> None:
-    tagged = TaggedChunk(
-        chunk.kind[:1],
-        chunk.token_M,
-        chunk.tag_M,
-        chunk.length_N,
-        split_N,
-        chunk.line_M,
-        chunk.document_N,
-        chunk.recut_N,
-        chunk.origin_place_N,
-        chunk.origin_size_N,
-        chunk.feature_FM,
-    )
-    append_fields(spill, tagged)
-
-
-def _count_documents(
-    tagged: TaggedCorpus, chunk: ReadChunk, split_N: np.ndarray, last: tuple[int, int]
-) -> tuple[int, int]:
-    """Count the documents that begin in a chunk; `last` is the source and number of the last one before it."""
-    if not len(chunk.document_N):
-        return last
-    source_id = int(chunk.kind[0])
-    before_N = np.append(last[1] if last[0] == source_id else 0, chunk.document_N[:-1])
-    begins_N = (chunk.document_N != before_N) & (chunk.document_N > 0)
-    tagged.documents_S += np.bincount(split_N[begins_N], minlength=len(tagged.splits))
-    return source_id, int(chunk.document_N[-1])
-
-
-def _count_raw(tagged: TaggedCorpus, corpus: IdCorpus, chunk: ReadChunk, split_N: np.ndarray) -> None:
-    tagged.raw_SL = _with_lengths(tagged.raw_SL, split_N, chunk.length_N)
-    origins = read_origins(corpus.origin_path, chunk.origin_place_N, chunk.origin_size_N)
-    ends = np.cumsum(chunk.length_N).tolist()
-    for split_id, origin, begin, end in zip(split_N.tolist(), origins, [0, *ends], ends):
-        if origin.spans:
-            lengths = (len(corpus.token_V[token]) for token in chunk.token_M[begin:end].tolist())
-            token_ends = {start + length for start, length in zip(origin.starts, lengths)}
-            starts = set(origin.starts)
-            lost = (span.type for span in origin.spans if span.start not in starts or span.end not in token_ends)
-            tagged.inexpressible[split_id].update(lost)
+def _counts(corpus: IdCorpus, tagging: Tagging, results: Sequence[TagResult]) -> TaggedCounts:
+    if len(results) == 1:
+        return results[0].counts.get()
+    counts = TaggedCounts(tagging.num_splits, len(corpus.token_V), tagging.num_tags, tagging.features)
+    for part, result in zip(corpus.parts, results):
+        found = result.counts.get()
+        counts.take(found, np.arange(found.token_SV.shape[1]) if part.maps is None else part.maps.get().token_V)
+    return counts
 
 
 def _check_types(tagged: TaggedCorpus, settings: Settings, problems: Problems, known_types: Sequence[str]) -> None:

@@ -1,26 +1,34 @@
-"""Last pass: the cells of the third pass -> Parquet files, split by split on several threads."""
+"""Last pass: the cells of the third pass -> Parquet files; one worker writes split by split on several threads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data_prep.engines.executor import Advance, Executor
 from data_prep.passes.buckets import bucket_ids
+from data_prep.passes.carried import Carried
 from data_prep.passes.encode import ShardEncoder
-from data_prep.passes.shard_pass import ShardCells, read_shard
+from data_prep.passes.shard_cells import ShardCells, parts_of, read_shard
 from data_prep.threads import side_by_side
+from ner_dist.atomic_file import temporary_beside
 from ner_dist.contract.shard_format import ShardFile, file_sha256
 
-# Tokens that are encoded at once: the maximum of a row group.
-MAX_PIECE_TOKENS = 1 << 14
+# A file's footer grows with the number of its row groups, and the memory of a reader with their size. So a shard has
+# about so many, of at least and at most so many tokens.
+GROUPS_PER_SHARD = 32
+LEAST_GROUP_TOKENS, MOST_GROUP_TOKENS = 1 << 14, 1 << 20
+# Tokens that are encoded at once, which takes several times the memory of the result.
+ENCODED_TOKENS = 1 << 14
 
 
-def _parquet_options(schema: pa.Schema) -> dict[str, Any]:
+def parquet_options(schema: pa.Schema) -> dict[str, Any]:
     """How to store each column: differences of numbers are faster to compress than numbers, and as small.
 
     Columns with one value for each sentence are mostly constant or count up, so that nothing is left to compress.
@@ -37,47 +45,89 @@ def _parquet_options(schema: pa.Schema) -> dict[str, Any]:
     return {"column_encoding": encodings, "compression": compression, "use_dictionary": False}
 
 
-def _write_shard(
-    path: Path, cells: ShardCells, split_id: int, shard: int, encoder: ShardEncoder, progress: Callable[[int], object]
-) -> ShardFile:
+def row_group_tokens(num_tokens: int) -> int:
+    """The most tokens of a row group in a shard of so many; a longer sentence is a row group of its own."""
+    return min(max(LEAST_GROUP_TOKENS, -(-num_tokens // GROUPS_PER_SHARD)), MOST_GROUP_TOKENS)
+
+
+class Writing(NamedTuple):
+    """What all shards have in common."""
+
+    cells: ShardCells
+    encoder: ShardEncoder
+    directory: Path
+
+
+class WriteTask(NamedTuple):
+    writing: Carried[Writing]
+    # The shards of each split.
+    shards: Sequence[tuple[int, range]]
+
+
+def _write_shard(writing: Writing, split_id: int, shard: int, progress: Callable[[int], object]) -> ShardFile:
     """Write one Parquet file; returns its entry for the index."""
-    row_groups = []
-    with pq.ParquetWriter(
-        str(path),
-        encoder.schema,
-        write_statistics=False,
-        write_page_checksum=True,
-        **_parquet_options(encoder.schema),
-    ) as writer:
-        for sentences in read_shard(cells, split_id, shard, MAX_PIECE_TOKENS):
-            # Encoding all buckets of a piece at once is faster than one by one. Each becomes a row group.
-            table, begin = encoder.encode(sentences), 0
-            for num_rows in filter(None, np.bincount(bucket_ids(sentences.length_N, cells.edges)).tolist()):
-                writer.write_table(table.slice(begin, num_rows), row_group_size=num_rows)
-                row_groups.append(num_rows)
-                begin += num_rows
-            progress(len(sentences.token_M))
+    cells, encoder, _ = writing
+    path = writing.directory / f"{cells.splits[split_id]}-{shard:05d}.parquet"
     rows_B, tokens_B = cells.rows_SHB[split_id, shard], cells.tokens_SHB[split_id, shard]
-    assert sum(row_groups) == rows_B.sum()
-    return ShardFile(path.name, path.stat().st_size, file_sha256(path), rows_B.tolist(), tokens_B.tolist(), row_groups)
+    with temporary_beside(path) as partial:
+        with pq.ParquetWriter(
+            str(partial),
+            encoder.schema,
+            write_statistics=False,
+            write_page_checksum=True,
+            **parquet_options(encoder.schema),
+        ) as writer:
+            for piece in read_shard(cells, split_id, shard, row_group_tokens(int(tokens_B.sum()))):
+                # Encoding all buckets of a piece at once is faster than one by one. Each becomes a row group.
+                parts = parts_of(piece, ENCODED_TOKENS)
+                # One chunk, because the pages of a file depend on the chunks.
+                table, begin = pa.concat_tables(map(encoder.encode, parts)).combine_chunks(), 0
+                for num_rows in filter(None, np.bincount(bucket_ids(piece.length_N, cells.edges)).tolist()):
+                    writer.write_table(table.slice(begin, num_rows), row_group_size=num_rows)
+                    begin += num_rows
+                progress(len(piece.token_M))
+        os.replace(partial, path)
+    return ShardFile(path.name, path.stat().st_size, file_sha256(path), rows_B.tolist(), tokens_B.tolist())
 
 
-def write_shards(
-    cells: ShardCells, encoder: ShardEncoder, directory: Path, progress: Callable[[int], object]
-) -> dict[str, list[ShardFile]]:
-    """Write all shards of all splits, and of their raw sentences.
+def write_part(task: WriteTask, advance: Advance) -> list[list[ShardFile]]:
+    """The entries of the shards of each split."""
+    writing = task.writing.get()
 
-    Several threads call `progress` with the number of tokens just written.
-    """
-
-    def write_split(split_id: int, go_on: Callable[[], None]) -> list[ShardFile]:
+    def write_split(shards: tuple[int, range], go_on: Callable[[], None]) -> list[ShardFile]:
         def written(num_tokens: int) -> None:
             go_on()
-            progress(num_tokens)
+            advance(num_tokens)
 
-        paths = [directory / f"{cells.splits[split_id]}-{h:05d}.parquet" for h in range(cells.rows_SHB.shape[1])]
-        return [_write_shard(path, cells, split_id, shard, encoder, written) for shard, path in enumerate(paths)]
+        split_id, numbers = shards
+        return [_write_shard(writing, split_id, shard, written) for shard in numbers]
 
     # Never two files of one split at a time: an open file keeps the description of every row group in memory, and train
     # has many of them.
-    return dict(zip(cells.splits, side_by_side(write_split, range(len(cells.splits)))))
+    return side_by_side(write_split, task.shards)
+
+
+def write_shards(
+    cells: ShardCells,
+    encoder: ShardEncoder,
+    directory: Path,
+    spill: Path,
+    executor: Executor,
+    progress: Callable[[int], object],
+) -> dict[str, list[ShardFile]]:
+    """Write all shards of all splits, and of their raw sentences.
+
+    `progress` gets the number of tokens just written, of one worker from several threads.
+    """
+    writing = Carried(Writing(cells, encoder, directory), spill / "writing", is_shared=True)
+    num_shards = cells.rows_SHB.shape[1]
+    whole = [(split_id, range(num_shards)) for split_id in range(len(cells.splits))]
+    if executor.num_workers == 1:
+        tasks = [WriteTask(writing, whole)]
+    else:
+        tasks = [WriteTask(writing, [(split_id, range(h, h + 1))]) for split_id, shards in whole for h in shards]
+    found: dict[str, list[ShardFile]] = {split: [] for split in cells.splits}
+    for task, entries in zip(tasks, executor.run("write", write_part, tasks, progress)):
+        for (split_id, _), some in zip(task.shards, entries):
+            found[cells.splits[split_id]] += some
+    return found

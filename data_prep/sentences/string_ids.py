@@ -57,16 +57,30 @@ def different_features(found: Collection[str], expected: Collection[str]) -> str
     return f"the token features are {names}, and in the sentences before {before}"
 
 
+class FeatureState(NamedTuple):
+    """Which token features a corpus has."""
+
+    names: tuple[str, ...]
+    # The first file with token features or without, for messages; and by their number the columns that were found in
+    # the first column file, by what they hold.
+    source: str
+    columns: dict[int, dict[str, int]]
+
+
 class FeatureStrings(dict[str, StringIds]):
     """The distinct values of each token feature, by its name. The first sentences of a corpus say which there are."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: FeatureState | None = None) -> None:
+        """before: what sentences that come before say."""
         super().__init__()
-        self.fixed = False
-        # The first file with token features or without, for messages; and by their number the columns that were found
-        # in the first column file, by what they hold.
-        self.source = ""
-        self.columns: dict[int, dict[str, int]] = {}
+        names, self.source, columns = before or FeatureState((), "", {})
+        self.fixed = before is not None
+        self.update((name, StringIds()) for name in names)
+        self.columns = {number: dict(found) for number, found in columns.items()}
+
+    def state(self) -> FeatureState | None:
+        """None: there were no sentences yet."""
+        return FeatureState(tuple(self), self.source, self.columns) if self.fixed else None
 
     def require(self, names: Collection[str]) -> None:
         """These are the features of some sentences. Raises ValueError if the sentences before had others."""

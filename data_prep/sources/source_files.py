@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from data_prep.sources.caps import CAPS, Caps
 from ner_dist.stores.local_copies import by_address
+
+# Where files of a format may be cut: at the blank lines after sentences, or at the ends of lines.
+CutAt = Literal["sentences", "lines"]
+
+
+class Piece(NamedTuple):
+    """A part of a file's bytes, which begins and ends where a reader may begin anew."""
+
+    begin: int
+    end: int
+    # The number in the file of the line in which it begins.
+    first_line: int
 
 
 class SourceFile(NamedTuple):
@@ -23,6 +35,13 @@ class SourceFile(NamedTuple):
     document: str = ""
     # How much may come of it.
     caps: Caps = CAPS
+    # What is read of it, if that is not all; only of files that are neither compressed nor in an archive.
+    piece: Piece | None = None
+
+    @property
+    def whole(self) -> SourceFile:
+        """The file without regard to pieces."""
+        return self._replace(piece=None)
 
     def __str__(self) -> str:
         """For messages."""

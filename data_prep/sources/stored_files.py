@@ -20,6 +20,8 @@ def stored_bytes(file: SourceFile) -> int:
     """How many bytes `progress` is told of while the file is read; 0 if there is no such file."""
     if not file.path.is_file():
         return 0
+    if file.piece is not None:
+        return file.piece.end - file.piece.begin
     archive = None if file.member is None else archive_at(file.path, file.caps)
     return file.path.stat().st_size if archive is None else archive.stored_bytes(str(file.member))
 

@@ -17,7 +17,7 @@ from data_prep.problems import CorpusError
 from data_prep.sources.archives import Archive, archive_at
 from data_prep.sources.caps import CAPS, Caps
 from data_prep.sources.compression import damage_named, unpacked
-from data_prep.sources.source_files import SourceFile
+from data_prep.sources.source_files import Piece, SourceFile
 
 BLOCK_BYTES = 1 << 19
 # Of a file's beginning, what shows whether it is UTF-16.
@@ -63,6 +63,10 @@ def open_bytes(
     """
     if isinstance(file, Path):
         file = SourceFile(file)
+    if file.piece is not None:
+        with damage_named(str(file)), open(file.path, "rb") as plain:
+            yield _blocks_of_piece(plain, file.piece, progress)
+        return
     stored, num_bytes = open_stored(file, pick, may_be_empty)
     with stored:
         yield _blocks(stored, file, num_bytes, progress)
@@ -86,6 +90,16 @@ def open_stored(file: SourceFile, pick: Pick, may_be_empty: bool) -> tuple[IO[by
         if name not in archive.names:
             raise CorpusError(f"{file}: no such file in the archive")
         return archive.open(name), num_bytes if file.member is None else archive.stored_bytes(name)
+
+
+def _blocks_of_piece(plain: IO[bytes], piece: Piece, progress: Progress | None) -> Iterator[bytes]:
+    plain.seek(piece.begin)
+    left = piece.end - piece.begin
+    while left and (block := plain.read(min(BLOCK_BYTES, left))):
+        left -= len(block)
+        if progress is not None:
+            progress(len(block))
+        yield block
 
 
 def _blocks(stored: IO[bytes], file: SourceFile, num_bytes: int | None, progress: Progress | None) -> Iterator[bytes]:
@@ -192,7 +206,7 @@ def _decoded(
     file: SourceFile | Path, encoding: str, progress: Progress | None, dirty: DirtyText | None
 ) -> Iterator[tuple[int, str]]:
     decoder = _NewlineDecoder(encoding)
-    number = 1
+    number = 1 if isinstance(file, Path) or file.piece is None else file.piece.first_line
     with open_bytes(file, progress, may_be_empty=True) as blocks:
         # The empty block ends the file.
         for block in itertools.chain(blocks, [b""]):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, Optional
 
@@ -154,19 +153,14 @@ def _check_shards(index: Index, place: Path, name: str, shards: list[ShardFile])
         refuse(place, f"two shards of {name} are the same", "different sentences in each")
     least_most = list(zip([1, *(edge + 1 for edge in index.bucket_edges)], index.bucket_edges))
     for shard in shards:
-        rows, tokens, groups = shard.rows, shard.tokens, shard.row_groups
-        if len(rows) != len(least_most) or len(tokens) != len(rows) or not _are_counts([*rows, *tokens, *groups]):
-            refuse(
-                place,
-                f"rows, tokens or row_groups of {shard.path} are not counts",
-                f"one for each of {len(least_most)} buckets",
-            )
+        rows, tokens = shard.rows, shard.tokens
+        if len(rows) != len(least_most) or len(tokens) != len(rows) or not _are_counts([*rows, *tokens]):
+            expected = f"one for each of {len(least_most)} buckets"
+            refuse(place, f"rows or tokens of {shard.path} are not counts", expected)
         if any(not r * least <= t <= r * most for r, t, (least, most) in zip(rows, tokens, least_most)):
             refuse(place, f"tokens of {shard.path} do not fit its rows", "sentences of the lengths of their buckets")
         if sum(rows) > _MOST_ROWS_PER_BYTE * shard.num_bytes:
             refuse(place, f"{sum(rows)} rows in the {shard.num_bytes} bytes of {shard.path}", "fewer")
-        if sum(groups) != sum(rows) or not {*accumulate(rows)} <= {0, *accumulate(groups)} or 0 in groups:
-            refuse(place, f"row_groups of {shard.path} do not fit its buckets", "none with rows of two buckets")
 
 
 def _check_descriptions(index: Index, place: Path) -> None:

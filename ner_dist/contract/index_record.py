@@ -14,7 +14,7 @@ from typing import Any, Optional
 from ner_dist.errors import UserError
 
 FORMAT = "ner-shards"
-VERSION = 4
+VERSION = 5
 INDEX_NAME = "index.json"
 VECTORS_NAME = "vectors.npy"
 SPLITS = ("train", "dev", "test")
@@ -68,8 +68,6 @@ class ShardFile(ListedFile):
     # Sentences and tokens in each bucket, by bucket id.
     rows: list[int]
     tokens: list[int]
-    # Rows of each row group, in file order.
-    row_groups: list[int]
 
 
 @dataclasses.dataclass(frozen=True)

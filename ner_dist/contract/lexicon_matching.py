@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Container, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from ahocorasick_rs import AhoCorasick
@@ -43,6 +43,16 @@ class Matcher(NamedTuple):
     automaton: AhoCorasick
     # One byte a pattern of the automaton.
     roles: bytes
+    # The patterns, with FOREIGN between them.
+    patterns: str
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The automaton cannot be sent to another process, and is made anew there.
+        return _matcher, (self.char_of_token, self.roles, self.patterns)
+
+
+def _matcher(char_of_token: dict[str, str], roles: bytes, patterns: str) -> Matcher:
+    return Matcher(char_of_token, AhoCorasick(patterns.split(FOREIGN) if patterns else []), roles, patterns)
 
 
 def _patterns(entry: str, partial: PartialMatch) -> Iterator[tuple[str, int]]:
@@ -76,7 +86,7 @@ def build_matcher(entries: Iterable[list[str]], partial: PartialMatch, known: Co
         for pattern, role in _patterns(entry, partial):
             if FOREIGN not in pattern:
                 roles[pattern] = roles.get(pattern, 0) | role
-    return Matcher(char_of_token, AhoCorasick(roles), bytes(roles.values()))
+    return _matcher(char_of_token, bytes(roles.values()), FOREIGN.join(roles))
 
 
 def token_codes(matcher: Matcher, tokens: Iterable[str]) -> np.ndarray:

@@ -2,9 +2,10 @@
 
 A shard set is a directory: `index.json` (written last, so its presence means complete), `vocab/*.json`,
 `vectors.npy` if there are pretrained word vectors, and one Parquet file per shard, `<split>-<shard>.parquet`.
-Rows are sentences ordered by length bucket; a row group never mixes buckets. Within each bucket, the shards of a split
-differ by at most one sentence. Files `<split>-raw-<shard>.parquet`, if any, hold raw rows: sentences as the tokenizer
-alone cuts them, for the character score (docs/reference/shard-format.md).
+Rows are sentences ordered by length bucket; a row group never mixes buckets. The file's own footer says how many rows
+each has, so that the index does not grow with them. Within each bucket, the shards of a split differ by at most one
+sentence. Files `<split>-raw-<shard>.parquet`, if any, hold raw rows: sentences as the tokenizer alone cuts them, for
+the character score (docs/reference/shard-format.md).
 """
 
 from __future__ import annotations
@@ -97,6 +98,8 @@ def shard_schema(num_tags: int, features: list[Feature], has_text: bool) -> pa.S
 
 
 _AGAIN = "rebuild the shards"
+# Those with the same shards. The index of version 4 also lists the row groups, which the files say themselves.
+_SAME_SHARDS = (4, VERSION)
 # Vocabularies of millions of words, and of the entries of long lists.
 _MOST_VOCAB_BYTES = 1 << 30
 # Rows of word vectors that are looked at together.
@@ -111,12 +114,12 @@ def write_index(directory: Path, index: Index) -> None:
 
 def read_index(directory: str | os.PathLike[str]) -> Index:
     """Raises ShardError if index.json is missing, damaged, of another version, or does not fit its vocabularies."""
-    return _read(Path(directory), (VERSION,))[0]
+    return _read(Path(directory), _SAME_SHARDS)[0]
 
 
 def read_stored_index(directory: str | os.PathLike[str]) -> tuple[Index, int]:
     """The index of a checkpoint and its version, which may be older: what changed since is about rows only."""
-    return _read(Path(directory), (2, 3, VERSION))
+    return _read(Path(directory), (2, 3, *_SAME_SHARDS))
 
 
 def _read(directory: Path, versions: tuple[int, ...]) -> tuple[Index, int]:
@@ -131,8 +134,9 @@ def _read(directory: Path, versions: tuple[int, ...]) -> tuple[Index, int]:
             raise ForeignFileError(f'{path}: not an index of NER shards (no "format": "{FORMAT}")')
         version = record.get("version")
         if type(version) is not int or version not in versions:
-            raise ForeignFileError(f"{path}: format version {version}, this code reads version {VERSION}")
-        if version == VERSION:
+            known = " and ".join(map(str, _SAME_SHARDS))
+            raise ForeignFileError(f"{path}: format version {version}, this code reads versions {known}")
+        if version in _SAME_SHARDS:
             verify_seal(data, record, path)
         index = checked(_fields(record, version), path, Index)
         check_index(index, path)
@@ -145,15 +149,26 @@ def _read(directory: Path, versions: tuple[int, ...]) -> tuple[Index, int]:
 def _fields(record: dict[str, Any], version: int) -> dict[str, Any]:
     """Those of an Index, as this version would have them."""
     fields = {name: value for name, value in record.items() if name not in ("format", "version")}
-    if version == VERSION:
+    if version in _SAME_SHARDS:
         del fields[SEAL]
-    elif version == 2:
+    if version < VERSION:
+        for name in ("splits", "raw"):
+            _drop_row_groups(fields.get(name))
+    if version == 2:
         fields.update(raw={}, has_text=False, tokenizer=TOKENIZER_OF_VERSION_2)
         stats = fields.get("stats")
         for facts in stats.values() if isinstance(stats, dict) else ():
             if isinstance(facts, dict):
                 facts.setdefault("documents", 0)
     return fields
+
+
+def _drop_row_groups(splits: Any) -> None:
+    """From the shards of each split. What is no shard is left for the checks."""
+    for shards in splits.values() if isinstance(splits, dict) else ():
+        for shard in shards if isinstance(shards, list) else ():
+            if isinstance(shard, dict):
+                shard.pop("row_groups", None)
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

@@ -30,7 +30,8 @@ class VerifiedShard:
 
     path: Path
     entry: ShardFile
-    # Bucket of each row group.
+    # Rows and bucket of each row group, in file order: int64 (G,).
+    rows_of_group: np.ndarray
     bucket_of_group: np.ndarray
     # Which file it was that was verified, and when it was changed last.
     _identity: tuple[int, ...]
@@ -50,8 +51,37 @@ def open_shard(directory: str | os.PathLike[str], entry: ShardFile, was_verified
     identity = _identity(path)
     if not was_verified:
         verify_file(directory, entry)
-    group_ends, bucket_ends = np.cumsum(entry.row_groups), np.cumsum(entry.rows)
-    return VerifiedShard(path, entry, np.searchsorted(bucket_ends, group_ends), identity)
+    rows_of_group = _row_groups(path)
+    group_ends, bucket_ends = np.cumsum(rows_of_group), np.cumsum(entry.rows)
+    shard = VerifiedShard(path, entry, rows_of_group, np.searchsorted(bucket_ends, group_ends), identity)
+    num_rows, num_expected = int(rows_of_group.sum()), sum(entry.rows)
+    if num_rows != num_expected:
+        refuse(shard, f"{num_rows} sentences", f"{num_expected} by the index of {path.parent.name}")
+    are_counts = ((rows_of_group > 0) & (rows_of_group <= num_expected)).all()
+    if not are_counts or not np.isin(bucket_ends, [0, *group_ends]).all():
+        refuse(shard, "row groups that are empty or have rows of two buckets", "each bucket in row groups of its own")
+    return shard
+
+
+def _row_groups(path: Path) -> np.ndarray:
+    """Rows of each row group, from the file's footer. Raises ShardError."""
+    import pyarrow.parquet as pq
+
+    with _readable(path):
+        return _rows_of_groups(pq.read_metadata(path))
+
+
+def _rows_of_groups(metadata: Any) -> np.ndarray:
+    return np.array([metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)], np.int64)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Raises ShardError for what pyarrow raises, also for names that are not UTF-8 and sizes that no file has."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError) as error:
+        raise ShardError(f"{path}: not readable as Parquet ({error}); rebuild the shards") from error
 
 
 def _identity(path: Path) -> tuple[int, ...]:
@@ -70,14 +100,12 @@ def parquet_file(shard: VerifiedShard, index: Index, columns: Sequence[str]) -> 
     import pyarrow.parquet as pq
 
     shard.require_unchanged()
-    try:
-        # Reading ahead would take more memory and hardly less time.
-        with pq.ParquetFile(shard.path, page_checksum_verification=True, pre_buffer=False) as file:
-            _check_file(shard, file, shard_schema(index.num_tags, index.features, index.has_text), columns)
-            yield file
-    # What pyarrow raises for names that are not UTF-8, and for sizes that no file has.
-    except (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError) as error:
-        raise ShardError(f"{shard.path}: not readable as Parquet ({error}); rebuild the shards") from error
+    # Reading ahead would take more memory and hardly less time.
+    with _readable(shard.path), pq.ParquetFile(shard.path, page_checksum_verification=True, pre_buffer=False) as file:
+        if not np.array_equal(_rows_of_groups(file.metadata), shard.rows_of_group):
+            refuse(shard, "other row groups than when it was verified", "the same file")
+        _check_columns(shard, file, shard_schema(index.num_tags, index.features, index.has_text), columns)
+        yield file
     shard.require_unchanged()
 
 
@@ -107,24 +135,19 @@ def refuse(shard: VerifiedShard, found: str, expected: str) -> NoReturn:
     raise ShardError(f"{shard.path}: {found}, expected {expected}; rebuild the shards")
 
 
-def _check_file(shard: VerifiedShard, file: Any, expected: pa.Schema, columns: Sequence[str]) -> None:
-    found, metadata, by_index = file.schema_arrow, file.metadata, f"by the index of {shard.path.parent.name}"
+def _check_columns(shard: VerifiedShard, file: Any, expected: pa.Schema, columns: Sequence[str]) -> None:
+    found = file.schema_arrow
     for name in columns:
         kind = found.field(name).type if name in found.names else "missing"
         if kind != expected.field(name).type:
             refuse(shard, f"column {name} is {kind}", str(expected.field(name).type))
-    if metadata.num_rows != sum(shard.entry.rows):
-        refuse(shard, f"{metadata.num_rows} sentences", f"{sum(shard.entry.rows)} {by_index}")
-    sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
-    if sizes != shard.entry.row_groups:
-        refuse(shard, f"{len(sizes)} row groups of other sizes", f"{len(shard.entry.row_groups)} {by_index}")
 
 
 def _check_rows(shard: VerifiedShard, table: pa.Table, index: Index, groups: np.ndarray) -> None:
     """groups: those of the file that the table consists of."""
     import pyarrow.compute as pc
 
-    sizes = np.array(shard.entry.row_groups, np.int64)
+    sizes = shard.rows_of_group
     ends = np.cumsum(sizes)
     # The number of each of the table's rows in the file.
     row_R = np.concatenate([np.zeros(0, np.int64), *(np.arange(ends[g] - sizes[g], ends[g]) for g in groups)])

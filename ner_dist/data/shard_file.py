@@ -43,7 +43,7 @@ def _reads(shard: VerifiedShard, index: Index, selections: list[RowSelection]) -
     for selection in selections:
         few.append(selection)
         longest = index.bucket_edges[shard.bucket_of_group[selection.group]]
-        most_tokens += shard.entry.row_groups[selection.group] * longest
+        most_tokens += int(shard.rows_of_group[selection.group]) * longest
         if most_tokens >= _TOKENS_PER_READ:
             yield few
             few, most_tokens = [], 0
@@ -56,7 +56,7 @@ def _select(shard: VerifiedShard, table: pa.Table, selections: list[RowSelection
         return table
     wanted, begin = np.ones(len(table), bool), 0
     for group, rows, _ in selections:
-        end = begin + shard.entry.row_groups[group]
+        end = begin + int(shard.rows_of_group[group])
         if rows is not None:
             wanted[begin:end] = False
             wanted[begin + rows] = True

@@ -106,7 +106,7 @@ class ShardReader:
         selections: list[list[RowSelection]] = [[] for _ in files]
         for bucket in range(len(self._index.bucket_edges)):
             groups = [(i, g) for i, file in enumerate(files) for g in np.flatnonzero(file.bucket_of_group == bucket)]
-            rows_G = np.array([files[i].entry.row_groups[group] for i, group in groups], np.int64)
+            rows_G = np.array([files[i].rows_of_group[group] for i, group in groups], np.int64)
             for selection in chapter_selections(rows_G, self._chapters, chapter, self._seed, epoch, shard, bucket):
                 i, group = groups[selection.group]
                 selections[i].append(selection._replace(group=int(group)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable
 
 import numpy as np
@@ -131,3 +132,12 @@ def test_characters_for_tokens_are_distinct_and_can_be_written() -> None:
     chars = "".join(map(_char, range(1, 0x110000 - 0x800)))
     assert len(set(chars)) == len(chars) == len(chars.encode("utf-32-le").decode("utf-32-le"))
     assert "\0" not in chars
+
+
+def test_another_process_gets_the_same_matcher() -> None:
+    entries = [["new", "york", "times"], ["york"]]
+    for built in (build_matcher(entries, PartialMatch(2, 9)), build_matcher([], PartialMatch(2, 9))):
+        sent = pickle.loads(pickle.dumps(built))
+        tokens = ["The", "New", "York", "Times", "in", "York"]
+        found = [match(one, token_codes(one, tokens), np.array([4, 2])).tolist() for one in (built, sent)]
+        assert found[0] == found[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data_prep.passes.read_pass import hash_sentences
+from data_prep.passes.sentence_hashes import hash_sentences
 from ner_dist.contract.mixing_hash import GAMMA, hash_numbers, mix_bits, polynomial_hash
 
 

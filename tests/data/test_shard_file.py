@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from row_groups import write_groups
+from row_groups import group_sizes, write_groups
 from sealed_files import edit
 
 from ner_dist.contract.shard_format import INDEX_NAME, ShardError, file_sha256, read_index
@@ -39,9 +39,9 @@ def spoil_rows(shards: Path, change: Callable[[list[dict[str, Any]]], object]) -
     """Change the rows of the third training shard."""
     entry = read_index(shards).splits["train"][2]
     table = pq.read_table(shards / entry.path)
-    rows = table.to_pylist()
+    rows, sizes = table.to_pylist(), group_sizes(shards / entry.path)
     change(rows)
-    write_groups(shards / entry.path, pa.Table.from_pylist(rows, schema=table.schema), entry.row_groups)
+    write_groups(shards / entry.path, pa.Table.from_pylist(rows, schema=table.schema), sizes)
     make_index_agree(shards, shards / entry.path)
 
 
@@ -97,11 +97,15 @@ def test_a_wrong_row_is_named_by_its_number_in_the_file(shards: Path, monkeypatc
     assert refusal(shards).startswith(f"row {sum(read_index(shards).splits['train'][2].rows) - 1} has ")
 
 
-def test_row_groups_other_than_the_index_says_are_refused(shards: Path) -> None:
+def test_row_groups_that_mix_buckets_or_are_empty_are_refused(shards: Path) -> None:
     path = shards / read_index(shards).splits["train"][2].path
-    pq.write_table(pq.read_table(path), path)
-    make_index_agree(shards, path)
-    assert refusal(shards) == "1 row groups of other sizes, expected 4 by the index of shards"
+    table, (first, *others) = pq.read_table(path), group_sizes(path)
+    for sizes in ([len(table)], [first + 1, others[0] - 1, *others[1:]], [first, 0, *others]):
+        write_groups(path, table, sizes)
+        make_index_agree(shards, path)
+        assert refusal(shards) == (
+            "row groups that are empty or have rows of two buckets, expected each bucket in row groups of its own"
+        )
 
 
 def test_characters_that_do_not_add_up_are_refused(shards: Path) -> None:
@@ -157,14 +161,15 @@ def test_a_column_of_another_type_is_refused(shards: Path, column: str, kind: pa
     path = shards / read_index(shards).splits["train"][2].path
     table = pq.read_table(path)
     place = table.schema.get_field_index(column)
-    pq.write_table(table.set_column(place, column, pa.array(table[column].to_pylist(), kind)), path)
+    changed = table.set_column(place, column, pa.array(table[column].to_pylist(), kind))
+    write_groups(path, changed, group_sizes(path))
     make_index_agree(shards, path)
     assert refusal(shards).startswith(f"column {column} is ")
 
 
 def test_a_missing_column_is_refused(shards: Path) -> None:
     path = shards / read_index(shards).splits["train"][2].path
-    pq.write_table(pq.read_table(path).drop_columns("tag"), path)
+    write_groups(path, pq.read_table(path).drop_columns("tag"), group_sizes(path))
     make_index_agree(shards, path)
     assert "tag" in refusal(shards)
 
@@ -177,7 +182,7 @@ def test_nulls_are_refused(shards: Path, column: str) -> None:
     values[3] = None
     place = table.schema.get_field_index(column)
     table = table.set_column(place, column, pa.array(values, table.schema.field(column).type))
-    write_groups(shards / entry.path, table, entry.row_groups)
+    write_groups(shards / entry.path, table, group_sizes(shards / entry.path))
     make_index_agree(shards, shards / entry.path)
     assert refusal(shards).startswith("row 3 has ")
 

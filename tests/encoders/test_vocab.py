@@ -53,6 +53,16 @@ def test_words_of_train_come_first_and_one_with_a_vector_needs_to_occur_only_onc
     assert words.lookup.steps == steps
 
 
+def test_of_many_words_the_most_frequent_are_kept_and_those_with_a_vector() -> None:
+    few = fit_words(TOKENS, counts(2, 3, 1, 1, 4, 0), Settings(min_count=1, max_words=2))
+    assert (few.vocab.values, few.vocab.counts) == (["<pad>", "<unk>", "the", "zoë"], [0, 2, 5, 4])
+    assert few.id_V.tolist() == [2, 2, UNK_ID, UNK_ID, 3, UNK_ID]
+    words = fit_words(WITH_ROWS, counts(*COUNTS), Settings(min_count=1, max_words=1), ROWS)
+    assert words.vocab.values[:8] == ["<pad>", "<unk>", "the", "1996", "bare", "0", "The", "rare"]
+    # "lone" alone.
+    assert words.vocab.counts[UNK_ID] == 1
+
+
 def test_words_that_train_lacks_can_be_limited_to_those_of_the_corpus() -> None:
     words = fit_words(WITH_ROWS, counts(*COUNTS), Settings(min_count=2, vector_words="corpus"), ROWS)
     assert words.vocab.values == ["<pad>", "<unk>", "the", "1996", "bare", "0", "The", "rare", "dev"]

@@ -154,7 +154,7 @@ def fuzz_index(data: bytes) -> None:
 
 def _read_shard(place: Path, index: shard_format.Index, entry: Any) -> None:
     shard = open_shard(place, entry)
-    groups = [RowSelection(group, None, None) for group in range(len(shard.entry.row_groups))]
+    groups = [RowSelection(group, None, None) for group in range(len(shard.rows_of_group))]
     for _ in read_rows(shard, index, groups):
         pass
 

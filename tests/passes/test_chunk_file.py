@@ -27,12 +27,13 @@ def test_arrays_come_back_chunk_by_chunk(
     assert {array.dtype for chunk in found for array in chunk} <= {np.dtype(np.int32)}
 
 
-def test_wide_arrays_hold_what_32_bits_do_not(tmp_path: Path) -> None:
-    place = np.array([1 << 40, 3])
+@pytest.mark.parametrize("wide", [1 << 40, 1 << 31, -(1 << 31) - 1])
+def test_arrays_with_values_beyond_32_bits_are_stored_in_64(tmp_path: Path, wide: int) -> None:
+    place = np.array([wide, 3])
     with (tmp_path / "chunks").open("wb") as file:
-        append_chunk(file, [np.array([True, False]), place, np.array([7])], wide=(1,))
-        append_chunk(file, [np.zeros(0, np.int32), place[:0], np.array([8], np.uint8)], wide=(1,))
+        append_chunk(file, [np.array([True, False]), place, np.array([7])])
+        append_chunk(file, [np.zeros(0, np.int32), place[:0], np.array([8], np.uint8), np.array([9], np.uint32)])
     first, second = read_chunks(tmp_path / "chunks")
-    assert [array.tolist() for array in first] == [[1, 0], [1 << 40, 3], [7]]
+    assert [array.tolist() for array in first] == [[1, 0], [wide, 3], [7]]
     assert [array.dtype for array in first] == [np.int32, np.int64, np.int32]
-    assert [array.tolist() for array in second] == [[], [], [8]]
+    assert [array.tolist() for array in second] == [[], [], [8], [9]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,8 +31,8 @@ def hashed(
     seed: int = 0,
 ) -> Hashed:
     """The hashes that are written for the blocks of some sources; the names of documents are those of all sources."""
-    with ExitStack() as stack:
-        documents = DocumentHashes(path, seed, stack)
+    with path.open("wb") as file:
+        documents = DocumentHashes(file, seed)
         seen: set[int] = set()
         for blocks in sources:
             for block in blocks:

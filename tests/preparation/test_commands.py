@@ -107,6 +107,7 @@ MISTAKES = [
     (["--train", "{corpus}", "--max-chars", "1"], "--max-chars must lie between 2 and 65535"),
     (["--train", "{corpus}", "--max-chars", "3"], "more than --max-chars 3"),
     (["--train", "{corpus}", "--min-count", "-1"], "--min-count must be at least 1"),
+    (["--train", "{corpus}", "--max-words", "0"], "--max-words must be at least 1, not 0"),
     (["--train", "{corpus}", "--seed", "-1"], "--seed must lie between"),
     (["--train", "{corpus}", "--num-buckets", "x"], "invalid int value: 'x'"),
     (["--train", "{corpus}", "--split", "a,b"], "invalid list of fractions value: 'a,b'"),

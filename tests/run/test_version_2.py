@@ -46,7 +46,9 @@ def test_its_shards_must_be_rebuilt() -> None:
     with pytest.raises(ShardError) as caught:
         read_index(OLD / "shards")
     place = OLD / "shards" / "index.json"
-    assert str(caught.value) == f"{place}: format version 2, this code reads version {VERSION}; rebuild the shards"
+    assert (
+        str(caught.value) == f"{place}: format version 2, this code reads versions 4 and {VERSION}; rebuild the shards"
+    )
 
 
 def test_the_index_in_its_checkpoints_is_read_as_one_without_texts(run: Path) -> None:

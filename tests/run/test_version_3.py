@@ -28,7 +28,9 @@ TEXT = "Sheaardo Gredgovov met the mayor of Stristaland, Maria Silva, on Tuesday
 
 def test_its_shards_must_be_rebuilt() -> None:
     assert read_stored_index(OLD / "shards")[1] == 3
-    with pytest.raises(ShardError, match=rf"format version 3, this code reads version {VERSION}; rebuild the shards"):
+    with pytest.raises(
+        ShardError, match=rf"format version 3, this code reads versions 4 and {VERSION}; rebuild the shards"
+    ):
         read_index(OLD / "shards")
 
 

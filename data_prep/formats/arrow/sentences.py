@@ -137,5 +137,5 @@ class _Documents:
                     names[self._number] = document
             number_R.append(self._number if document else 0)
             origins.append(Origin(name_of(row, fields.id) or "", document).to_bytes())
-        document_N = np.array(number_R, np.int32) if fields.document is not None else NOTHING
+        document_N = np.array(number_R, np.int64) if fields.document is not None else NOTHING
         return block._replace(document_N=document_N, document_names=names, origins=origins)

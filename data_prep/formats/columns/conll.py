@@ -120,4 +120,5 @@ CONLL = Format(
     evidence="lines of columns of which one is made of tags (--tag-column)",
     recognise=recognise,
     read=read,
+    cut_at=lambda sample: "sentences",
 )

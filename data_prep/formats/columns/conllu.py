@@ -157,6 +157,7 @@ CONLLU = Format(
     evidence="ten columns with a number first",
     recognise=recognise,
     read=read,
+    cut_at=lambda sample: "sentences",
 )
 CONLLUP = Format(
     name="conllup",

@@ -154,7 +154,7 @@ class _Rows:
         self.has_labels = True
 
     def of(self, table: Table, block: ColumnBlock) -> tuple[Rows, np.ndarray | None]:
-        """The rows of tokens, and the document of each: int32 (M,), None if no column says it."""
+        """The rows of tokens, and the document of each: int64 (M,), None if no column says it."""
         columns, place_M = block.table or _parse_one_by_one(table, block, self.source)
         line_M = block.first_line + place_M
         num_columns = 2 + len(table.features)

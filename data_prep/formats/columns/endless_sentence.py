@@ -27,6 +27,9 @@ def unless_endless(
     found, advice: the beginning and the end of the message. is_certain: asked after the last block, whether one
     sentence is a mistake whatever is in it.
     """
+    if source.from_beginning is not None:
+        yield from blocks
+        return
     # The first sentence, until another one comes.
     held: SentenceIds | None = None
     num_sentences = 0

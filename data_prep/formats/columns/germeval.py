@@ -64,4 +64,5 @@ GERMEVAL = Format(
     evidence="lines of a number, a token and two tags",
     recognise=recognise,
     read=read,
+    cut_at=lambda sample: "sentences",
 )

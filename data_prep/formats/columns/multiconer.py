@@ -46,4 +46,5 @@ MULTICONER = Format(
     evidence="'# id' lines with a domain",
     recognise=recognise,
     read=read,
+    cut_at=lambda sample: "sentences",
 )

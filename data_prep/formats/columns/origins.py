@@ -37,7 +37,7 @@ class ColumnOrigins:
         return self._number
 
     def of_marks(self, marks: Sequence[Mark], line_M: np.ndarray) -> np.ndarray:
-        """The document of each token, int32 (M,), 0 before the first one; lines and marks are of the same block."""
+        """The document of each token, int64 (M,), 0 before the first one; lines and marks are of the same block."""
         if self._is_first and len(line_M):
             self._is_first = False
             first = next((mark.line for mark in marks if mark.kind in ("document", "of_document")), 0)
@@ -53,11 +53,11 @@ class ColumnOrigins:
                 lines.append(mark.line)
                 numbers.append(self.begin(mark.name))
         if len(lines) == 1:
-            return np.full(len(line_M), self._number, np.int32)
-        return np.array(numbers, np.int32)[np.searchsorted(lines, line_M, "right") - 1]
+            return np.full(len(line_M), self._number, np.int64)
+        return np.array(numbers, np.int64)[np.searchsorted(lines, line_M, "right") - 1]
 
     def of_column(self, texts: Sequence[str], code_M: np.ndarray) -> np.ndarray:
-        """The document of each row, int32 (M,), 0 if it has none: the name of row m's is texts[code_M[m]]."""
+        """The document of each row, int64 (M,), 0 if it has none: the name of row m's is texts[code_M[m]]."""
         if not len(code_M):
             return NOTHING
         changes = np.flatnonzero(np.append(True, code_M[1:] != code_M[:-1]))
@@ -68,7 +68,7 @@ class ColumnOrigins:
                 self.begin(name)
             self._is_outside = not name
             numbers.append(self._number if name else 0)
-        return np.repeat(np.array(numbers, np.int32), np.diff(np.append(changes, len(code_M))))
+        return np.repeat(np.array(numbers, np.int64), np.diff(np.append(changes, len(code_M))))
 
     def complete(self, block: SentenceIds) -> SentenceIds:
         """Whole sentences with what is known of their documents and names."""

@@ -56,9 +56,15 @@ def _read(source: Source, make_plan: MakePlan) -> Iterator[SentenceIds]:
 
 def _parse(source: Source, make_plan: MakePlan) -> Iterator[tuple[ColumnPlan, _Block]]:
     """Blocks of lines as their plan says; none if there is no plan, which is reported."""
+    first = source
+    if source.from_beginning is not None:
+        first = source.from_beginning()
+        if source.file.piece is not None and not source.file.piece.begin:
+            # What is said of the whole file is said once.
+            first = first._replace(problems=source.problems)
     held: list[tuple[int, str]] = []
     num_lines = 0
-    for first_line, text in source.blocks:
+    for first_line, text in first.blocks:
         held.append((first_line, text))
         num_lines += text.count("\n") + 1
         if num_lines >= 2 * SAMPLE_ROWS:
@@ -67,15 +73,15 @@ def _parse(source: Source, make_plan: MakePlan) -> Iterator[tuple[ColumnPlan, _B
     if not sample.rows:
         return
     try:
-        plan = make_plan(sample, source)
+        plan = make_plan(sample, first)
     except WholeFileError as error:
-        source.problems.error(source.path, str(error), "columns_not_clear")
+        first.problems.error(source.path, str(error), "columns_not_clear")
         return
     except ValueError as error:
-        source.refuse(sample.first_line, error, kind="columns_not_clear")
+        first.refuse(sample.first_line, error, kind="columns_not_clear")
         return
     layout, marks = plan.layout, MarkFinder(plan.is_comment, plan.read_mark)
-    for first_line, text in itertools.chain(held, source.blocks):
+    for first_line, text in source.blocks if first is not source else itertools.chain(held, source.blocks):
         if first_line <= plan.header_line:
             text = _without_line(text, plan.header_line - first_line)
         text, found = marks.take(text, first_line)

@@ -42,6 +42,6 @@ def sentence_blocks(
             ],
             np.array([line for sentence in batch for line in sentence.lines], np.int64),
             np.array([len(sentence.tokens) for sentence in batch], np.int64),
-            np.array([sentence.document for sentence in batch], np.int32),
+            np.array([sentence.document for sentence in batch], np.int64),
         )
         yield origins.complete(block)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain, islice
 from typing import Any
 
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
-from data_prep.formats.json.records import find_objects, records_of_objects
-from data_prep.formats.json.values import NUM_SAMPLE_VALUES, json_values
+from data_prep.formats.json.records import find_objects, first_objects, records_of_objects
+from data_prep.formats.json.values import cut_at_lines, json_values
 from data_prep.formats.read_records import reader
 from data_prep.sentences.record import Record
 
@@ -32,10 +31,7 @@ def recognise(sample: Sample, options: ReadOptions) -> str | None:
 
 
 def _records(source: Source) -> Iterator[Record]:
-    values = _with_sentences(source)
-    first = list(islice(values, NUM_SAMPLE_VALUES))
-    objects = [value for _, value in first if isinstance(value, dict)]
-    return records_of_objects(source, begun=(objects, chain(first, values)))
+    return records_of_objects(source, begun=first_objects(source, _with_sentences))
 
 
 def _with_sentences(source: Source) -> Iterator[tuple[int, Any]]:
@@ -56,4 +52,5 @@ JSONL = Format(
     evidence="JSON objects",
     recognise=recognise,
     read=reader(_records),
+    cut_at=cut_at_lines,
 )

@@ -41,11 +41,16 @@ def find_objects(sample: Sample, options: ReadOptions) -> Found | None:
     return Found(found.layout, objects, find_candidates(objects, options, sample.name))
 
 
-def first_objects(source: Source) -> tuple[list[dict[str, Any]], Iterator[tuple[int, Any]]]:
+def first_objects(
+    source: Source, values_of: Callable[[Source], Iterator[tuple[int, Any]]] = json_values
+) -> tuple[list[dict[str, Any]], Iterator[tuple[int, Any]]]:
     """The first JSON objects of a file, to know what its fields are; and all its values, with their numbers."""
-    values = json_values(source)
-    first = list(islice(values, NUM_SAMPLE_VALUES))
-    return [value for _, value in first if isinstance(value, dict)], chain(first, values)
+    values = values_of(source)
+    if source.from_beginning is not None:
+        first = islice(values_of(source.from_beginning()), NUM_SAMPLE_VALUES)
+        return [value for _, value in first if isinstance(value, dict)], values
+    begun = list(islice(values, NUM_SAMPLE_VALUES))
+    return [value for _, value in begun if isinstance(value, dict)], chain(begun, values)
 
 
 def records_of_objects(

@@ -1,0 +1,160 @@
+"""Counts of more texts than memory holds: sorted runs on disk, merged block by block into a vocabulary.
+
+A run is an Arrow file of texts in ascending order of their code points, each once, and how often each occurs: what one
+part of a corpus has counted. The result does not depend on how the counts are spread over runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_prep.encoders.vocab import PAD, UNK, Vocab
+from ner_dist.atomic_file import whole_binary_file
+
+SCHEMA = pa.schema([("text", pa.large_string()), ("count", pa.int64())])
+# Texts of a run that are in memory at once, and runs that are merged at once: so many blocks are in memory.
+BLOCK_TEXTS = 1 << 14
+FAN_IN = 64
+
+
+class MergedCounts(NamedTuple):
+    """The texts that are kept, by descending count, then text."""
+
+    texts: list[str]
+    counts: list[int]
+    # Of all texts, kept or not: how many, and how often they occur.
+    num_texts: int
+    total: int
+
+
+def write_run(path: Path, texts: Sequence[str] | pa.Array, counts: Sequence[int] | np.ndarray) -> None:
+    """Write what has been counted, in any order. Texts must be distinct; those that occur 0 times are left out."""
+    table = pa.table([pa.array(texts, pa.large_string()), pa.array(counts, pa.int64())], SCHEMA)
+    _write(path, [table.filter(pc.greater(table["count"], 0)).sort_by("text")])
+
+
+def merge_runs(paths: Sequence[Path], path: Path) -> None:
+    """Write one run with the sums of several. With as many as FAN_IN, it takes as many blocks of memory."""
+    _write(path, _blocks(paths))
+
+
+def merge_counts(
+    paths: Sequence[Path],
+    folder: Path,
+    min_count: int = 1,
+    max_texts: int | None = None,
+    always: Container[str] = (),
+) -> MergedCounts:
+    """The texts that occur min_count times or more in all runs together, and of these the max_texts most frequent.
+
+    always: texts that need to occur only once, and that are kept beside those. folder: for runs of several runs, if
+    there are more than FAN_IN. Memory is that of the kept texts and of FAN_IN blocks.
+    """
+    kept, others, num_texts, total = [], _MostFrequent(max_texts), 0, 0
+    for table in _blocks(_few(paths, folder)):
+        num_texts, total = num_texts + len(table), total + pc.sum(table["count"]).as_py()
+        if always:
+            is_always = pa.array([text in always for text in table["text"].to_pylist()], pa.bool_())
+            kept.append(table.filter(is_always))
+            table = table.filter(pc.invert(is_always))
+        others.add(table.filter(pc.greater_equal(table["count"], min_count)))
+    found = _by_count(pa.concat_tables([SCHEMA.empty_table(), *kept, others.table()]))
+    return MergedCounts(found["text"].to_pylist(), found["count"].to_pylist(), num_texts, total)
+
+
+def merged_vocab(merged: MergedCounts) -> Vocab:
+    """As of vocab.fit_values: what is not kept occurs as the unknown value."""
+    unknown = merged.total - sum(merged.counts)
+    return Vocab([PAD, UNK, *merged.texts], [0, unknown, *merged.counts])
+
+
+class _MostFrequent:
+    """Collects texts and forgets those that cannot be among the most frequent ones."""
+
+    def __init__(self, most: int | None) -> None:
+        self._most = most
+        self._tables = [SCHEMA.empty_table()]
+        self._num_texts = 0
+
+    def add(self, table: pa.Table) -> None:
+        self._tables.append(table)
+        self._num_texts += len(table)
+        if self._most is not None and self._num_texts > 2 * self._most + BLOCK_TEXTS:
+            self._tables = [self.table()]
+            self._num_texts = len(self._tables[0])
+
+    def table(self) -> pa.Table:
+        table = pa.concat_tables(self._tables)
+        # combine_chunks, or what is forgotten would stay in memory as part of its block.
+        return table if self._most is None else _by_count(table)[: self._most].combine_chunks()
+
+
+class _Run:
+    """A run that is read block by block."""
+
+    def __init__(self, path: Path, open_files: ExitStack) -> None:
+        self._reader = open_files.enter_context(pa.ipc.open_file(open_files.enter_context(pa.OSFile(str(path)))))
+        self._num_read = 0
+        # The part of its block that is not yet taken; empty at the end of the run.
+        self.block = SCHEMA.empty_table()
+        self._read()
+
+    def _read(self) -> None:
+        while not len(self.block) and self._num_read < self._reader.num_record_batches:
+            self.block = pa.Table.from_batches([self._reader.get_batch(self._num_read)])
+            self._num_read += 1
+
+    @property
+    def last(self) -> str:
+        return self.block["text"][-1].as_py()
+
+    def take(self, bound: str) -> pa.Table:
+        """What is in memory of the texts up to this one, which then are taken. Reads on if nothing is left."""
+        num_taken = pc.sum(pc.less_equal(self.block["text"], pa.scalar(bound, pa.large_string()))).as_py()
+        taken, self.block = self.block[:num_taken], self.block[num_taken:]
+        self._read()
+        return taken
+
+
+def _blocks(paths: Sequence[Path]) -> Iterator[pa.Table]:
+    """The sums of several runs, in order, a block of memory for each run at once."""
+    with ExitStack() as open_files:
+        runs = [_Run(path, open_files) for path in paths]
+        while runs := [run for run in runs if len(run.block)]:
+            # Of no run can a text up to this one be beyond its block. Python and Arrow order texts alike.
+            bound = min(run.last for run in runs)
+            table = pa.concat_tables([run.take(bound) for run in runs])
+            if len(runs) > 1:
+                sums = table.group_by("text", use_threads=False).aggregate([("count", "sum")])
+                table = sums.select(["text", "count_sum"]).rename_columns(SCHEMA.names).sort_by("text")
+            yield table
+
+
+def _few(paths: Sequence[Path], folder: Path) -> Sequence[Path]:
+    """At most FAN_IN runs with the same counts."""
+    level = 0
+    while len(paths) > FAN_IN:
+        groups = [paths[begin : begin + FAN_IN] for begin in range(0, len(paths), FAN_IN)]
+        merged = [folder / f"merged-{level}-{number}.arrow" for number in range(len(groups))]
+        for group, path in zip(groups, merged):
+            merge_runs(group, path)
+        paths, level = merged, level + 1
+    return paths
+
+
+def _by_count(table: pa.Table) -> pa.Table:
+    return table.take(pc.sort_indices(table, [("count", "descending"), ("text", "ascending")]))
+
+
+def _write(path: Path, tables: Iterator[pa.Table] | list[pa.Table]) -> None:
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with whole_binary_file(path) as file, pa.ipc.new_file(file, SCHEMA, options=options) as writer:
+        for table in tables:
+            writer.write_table(table.combine_chunks(), max_chunksize=BLOCK_TEXTS)

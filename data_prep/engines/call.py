@@ -1,0 +1,74 @@
+"""One task of a stage, as a worker of any engine runs it."""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from data_prep import threads
+from data_prep.engines.executor import Advance, EngineError
+from data_prep.engines.progress_files import progress_file
+from ner_dist import __version__
+from ner_dist.errors import UserError
+
+
+class Call(NamedTuple):
+    stage: str
+    number: int
+    function: Callable[[Any, Advance], Any]
+    task: Any
+    # The folder that all workers see.
+    work: str
+    # How much of the machine is for this task.
+    num_cores: int
+    # Whether somebody looks at the progress.
+    is_watched: bool
+    version: str = __version__
+
+
+class Done(NamedTuple):
+    result: Any
+    # What the task has told `advance` in all.
+    advanced: int
+
+
+class WorkerError(Exception):
+    """What went wrong in a worker that the user cannot mend; the text is the worker's traceback."""
+
+
+def perform(call: Call) -> Done:
+    """In the worker. Raises EngineError if it cannot work for this build, UserError as the task does, WorkerError."""
+    if call.version != __version__:
+        what = f"the worker has version {__version__} of this program, the build {call.version}; install the same one"
+        raise EngineError(what)
+    if not Path(call.work).is_dir():
+        what = f"the worker does not see {call.work}; --out must lie on a disk that all workers share"
+        raise EngineError(what)
+    threads.use_cores(call.num_cores)
+    place = Path(call.work) / "progress" / f"{call.stage}-{call.number}" if call.is_watched else None
+    with progress_file(place) as counted:
+        try:
+            return Done(call.function(call.task, counted.advance), counted.total)
+        except Exception as error:
+            raise _to_send(error, call) from None
+
+
+def _to_send(error: Exception, call: Call) -> Exception:
+    """An error that can be pickled, and is reported as in the process of the build."""
+    if isinstance(error, MemoryError):
+        what = f"stage {call.stage}: the memory of a worker does not suffice ({error or 'none is left'}); "
+        return EngineError(f"{what}allow more with --worker-memory-gb, or use fewer --workers")
+    if isinstance(error, (UserError, OSError)) and _can_be_sent(error):
+        return error
+    # Once pickled, an exception has no traceback.
+    return WorkerError(f"stage {call.stage}, task {call.number}:\n{traceback.format_exc()}")
+
+
+def _can_be_sent(error: Exception) -> bool:
+    try:
+        return str(pickle.loads(pickle.dumps(error))) == str(error)
+    except Exception:
+        return False

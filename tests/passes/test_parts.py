@@ -1,0 +1,164 @@
+"""The set and all messages are the same in whatever parts a corpus is read, and in whatever order the parts end."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from data_prep.passes import build as build_module
+from data_prep.passes import read_pass
+from data_prep.passes.build import build
+from data_prep.problems import Finding, Problems
+from data_prep.settings import Settings
+from data_prep.sources.source_files import SourceFile, Sources
+from ner_dist.errors import UserError
+
+DIRTY = {"on_broken": "repair", "on_long_word": "cut", "on_long_sentence": "split", "max_tokens": 6, "max_chars": 9}
+
+
+class InTurn:
+    """An engine that does the last task first, and sends everything through pickle."""
+
+    num_workers = 2
+
+    def run(
+        self,
+        stage: str,
+        function: Callable[[Any, Any], Any],
+        tasks: Sequence[Any],
+        progress: Callable[[int], object] | None = None,
+    ) -> list[Any]:
+        sent = [pickle.dumps(task) for task in tasks]
+        return [
+            pickle.loads(pickle.dumps(function(pickle.loads(task), progress or (lambda done: None))))
+            for task in reversed(sent)
+        ][::-1]
+
+
+class Built(NamedTuple):
+    files: dict[str, bytes]
+    errors: str
+    warnings: list[str]
+    findings: list[Finding]
+
+
+def built(out: Path, sources: Sources, bounds: list[int] | None, listed: bool, **knobs: Any) -> Built:
+    """bounds: of the parts; None: one process. listed: whether all findings are wanted."""
+    findings: list[Finding] = []
+    problems = Problems(findings.append if listed else None)
+    errors = ""
+    with pytest.MonkeyPatch.context() as patched:
+        if bounds is not None:
+            patched.setattr(build_module, "OneProcess", InTurn)
+            patched.setattr(read_pass, "_bounds", lambda sources, num_workers: bounds)
+        try:
+            build(sources, Settings(num_shards=2, num_buckets=3, **knobs), out, problems)
+        except UserError as error:
+            errors = str(error)
+    files = {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    return Built(files, errors, problems.warning_lines, findings)
+
+
+def conll(number: int, dirty: bool) -> str:
+    lines = [f"w{number}{i % 7} NN {'B-PER' if i % 3 == 0 else 'O'}{chr(10) * (i % 4 == 3)}" for i in range(40)]
+    if dirty:
+        lines[3:3] = [
+            f"Long{number}{'x' * 20} NN O",
+            "a NN I-LOC",
+            "\u200b NN O",
+            "b NN OO",
+            "c NN L-PER",
+            *["d NN O"] * 7,
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def jsonl(number: int, dirty: bool) -> str:
+    rows = []
+    for i in range(12):
+        text = f"Ada{number} went to Oslo{i % 3}. She saw pro-Ada{i} songs there."
+        spans = [[0, 3 + len(str(number)), "PER"], [text.index("Oslo"), text.index("Oslo") + 5, "LOC"]]
+        if dirty and i % 4 == 1:
+            spans += [spans[0], [text.index("pro-") + 4, text.index("pro-") + 7, "PER"]]
+        rows.append(json.dumps({"text": text, "entities": spans, **({"document": f"d{i // 4}"} if number % 2 else {})}))
+    return "\n".join(rows) + "\n"
+
+
+def written(folder: Path, kinds: Sequence[Callable[[int, bool], str]], dirty: Sequence[int]) -> list[SourceFile]:
+    folder.mkdir(exist_ok=True)
+    files = []
+    for number, kind in enumerate(kinds):
+        path = folder / f"{number}.{kind.__name__}"
+        path.write_text(kind(number, number in dirty))
+        files.append(SourceFile(path))
+    return files
+
+
+CORPORA = {
+    "columns": ([conll] * 5, (), {}),
+    "dirty columns": ([conll] * 5, (1, 3), DIRTY),
+    "dirty columns that fail": ([conll] * 5, (1, 3), {}),
+    "texts": ([jsonl] * 5, (2,), {"on_misaligned": "split", "on_broken": "repair", "tokenizer": "whitespace"}),
+    # What has parts of speech and what has none do not mix; the first file with sentences says what is wanted.
+    "columns and texts": ([conll, jsonl, conll, jsonl, conll], (), {"pos_column": None, "tokenizer": "whitespace"}),
+    "texts and columns": ([jsonl, jsonl, conll, conll, conll], (), {"tokenizer": "whitespace"}),
+}
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_borders_of_parts_change_neither_bytes_nor_messages(
+    name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    kinds, dirty, knobs = CORPORA[name]
+    folder = tmp_path_factory.mktemp("parts")
+    files = written(folder / "corpus", kinds, dirty)
+    expected: dict[tuple[bool, bool], Built] = {}
+
+    @hypothesis_settings(max_examples=5, deadline=None)
+    @given(borders=st.sets(st.integers(1, 4), min_size=1), is_split=st.booleans(), listed=st.booleans())
+    def same(borders: set[int], is_split: bool, listed: bool) -> None:
+        splits = ["train"] * 5 if is_split else ["train"] * 3 + ["dev", "test"]
+        sources = list(zip(splits, files))
+        key = (is_split, listed)
+        if key not in expected:
+            expected[key] = built(folder / f"one-{is_split}-{listed}", sources, None, listed, **knobs)
+        found = built(folder / "parts", sources, [0, *sorted(borders), 5], listed, **knobs)
+        assert found == expected[key]
+
+    same()
+
+
+def test_a_file_that_cannot_be_read_ends_all_as_it_would_one_after_another(tmp_path: Path) -> None:
+    files = written(tmp_path / "corpus", [conll] * 5, (0, 4))
+    files[2].path.write_text("only prose here\n")
+    sources = [("train", file) for file in files]
+    expected = built(tmp_path / "one", sources, None, listed=True)
+    assert "2.conll: the format cannot be recognised" in expected.errors
+    assert expected.findings
+    for bounds in ([0, 1, 2, 3, 4, 5], [0, 3, 5], [0, 2, 5]):
+        assert built(tmp_path / "parts", sources, bounds, listed=True) == expected
+
+
+def test_which_file_has_one_string_too_many_does_not_depend_on_the_parts(tmp_path: Path) -> None:
+    sources = [("train", file) for file in written(tmp_path / "corpus", [conll] * 5, ())]
+    expected = built(tmp_path / "one", sources, None, listed=False, max_distinct=20)
+    assert "2.conll: there are more than 20 different tokens" in expected.errors
+    assert built(tmp_path / "parts", sources, [0, 1, 2, 3, 4, 5], listed=False, max_distinct=20) == expected
+
+
+def test_an_empty_first_part_decides_nothing_about_the_others(tmp_path: Path) -> None:
+    files = written(tmp_path / "corpus", [conll, conll, jsonl], ())
+    files[0].path.write_text("# a NN B-PER\n\n# b NN O\n")
+    for knobs in ({"format": "conll"}, {}):
+        sources = [("train", file) for file in (files[:2] if knobs else files)]
+        bounds = list(range(len(sources) + 1))
+        expected = built(tmp_path / "one", sources, None, listed=True, **knobs)
+        assert built(tmp_path / "parts", sources, bounds, listed=True, **knobs) == expected
