@@ -35,10 +35,6 @@ def launch_seated(
     the launcher. own: the options of this kind of cluster.
     """
     _check(name, options, training)
-    missing = [each for each in (package, "horovod") if importlib.util.find_spec(each) is None]
-    if missing:
-        fix = "`make setup`" if missing == ["horovod"] else f"`pip install 'ner-dist[{name}]' -c constraints.txt`"
-        raise LaunchError(f"{sys.executable} has no {missing[0]}; run {fix}")
     request = SeatedRequest(
         num_ranks=options.np,
         cpus_per_rank=options.cpus_per_rank,
@@ -56,6 +52,10 @@ def launch_seated(
     if options.dry_run:
         print(training_command.as_shell(command, variables))
         return 0
+    missing = [each for each in (package, "horovod") if importlib.util.find_spec(each) is None]
+    if missing:
+        fix = "`make setup`" if missing == ["horovod"] else f"`pip install 'ner-dist[{name}]' -c constraints.txt`"
+        raise LaunchError(f"{sys.executable} has no {missing[0]}; run {fix}")
     return supervise(LaunchedJob(command, variables, training.run, grace_s=request.grace_s), options.restarts)
 
 
