@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
+from multiprocessing.pool import ThreadPool
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -136,12 +136,10 @@ def _archive_above(address: Address) -> list[_Object]:
 
 
 def _copy_all(objects: Sequence[_Object], fetching: Callable[[int], object]) -> None:
-    pool = ThreadPoolExecutor(NUM_THREADS)
-    try:
-        for num_bytes in pool.map(_copy, objects):
+    # Its threads are left where they are if one fails or the user interrupts; a store may take minutes to answer.
+    with ThreadPool(NUM_THREADS) as pool:
+        for num_bytes in pool.imap_unordered(_copy, objects):
             fetching(num_bytes)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _copy(one: _Object) -> int:
