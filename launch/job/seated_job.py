@@ -88,7 +88,7 @@ class _SeatedJob:
         try:
             self._address = self._cluster.connect()
             self._server = server = SeatServer(self._address)
-            environment = passed_variables(dict(os.environ), command)
+            environment = passed_variables(dict(os.environ), [*command, self._request.shards, self._request.run])
             key, shards = server.key, self._request.shards
             tickets = [
                 Ticket(number, self._address, server.port, key, probe, shards, environment)
