@@ -35,6 +35,7 @@ def spark_master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """How a job of two ranks is started in each kind of cluster."""
     if request.param == "ray":
+        monkeypatch.setenv("RAY_AUTH_MODE", clusters.RAY_VARIABLES["RAY_AUTH_MODE"])
         return ["ray", "--address", request.getfixturevalue("ray_head"), "--np", "2"]
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
     return ["spark", "--master", request.getfixturevalue("spark_master"), "--np", "2"]
@@ -42,7 +43,10 @@ def start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> li
 
 @pytest.fixture(scope="module")
 def knobs(synth_shards: Path, tiny_knobs: list[str]) -> list[str]:
-    return [*tiny_knobs, "--data.shards", str(synth_shards), "--train.device", "cpu", "--train.checkpoint_steps", "5"]
+    # Long enough for a rank to be killed under way.
+    long = ["--train.epochs", "8", "--train.batch_sentences", "8", "--train.log_steps", "1"]
+    steps = ["--train.checkpoint_steps", "5", *long]
+    return [*tiny_knobs, "--data.shards", str(synth_shards), "--train.device", "cpu", *steps]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +77,7 @@ def test_losses_and_counts_are_those_of_ranks_of_one_machine(
 ) -> None:
     own = tmp_path / "run"
     finished = run(alone("launch", *start, "--", *knobs, "--run", own), tmp_path, TIMEOUT_S, OMP_NUM_THREADS="1")
-    assert (finished.code, finished.left) == (0, []), finished.err
+    assert (finished.code, finished.left, pids_of_ranks(own, 0)) == (0, [], []), finished.err
     assert steps(own) == steps(local_run) != []
     assert scores(own) == scores(local_run)
 
@@ -101,7 +105,7 @@ def test_a_signal_lets_the_ranks_save(start: list[str], knobs: list[str], tmp_pa
         job.wait_until(lambda: len(steps(own)) > 0)
         job.signal(signal.SIGTERM)
         finished = job.wait()
-    assert (finished.code, finished.left) == (143, [])
+    assert (finished.code, finished.left, pids_of_ranks(own, 0)) == (143, [], [])
     assert "SIGTERM has ended the run after" in said(finished)[-1]
     assert "all of them saved" in said(finished)[-1]
     assert not (own / "run.lock").exists()

@@ -53,7 +53,9 @@ def test_a_page_can_be_followed_on_several_hosts(page: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("page", with_blocks("clusters"))
 def test_a_page_can_be_followed_in_clusters(page: str, tmp_path: Path) -> None:
     with clusters.ray_head() as address:
-        pages.follow(page, RUNS["clusters"], tmp_path, command=("env", f"RAY_ADDRESS={address}"))
+        variables = {"RAY_ADDRESS": address, **clusters.RAY_VARIABLES}
+        command = ("env", *(f"{name}={value}" for name, value in variables.items()))
+        pages.follow(page, RUNS["clusters"], tmp_path, command=command)
 
 
 @pytest.mark.gpu_env

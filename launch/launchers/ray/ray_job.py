@@ -37,7 +37,7 @@ class RayCluster:
             where = address or os.environ.get("RAY_ADDRESS", "")
             found = f"no Ray cluster answers at {where}" if where else "no Ray cluster was found from this machine"
             reason = " ".join(str(error).split())
-            advice = "start one with `ray start --head`, or name it with --address"
+            advice = "start one with `ray start --head`, or name it with --address; RAY_AUTH_MODE=token if it wants one"
             raise LaunchError(f"{found}; {advice}. Ray says: {reason}") from error
         self._ray = ray
         return str(ray.util.get_node_ip_address())
