@@ -47,6 +47,7 @@ def knobs(synth_shards: Path, tiny_knobs: list[str]) -> list[str]:
         "train.batch_sentences": 250,
         "train.log_steps": 2,
         "train.checkpoint_steps": 3,
+        "train.score_test": "false",
     }
     return [*tiny_knobs, *(word for name, value in own.items() for word in (f"--{name}", str(value)))]
 
