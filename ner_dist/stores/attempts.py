@@ -171,7 +171,7 @@ def is_final(error: Exception) -> bool:
 
 def complain(address: Address, doing: str, error: Exception, was_repeated: bool = False) -> NoReturn:
     """Raise the StoreError that says what a store's client has said, on one line."""
-    # What follows of Google's is for its programmers.
+    # What follows in messages of Google's client is for its programmers.
     said = " ".join(str(error).split()).partition(" error_info=")[0] or type(error).__name__
     text = said.lower()
     if any(word in text for word in _ABSENCES):
