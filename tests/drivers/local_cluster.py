@@ -10,9 +10,9 @@ import os
 import sys
 import threading
 
-from launch.job.seat_task import seat_task
-from launch.job.seated_job import main
-from launch.job.seated_request import SeatedRequest
+from launch.job.seats.seat_task import seat_task
+from launch.job.seats.seated_job import main
+from launch.job.seats.seated_request import SeatedRequest
 
 
 class LocalCluster:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from launch.__main__ import main
-from launch.job import seated_launch
-from launch.job.seat_hosts import arrange
-from launch.job.seated_request import SeatedRequest
+from launch.job.seats import seated_launch
+from launch.job.seats.seat_hosts import arrange
+from launch.job.seats.seated_request import SeatedRequest
 from launch.launchers.spark.spark_job import _settings
 from launch.remote_hosts.host_facts import gather
 

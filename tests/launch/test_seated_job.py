@@ -14,7 +14,7 @@ import pytest
 from idle_ranks import RANK, IdleRanks
 from processes import DRIVERS, Finished, alone
 
-from launch.job.seated_request import SeatedRequest
+from launch.job.seats.seated_request import SeatedRequest
 
 SECRET = "pa55 word's"
 
@@ -166,7 +166,7 @@ def test_too_little_room_is_said_and_waited_for_in_vain(tmp_path: Path) -> None:
 
 def test_a_signal_ends_the_wait_for_room(tmp_path: Path) -> None:
     with Ranks(tmp_path, fault="no room", wait_s=600) as job:
-        job.wait_until(lambda: any("launch.job.seat" in " ".join(p.cmdline()) for p in job.processes()))
+        job.wait_until(lambda: any("launch.job.seats.seat" in " ".join(p.cmdline()) for p in job.processes()))
         job.signal(signal.SIGINT)
         finished = job.wait()
     assert (finished.code, finished.left) == (130, [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from launch.job.seated_launch import launch_seated
+from launch.job.seats.seated_launch import launch_seated
 from launch.job.training_command import TrainingRequest
 
 

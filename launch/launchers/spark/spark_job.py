@@ -13,9 +13,9 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from launch.job.seat_task import seat_task
-from launch.job.seated_job import main
-from launch.job.seated_request import SeatedRequest
+from launch.job.seats.seat_task import seat_task
+from launch.job.seats.seated_job import main
+from launch.job.seats.seated_request import SeatedRequest
 from launch.launch_errors import LaunchError
 
 # Between two looks of Spark's at whether there is room.

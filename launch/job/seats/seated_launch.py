@@ -8,7 +8,7 @@ import sys
 from typing import Any, Protocol
 
 from launch.job import training_command
-from launch.job.seated_request import SeatedRequest
+from launch.job.seats.seated_request import SeatedRequest
 from launch.job.supervisor import LaunchedJob, supervise
 from launch.job.training_command import TrainingRequest
 from launch.launch_errors import LaunchError, UsageError

@@ -1,4 +1,4 @@
-"""The seats of a job: the connections of launch.job.seat to this machine, as starters of ranks."""
+"""The seats of a job: the connections of seat.py to this machine, as starters of ranks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 
-from launch.job.seat import ERRORS, HANDSHAKE_S, ORDERS, OUTPUT, set_patience
+from launch.job.seats.seat import ERRORS, HANDSHAKE_S, ORDERS, OUTPUT, set_patience
 from launch.remote_hosts.host_facts import HostFacts
 from launch.remote_hosts.ssh_client import NO_CONNECTION
 

@@ -19,10 +19,10 @@ from launch.job.job_ranks import JobRanks
 from launch.job.passed_variables import passed_variables
 from launch.job.rank_starter import RankOrder, interface_variables
 from launch.job.rendezvous import Rendezvous, rank_variables, slots_on
-from launch.job.seat import Ticket
-from launch.job.seat_hosts import arrange, check, shared_probe
-from launch.job.seated_request import SeatedRequest
-from launch.job.seats import Seat, SeatServer
+from launch.job.seats.seat import Ticket
+from launch.job.seats.seat_hosts import arrange, check, shared_probe
+from launch.job.seats.seat_server import Seat, SeatServer
+from launch.job.seats.seated_request import SeatedRequest
 from launch.launch_errors import LaunchError
 
 # Ranks that are slower to end than they are allowed to be say so themselves, before they are killed.
@@ -39,7 +39,7 @@ class Cluster(Protocol):
         """Enter it; returns the address by which its hosts know this machine. Raises LaunchError."""
 
     def place(self, lines: list[str]) -> None:
-        """Ask it to run launch.job.seat_task once for each line, all at the same time. Returns at once."""
+        """Ask it to run launch.job.seats.seat_task once for each line, all at the same time. Returns at once."""
 
     def problem(self) -> str:
         """Why seats will not come, or have ended; empty as long as none is known."""
@@ -118,10 +118,10 @@ class _SeatedJob:
                 room = self._cluster.room() if self._server is not None else "the cluster has not answered yet"
                 _say(f"waiting for room for {num_ranks} ranks, {self._needs()} each; {room}")
             if waited_s > wait_s:
-                raise LaunchError(
-                    f"within {wait_s:g} s there was no room for {num_ranks} ranks, {self._needs()} each; use a smaller "
-                    "--np, or wait longer with --wait-seconds"
-                )
+                short = f"there was no room for {num_ranks} ranks, {self._needs()} each; use a smaller --np, or"
+                away = "the cluster has not answered; check that it is there, or"
+                reason = away if self._server is None else short
+                raise LaunchError(f"within {wait_s:g} s {reason} wait longer with --wait-seconds")
             time.sleep(_POLL_S)
         return []
 

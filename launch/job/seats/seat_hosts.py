@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from launch.job.seats import Seat
+from launch.job.seats.seat_server import Seat
 from launch.launch_errors import LaunchError
 from launch.remote_hosts.host_facts import gather
 from launch.remote_hosts.preflight import differences

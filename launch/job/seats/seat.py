@@ -1,9 +1,9 @@
 """Runs on a host of a user's cluster, as a task there: holds the place of one rank until the launcher starts it.
 
-`python -m launch.job.seat` reads a ticket as a line of JSON from its standard input, tells the launcher what host this
-is, and gives the launcher's connections to launch.job.rank_starter, in place of the pipes that it has on other hosts.
-It ends the rank when the launcher is gone, or when its standard input ends, because then the cluster wants the place
-back.
+`python -m launch.job.seats.seat` reads a ticket as a line of JSON from its standard input, tells the launcher what host
+this is, and gives the launcher's connections to launch.job.rank_starter, in place of the pipes that it has on other
+hosts. It ends the rank when the launcher is gone, or when its standard input ends, because then the cluster wants the
+place back.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from launch.remote_hosts.ssh_client import NO_CONNECTION
 ORDERS, OUTPUT, ERRORS = "orders", "output", "errors"
 HANDSHAKE_S = 30
 # A host that is gone, or cut off, is noticed after a minute.
-_IDLE_S, _PROBES, _LOST_MS = 15, 4, 60_000
+_IDLE_S, _PROBES = 15, 3
 
 
 class Ticket(NamedTuple):
@@ -61,7 +61,6 @@ def set_patience(connection: socket.socket, seconds: int) -> None:
         (socket.TCP_KEEPIDLE, _IDLE_S),
         (socket.TCP_KEEPINTVL, _IDLE_S),
         (socket.TCP_KEEPCNT, _PROBES),
-        (socket.TCP_USER_TIMEOUT, _LOST_MS),
     ):
         connection.setsockopt(socket.IPPROTO_TCP, option, value)
 

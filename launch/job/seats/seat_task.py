@@ -1,4 +1,4 @@
-"""What a cluster runs as a task of a job: it starts launch.job.seat in the project's folder, and waits for its end."""
+"""What a cluster runs as a task of a job: it starts seat.py in the project's folder, and waits for its end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def seat_task() -> Callable[..., str]:
         try:
             # In a session of its own, because the cluster may kill what a worker has started, and a rank is to save.
             seat = subprocess.Popen(
-                [python, "-m", "launch.job.seat"],
+                [python, "-m", "launch.job.seats.seat"],
                 cwd=folder,
                 env={**os.environ, **({"CUDA_VISIBLE_DEVICES": gpus} if gpus else {})},
                 stdin=pipe,
