@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.fs
 import pytest
 
 from ner_dist.stores import connections
@@ -40,6 +41,15 @@ def test_a_client_is_made_once_for_what_the_environment_says(
     assert connect(parse_address(address))[0] is system
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:2")
     assert connect(parse_address(address))[0] is not system
+
+
+def test_the_region_is_that_of_the_bucket_unless_the_environment_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "me")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setattr(pyarrow.fs, "resolve_s3_region", {"texts": "eu-west-3"}.get)
+    assert connect(parse_address("s3://texts/a"))[0].region == "eu-west-3"
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    assert connect(parse_address("s3://texts/a"))[0].region == "us-west-2"
 
 
 def test_a_folder_stands_for_all_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
