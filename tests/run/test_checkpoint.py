@@ -447,6 +447,22 @@ def test_a_checkpoint_from_before_files_were_listed_is_known_by_its_arrays(
             assert_holds(place, index, 1)
 
 
+def test_before_the_first_score_there_is_none_and_losses_may_be_below_0(
+    place: Path, index: Index, write: Callable[[int], None]
+) -> None:
+    write(1)
+    state = place / "state.json"
+    least = {"best_f1": -1.0, "best_epoch": -1, "loss": -1.0, "best_loss": -1.0}
+    sealed_files.edit(state, lambda record: record["progress"].update(least))
+    assert {name: getattr(load(place).progress, name) for name in least} == least
+    beyond = {"best_f1": -1.5, "best_epoch": -2, "epoch": -1, "total_steps": 1 << 53, "loss": float(1 << 53)}
+    for name, value in beyond.items():
+        write(1)
+        sealed_files.edit(state, lambda record, name=name, value=value: record["progress"].update({name: value}))
+        with pytest.raises(CheckpointError, match=rf"last/state\.json: progress\.{name} is "):
+            load(place)
+
+
 def test_both_checksums_of_a_changed_file_are_shown(place: Path, write: Callable[[int], None]) -> None:
     write(1)
     arrays = place / "arrays.npz"
