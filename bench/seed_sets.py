@@ -13,6 +13,7 @@ from ner_dist import config as knobs
 from ner_dist.cli.options import option
 from ner_dist.config import Config
 from ner_dist.contract.shard_format import Index, read_index
+from ner_dist.contract.shard_place import shard_folder
 from ner_dist.errors import UserError
 from ner_dist.run import run_records
 
@@ -77,7 +78,7 @@ def seed_set(job: Path, more: list[str], seeds: range, folder: Path, name: str =
             raise UserError(f"{word.split('=')[0]} is set for each run; leave it out")
     arguments = ["--config", str(job), *more]
     config, stem = knobs.parse([*arguments, "--train.seed", str(seeds.start)])
-    return SeedSet(name or stem, stem, arguments, config, read_index(config.data.shards), seeds, folder)
+    return SeedSet(name or stem, stem, arguments, config, read_index(shard_folder(config.data.shards)), seeds, folder)
 
 
 def as_arguments(values: Mapping[str, Any]) -> list[str]:

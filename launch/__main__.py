@@ -1,5 +1,5 @@
 # PYTHON_ARGCOMPLETE_OK
-"""Start training somewhere: python -m launch local|ssh|slurm|kubernetes|serving|doctor [...] [-- TRAIN ARGUMENTS]."""
+"""Start training somewhere: python -m launch local|ssh|ray|spark|slurm|... [...] [-- TRAIN ARGUMENTS]."""
 
 from __future__ import annotations
 

@@ -104,8 +104,8 @@ def _overview() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=_PROG,
         usage=f"{_PROG} COMMAND [options] [-- TRAIN ARGUMENTS]",
-        description="Train on this machine, on several, on SLURM or on Kubernetes, and see beforehand what is missing; "
-        "roll out the service.",
+        description="Train on this machine, on several, in a cluster of Ray, Spark, SLURM or Kubernetes, and see "
+        "beforehand what is missing; roll out the service.",
         epilog="Examples:\n" + "\n".join(f"  {example}" for example in examples),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -23,8 +23,8 @@ from processes import ROOT, Finished, Job
 from shown_output import difference
 
 DOCS = ROOT / "docs"
-# Where blocks may run: the ordinary suite; make test-docs, test-hosts and test-gpu.
-WHERE = ("suite", "docs", "hosts", "gpu")
+# Where blocks may run: the ordinary suite; make test-docs, test-hosts, test-clusters and test-gpu.
+WHERE = ("suite", "docs", "hosts", "clusters", "gpu")
 # always; only with the corpus at its full size; the same, and numbers need only be similar.
 OUTPUT = ("always", "full", "about")
 # Languages of blocks: run, compared with the output of the block before, and neither.

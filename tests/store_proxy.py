@@ -7,7 +7,7 @@ import http.server
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -25,6 +25,7 @@ class Proxy:
         # Nothing passes, without a sign of that.
         self.hangs = False
         self.num_bytes = self.num_connections = 0
+        self._then: Callable[[], object] | None = None
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -34,6 +35,10 @@ class Proxy:
     def close(self) -> None:
         self._listening.close()
         self.cut()
+
+    def on_cut(self, then: Callable[[], object]) -> None:
+        """Called just before the next cut."""
+        self._then = then
 
     def cut(self) -> None:
         with self._lock:
@@ -84,6 +89,9 @@ class Proxy:
             if self.cut_after > 0:
                 return
             self.cut_after = None
+            then, self._then = self._then, None
+        if then is not None:
+            then()
         self.cut()
 
 

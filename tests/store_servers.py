@@ -122,7 +122,8 @@ def free_port() -> int:
 
 
 def wait_for(port: int) -> None:
-    for _ in range(600):
+    # Minutes, where a hundred thousand objects are made first.
+    for _ in range(3000):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
             return

@@ -69,8 +69,8 @@ def expand_splits(
     """The files of each split, in the order in which they are named, and those of a folder or pattern by their names.
 
     shown: whether to show how far files are fetched from stores, by default if stderr is a terminal. What a folder
-    holds beside them is said as a warning. Raises CorpusError if there is no such file, if one is named twice, or if it
-    is not clear which files are meant; StoreError for what cannot be fetched.
+    holds beside them is said as a warning. Raises CorpusError if there is no such file, if it cannot be fetched, if one
+    is named twice, or if it is not clear which files are meant.
     """
     sources: Sources = []
     splits_by_place: dict[tuple[str, str | None], str] = {}

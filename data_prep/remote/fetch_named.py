@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
+from multiprocessing.pool import ThreadPool
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -68,10 +68,10 @@ def _named_objects(address: Address, wish: Wish) -> list[_Object]:
         return [*one, *(found for name in wish.companions(address.name) for found in _one(address.parent / name))]
     parts = address.key.split("/")
     first_wild = next((place for place, part in enumerate(parts) if WILD & set(part)), None)
-    folder = address if first_wild is None else address._replace(key="/".join(parts[:first_wild]))
-    if archive := _archive_above(folder):
-        return archive
-    return _of_folder(folder, wish) if first_wild is None else _matching(folder, parts[first_wild:], wish)
+    if first_wild is None:
+        return _archive_from(address.parent) or _of_folder(address, wish)
+    folder = address._replace(key="/".join(parts[:first_wild]))
+    return _archive_from(folder) or _matching(folder, parts[first_wild:], wish)
 
 
 def _one(address: Address) -> list[_Object]:
@@ -124,8 +124,8 @@ def _is_like(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _is_like(parts[1:], pattern[1:])
 
 
-def _archive_above(address: Address) -> list[_Object]:
-    """The object in whose place a folder is named: an archive, with the name of a file in it."""
+def _archive_from(address: Address) -> list[_Object]:
+    """The object here or above in whose place a folder is named: an archive, with the name of a file in it."""
     above = address
     while above.key:
         # Requests are slow, and what holds files has an ending.
@@ -136,12 +136,10 @@ def _archive_above(address: Address) -> list[_Object]:
 
 
 def _copy_all(objects: Sequence[_Object], fetching: Callable[[int], object]) -> None:
-    pool = ThreadPoolExecutor(NUM_THREADS)
-    try:
-        for num_bytes in pool.map(_copy, objects):
+    # Its threads are left where they are if one fails or the user interrupts; a store may take minutes to answer.
+    with ThreadPool(NUM_THREADS) as pool:
+        for num_bytes in pool.imap_unordered(_copy, objects):
             fetching(num_bytes)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _copy(one: _Object) -> int:

@@ -108,6 +108,7 @@ def _kept_if_not_sent(path: Path, address: Address) -> Iterator[None]:
         kept.parent.mkdir(exist_ok=True)
         os.replace(path, kept)
         raise StoreError(
-            f"{error}; nothing was written to {address}, and what was to be there is complete in {kept}: copy it there "
-            "by any tool, or delete it"
+            # A plain copy beside a published.json would not be seen.
+            f"{error}; nothing was written to {address}, and what was to be there is complete in {kept}: copy it to an "
+            "address where nothing is, by any tool, or delete it"
         ) from error

@@ -10,9 +10,17 @@ from collections.abc import Callable
 
 from launch.job.job_end import VARIABLE, JobEnd, write_end
 from launch.job.job_ranks import JobRanks, RankExit, cause
+from launch.launch_errors import LaunchError
 from ner_dist.ranks.board import Failure
 
 _DESCRIPTORS = "/dev/fd/"
+
+
+def catch_signals() -> None:
+    """Signals that ask for an end do not end this process; again after a library has taken them for itself."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 def watch_signals(ask: Callable[[int], None]) -> None:
@@ -20,9 +28,7 @@ def watch_signals(ask: Callable[[int], None]) -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, lambda *_: None)
+    catch_signals()
 
     def watch() -> None:
         while True:
@@ -60,7 +66,8 @@ def run_and_tell(run: Callable[[list[int]], JobEnd | None], name: str) -> int:
         end = run(held)
     except Exception as error:
         # Horovod's own too: its traceback helps nobody.
-        end = JobEnd(2 if isinstance(error, ValueError) else 1, sentence=str(error) or type(error).__name__)
+        is_usage = isinstance(error, ValueError) and not isinstance(error, LaunchError)
+        end = JobEnd(2 if is_usage else 1, sentence=str(error) or type(error).__name__)
     if end is None:
         return 0
     if path:

@@ -27,6 +27,8 @@ _ALIVE = ["-oServerAliveInterval=15", "-oServerAliveCountMax=4"]
 _START = [sys.executable, "-m", "launch.job.rank_starter"]
 # A process that outlives its rank may keep the rank's output open.
 _OUTPUT_S = 3.0
+# What ranks end with that were asked to, after which the others may still be saving.
+_ASKED = (128 + signal.SIGTERM, 128 + signal.SIGINT)
 # How long a starter may take to obey.
 _DEAF_S = 3.0
 # Survivors of a failure usually end by themselves in less time, in which they find out who failed first.
@@ -87,8 +89,7 @@ class JobRanks:
         """Start ranks, each with its host and its order, and wait for all; if one fails, the others cannot go on."""
 
         def run(start: tuple[int, str, RankOrder]) -> None:
-            # After 143 and 130 the others may still be saving.
-            if self.run(*start).code not in (0, 128 + signal.SIGTERM, 128 + signal.SIGINT):
+            if self.run(*start).code not in (0, *_ASKED):
                 self.leave()
 
         threads = [threading.Thread(target=run, args=(start,)) for start in starts]
@@ -214,8 +215,8 @@ def cause(exits: list[RankExit], reported: Failure | None) -> JobEnd | None:
     first = (
         next((each for each in failed if each.code == STOPPED), None)
         or next((each for each in failed if reported is not None and each.rank == reported.rank), None)
-        or next((each for each in failed if _is_lost(each)), None)
-        or failed[0]
+        # All end, once one of them has got a SIGTERM.
+        or min((each for each in failed if _is_lost(each)), key=lambda each: each.code in _ASKED, default=failed[0])
     )
     outside = is_from_outside(first.code, first.remote)
     said = reported.sentence if reported is not None and reported.rank == first.rank else first.last_words

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ner_dist.stores.addresses import is_address
 
 _PREFIXES = (
@@ -13,8 +15,10 @@ _PREFIXES = (
 _STORES = ("AWS_", "GOOGLE_", "STORAGE_EMULATOR_HOST", "AZURE_", "HADOOP_", "CLASSPATH")
 
 
-def passed_variables(environment: dict[str, str], arguments: list[str]) -> dict[str, str]:
-    """Those for ranks. arguments: of training; the stores' variables are passed only if an address is among them."""
-    uses_stores = any(is_address(word.rpartition("=")[2]) for word in arguments)
+def passed_variables(environment: dict[str, str], words: Iterable[str]) -> dict[str, str]:
+    """Those for ranks. words: arguments of training, and places that its job file names; the stores' variables are
+    passed only if an address is among them.
+    """
+    uses_stores = any(is_address(word.rpartition("=")[2]) for word in words)
     prefixes = (*_PREFIXES, *_STORES) if uses_stores else _PREFIXES
     return {name: value for name, value in environment.items() if name.startswith(prefixes)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from horovod.runner.common.util.hosts import SlotInfo
+from horovod.runner.common.util.hosts import HostInfo, SlotInfo, get_host_assignments
 from horovod.runner.gloo_run import create_slot_env_vars
 from horovod.runner.http.http_server import RendezvousHandler, RendezvousHTTPServer, RendezvousServer
 from horovod.runner.util.network import find_port
@@ -36,6 +36,13 @@ class Rendezvous(RendezvousServer):
         """What a failing rank has left here, for all to read."""
         port = self._httpd.server_address[1]
         return Board(self._address or LOOPBACK, port, 0, _ANY_RANK).first_failure()
+
+
+def slots_on(hosts: dict[str, int]) -> list[SlotInfo]:
+    """The ranks of hosts, by name and number of ranks, in order: each with its host and its number there."""
+    num_ranks = sum(hosts.values())
+    found: list[SlotInfo] = get_host_assignments([HostInfo(*host) for host in hosts.items()], num_ranks, num_ranks)
+    return found
 
 
 def rank_variables(slot: SlotInfo, address: str, port: int) -> dict[str, str]:

@@ -15,6 +15,7 @@ from launch.launch_errors import LaunchError
 from launch.remote_hosts.hostfile import Host
 from ner_dist import config as knobs
 from ner_dist.config import Config
+from ner_dist.config.knobs import each
 from ner_dist.ranks import python_environment
 from ner_dist.stores.addresses import Address, path_or_address
 
@@ -31,6 +32,11 @@ class TrainingRequest(NamedTuple):
     config: Config
     # Name of the job file, without its ending.
     job: str
+
+    @property
+    def places(self) -> list[str]:
+        """The paths and addresses that its knobs name, also those of its job file."""
+        return [value for _, knob, value in each(self.config) if knob.metadata.get("is_path") and value]
 
     @property
     def run(self) -> Path | Address:

@@ -45,6 +45,21 @@ LAUNCHERS = {
         ("hosts", "np", "restarts", "dry_run"),
         "python -m launch ssh --hosts launch/hosts --np 4 --restarts 2 -- --data.shards data/mine --run runs/mine",
     ),
+    "ray": Launcher(
+        "launch.launchers.ray.ray_options",
+        "RayOptions",
+        "train in a Ray cluster",
+        ("np", "address", "restarts", "dry_run"),
+        "python -m launch ray --address ray-head:6379 --np 4 --restarts 2 -- --data.shards data/mine --run runs/mine",
+    ),
+    "spark": Launcher(
+        "launch.launchers.spark.spark_options",
+        "SparkOptions",
+        "train in a Spark cluster",
+        ("np", "master", "conf", "restarts", "dry_run"),
+        "python -m launch spark --master spark://host:7077 --np 4 --restarts 2 -- --data.shards data/mine "
+        "--run runs/mine",
+    ),
     "slurm": Launcher(
         "launch.launchers.slurm.batch_script",
         "SlurmOptions",

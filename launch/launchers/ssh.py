@@ -112,4 +112,4 @@ def _command(
 def _variables(training: TrainingRequest) -> dict[str, str]:
     own = training_command.environment()
     more = {name: value for name, value in own.items() if name in _OWN or name.startswith("CUDA_")}
-    return {**more, **passed_variables(own, training.arguments)}
+    return {**more, **passed_variables(own, [*training.arguments, *training.places])}

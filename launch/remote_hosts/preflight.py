@@ -82,7 +82,12 @@ def inspect_host(
         return None, [_no_report(host, place, finished)]
     # A login script may print lines before it.
     facts = HostFacts(**json.loads(finished.stdout.splitlines()[-1]))
-    return facts, [*_differences(facts, here, place.shards), *_own_name(facts, address, several)]
+    return facts, differences(facts, here, address, place.shards, several)
+
+
+def differences(facts: HostFacts, here: HostFacts, address: str, shards: str, several: bool) -> list[HostProblem]:
+    """What is wrong with a host of which this is known, compared with this machine; the rest as in inspect_host."""
+    return [*_unlike(facts, here, shards), *_own_name(facts, address, several)]
 
 
 def _no_report(host: str, place: ProjectPlace, finished: subprocess.CompletedProcess[str]) -> HostProblem:
@@ -101,7 +106,7 @@ def _no_report(host: str, place: ProjectPlace, finished: subprocess.CompletedPro
     return HostProblem("answer", f"its Python cannot be asked ({said})", set_up)
 
 
-def _differences(facts: HostFacts, here: HostFacts, shards: str) -> Iterator[HostProblem]:
+def _unlike(facts: HostFacts, here: HostFacts, shards: str) -> Iterator[HostProblem]:
     other = [
         f"{name} {facts.versions.get(name, 'none')} instead of {here.versions.get(name, 'none')}"
         for name in sorted({*facts.versions, *here.versions})

@@ -14,6 +14,7 @@ from ner_dist.prediction.identity import ModelIdentity, identity_of_run
 from ner_dist.prediction.vocabularies import checkpoint_vocabularies
 from ner_dist.run import calibration, checkpoint
 from ner_dist.run.restore import restore
+from ner_dist.stores.addresses import is_address
 
 
 class CheckpointNetwork:
@@ -39,7 +40,8 @@ class CheckpointNetwork:
 
     @functools.cached_property
     def examples(self) -> list[str]:
-        return example_sentences(self.checkpoint)
+        # Of shards in a store none: a service that starts waits for nobody.
+        return [] if is_address(self.checkpoint.config.data.shards) else example_sentences(self.checkpoint)
 
     def emissions(self, batch: Batch) -> np.ndarray:
         """float32 (T, B, K)."""

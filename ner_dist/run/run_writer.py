@@ -7,11 +7,15 @@ import shutil
 from collections.abc import Callable
 
 from ner_dist.errors import UserError
+from ner_dist.ranks import stop_signals
 from ner_dist.run.publisher import Publisher
 from ner_dist.run.run_lock import RunLock
 from ner_dist.run.run_place import RunPlace
 from ner_dist.run.run_publication import RunPublication
 from ner_dist.run.store_lock import StoreLock
+
+# How long the end of a run waits for what is being published, beyond what training itself waits for.
+_AFTER_FAILURE_S, _AFTER_SIGNAL_S = 20.0, 1.0
 
 log = logging.getLogger("ner_dist")
 
@@ -44,7 +48,7 @@ class RunWriter:
             self._publication.bring(resume or is_ours)
 
     def release(self) -> None:
-        self.settle()
+        self._settle(_AFTER_SIGNAL_S if stop_signals.received() else _AFTER_FAILURE_S)
         if self._is_complete:
             # Whoever goes on with the run fetches it again.
             shutil.rmtree(self._place.path.parent, ignore_errors=True)
@@ -68,9 +72,10 @@ class RunWriter:
         """Until all of it is published; False if that takes longer. Raises UserError if it could not be."""
         return self._publisher is None or self._publisher.wait(seconds, beat)
 
-    def settle(self) -> None:
-        """Until nothing is uploaded any more, whatever became of it."""
+    def _settle(self, seconds: float) -> None:
+        """Give what is being published a little time, whatever becomes of it."""
         try:
-            self.wait()
+            if not self.wait(seconds):
+                log.warning("%s: the last checkpoint is not published yet", self._place.named)
         except UserError as error:
             log.warning("%s", error)

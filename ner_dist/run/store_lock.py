@@ -28,6 +28,8 @@ _STALE_S = 60.0
 _POLL_S = 5.0
 # Longer than a store takes to write a small object.
 _SETTLE_S = 2.0
+# For removing the lock at the end.
+_REMOVE_S = 5.0
 _MOST_BYTES = 4096
 
 
@@ -62,11 +64,17 @@ class StoreLock:
     def release(self) -> None:
         """Let others write."""
         self._done.set()
-        # A lock that cannot be removed is stale in a minute; whatever ended the run must be said instead.
-        with contextlib.suppress(StoreError), self._beating:
-            if self.is_held and self._is_mine():
-                delete([self._object])
+        if self.is_held:
+            # A lock that cannot be removed is stale in a minute; whatever ended the run must be said instead.
+            removal = threading.Thread(target=self._remove, name="store lock", daemon=True)
+            removal.start()
+            removal.join(_REMOVE_S)
         self._folder.release()
+
+    def _remove(self) -> None:
+        with contextlib.suppress(StoreError), self._beating:
+            if self._is_mine():
+                delete([self._object])
 
     def require(self) -> None:
         """Raises RunLocked if another process is known to have taken over since; asks the disk alone."""

@@ -12,6 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
 from ner_dist.foreign.names import shortened
@@ -57,11 +58,12 @@ def _number(name: str, otherwise: float) -> float:
     return value
 
 
-def in_thread(work: Callable[[], Iterator[Item]], timeout_s: float) -> Iterator[Item]:
-    """What an iterator yields in a thread of its own. Raises what it raises, or TimeoutError.
+@contextmanager
+def in_thread(work: Callable[[], Iterator[Item]], timeout_s: float) -> Iterator[Iterator[Item]]:
+    """What an iterator yields in a thread of its own, as a context. Raises what it raises, or TimeoutError.
 
-    If the caller ends before it does, the iterator is closed where it waits in its yield: GeneratorExit tells it not to
-    finish what it has begun.
+    If the context ends before it does, the iterator is closed where it waits in its yield: GeneratorExit tells it not
+    to finish what it has begun.
     """
     items: queue.Queue[tuple[str, object]] = queue.Queue(maxsize=2)
     has_ended = threading.Event()
@@ -88,19 +90,23 @@ def in_thread(work: Callable[[], Iterator[Item]], timeout_s: float) -> Iterator[
 
     threading.Thread(target=run, name="store", daemon=True).start()
     try:
-        while True:
-            try:
-                kind, item = items.get(timeout=timeout_s)
-            except queue.Empty:
-                raise TimeoutError(f"no answer for {timeout_s:g} s") from None
-            if kind == "item":
-                yield item  # type: ignore[misc]
-            elif kind == "end":
-                return
-            else:
-                raise item  # type: ignore[misc]
+        yield _arriving(items, timeout_s)
     finally:
         has_ended.set()
+
+
+def _arriving(items: queue.Queue[tuple[str, object]], timeout_s: float) -> Iterator[Item]:
+    while True:
+        try:
+            kind, item = items.get(timeout=timeout_s)
+        except queue.Empty:
+            raise TimeoutError(f"no answer for {timeout_s:g} s") from None
+        if kind == "item":
+            yield item  # type: ignore[misc]
+        elif kind == "end":
+            return
+        else:
+            raise item  # type: ignore[misc]
 
 
 def once(address: Address, doing: str, call: Callable[[], Item], patience: float = 1) -> Item:
@@ -113,8 +119,8 @@ def once(address: Address, doing: str, call: Callable[[], Item], patience: float
         yield call()
 
     for wait in retries(address, doing):
-        with wait:
-            return next(in_thread(work, store_timeout_s() * patience))
+        with wait, in_thread(work, store_timeout_s() * patience) as results:
+            return next(results)
     raise AssertionError("the last retry raises")
 
 
@@ -165,7 +171,7 @@ def is_final(error: Exception) -> bool:
 
 def complain(address: Address, doing: str, error: Exception, was_repeated: bool = False) -> NoReturn:
     """Raise the StoreError that says what a store's client has said, on one line."""
-    # What follows of Google's is for its programmers.
+    # What follows in messages of Google's client is for its programmers.
     said = " ".join(str(error).split()).partition(" error_info=")[0] or type(error).__name__
     text = said.lower()
     if any(word in text for word in _ABSENCES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import os
@@ -70,7 +71,7 @@ def _file_system(
 
 
 def _s3(bucket: str, timeout_s: float, settings: dict[str, str]) -> Any:
-    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
+    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem, resolve_s3_region
 
     options: dict[str, Any] = {}
     if endpoint := settings.get("AWS_ENDPOINT_URL_S3") or settings.get("AWS_ENDPOINT_URL"):
@@ -78,6 +79,10 @@ def _s3(bucket: str, timeout_s: float, settings: dict[str, str]) -> Any:
     region = settings.get("AWS_REGION") or settings.get("AWS_DEFAULT_REGION")
     if region or endpoint:
         options["region"] = region or "us-east-1"
+    else:
+        # If it is not told, the client has a rule of its own.
+        with contextlib.suppress(OSError):
+            options["region"] = resolve_s3_region(bucket)
     return S3FileSystem(
         request_timeout=timeout_s,
         connect_timeout=min(timeout_s, 10),

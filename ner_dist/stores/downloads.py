@@ -48,8 +48,8 @@ def _fetch(address: Address, path: Path, num_bytes: int) -> str:
     try:
         with open(path, "xb") as file:
             for this in retries(address, "could not be read"):
-                with this:
-                    for block in in_thread(lambda: blocks(address, offset, num_bytes), store_timeout_s()):  # noqa: B023
+                with this, in_thread(lambda: blocks(address, offset, num_bytes), store_timeout_s()) as arriving:  # noqa: B023
+                    for block in arriving:
                         _write(file, block, path)
                         digest.update(block)
                         offset += len(block)

@@ -67,10 +67,11 @@ def _send(file: BinaryIO, place: Address, check: Callable[[], None]) -> tuple[in
     """Size and checksum of what was written."""
     digest, num_bytes = hashlib.sha256(), 0
     file.seek(0)
-    for block in in_thread(lambda: _writes(file, place), store_timeout_s()):
-        digest.update(block)
-        num_bytes += len(block)
-        check()
+    with in_thread(lambda: _writes(file, place), store_timeout_s()) as sent:
+        for block in sent:
+            digest.update(block)
+            num_bytes += len(block)
+            check()
     return num_bytes, digest.hexdigest()
 
 
@@ -106,9 +107,10 @@ def _abandon(stream: Any) -> None:
 def _verify(place: Address, num_bytes: int, sha256: str) -> None:
     """Raises OSError, so that it is sent again, if the store has not what was sent."""
     digest, found = hashlib.sha256(), 0
-    for block in in_thread(lambda: blocks(place, 0, num_bytes), store_timeout_s()):
-        digest.update(block)
-        found += len(block)
+    with in_thread(lambda: blocks(place, 0, num_bytes), store_timeout_s()) as sent:
+        for block in sent:
+            digest.update(block)
+            found += len(block)
     if digest.hexdigest() != sha256 or size(place) != num_bytes:
         raise OSError(f"the store has another object of {found} bytes than was sent, {num_bytes} bytes")
 
@@ -124,7 +126,8 @@ def _move(place: Address, address: Address) -> None:
         system.delete_dir(path.rpartition("/")[0])
         yield None
 
-    next(in_thread(move, store_timeout_s()))
+    with in_thread(move, store_timeout_s()) as moved:
+        next(moved)
 
 
 def _forget(place: Address) -> None:
@@ -134,5 +137,5 @@ def _forget(place: Address) -> None:
         yield None
 
     # Once: an error is under way already, and folders of this kind are listed nowhere.
-    with contextlib.suppress(Exception):
-        next(in_thread(remove, store_timeout_s()))
+    with contextlib.suppress(Exception), in_thread(remove, store_timeout_s()) as removed:
+        next(removed)

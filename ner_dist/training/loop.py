@@ -150,7 +150,6 @@ def _writers(
         # What has begun is finished, before the process ends or another rank 0 writes to the same files.
         saver.settle()
         recorder.close()
-        writer.settle()
         raise
 
 

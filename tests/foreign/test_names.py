@@ -63,6 +63,8 @@ def test_what_is_found_is_shown_on_one_short_line() -> None:
     # 60 characters with the quotes are shown whole, and one more is not.
     assert shortened("x" * 58) == "'" + "x" * 58 + "'"
     assert shortened("x" * 59) == "'" + "x" * 59 + "..."
+    # Of what is cut, no more is written out than may be shown.
+    assert shortened("'" * 61) == '"' + "'" * 59 + "..."
     assert shortened("abc", 4) == "'abc..."
     assert shortened(b"x" * 10**9, 3) == "b'x..."
     assert shortened(["a"] * 5, 30) == "['a', 'a', 'a', 'a', 'a']"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from idle_ranks import RANK, IdleRanks
 from processes import Finished, Job, alone, run
 
 from launch.job.job_end import JobEnd, read_end, write_end
@@ -20,49 +21,13 @@ from launch.job.rank_starter import STOPPED
 from ner_dist.ranks.board import Failure
 
 SECRET = "pa55 word's"
-# A rank: leaves its process number, then does what its argument says.
-RANK = """
-import os, signal, sys, time
-rank = os.environ["HOROVOD_RANK"]
-def got(number, _):
-    open(f"got-{rank}", "w").write(signal.Signals(number).name)
-    sys.exit(128 + number)
-if "deaf" in sys.argv[1]:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-else:
-    signal.signal(signal.SIGTERM, got)
-    signal.signal(signal.SIGINT, got)
-open(f"new-{rank}", "w").write(str(os.getpid()))
-os.rename(f"new-{rank}", f"pid-{rank}")
-if sys.argv[1] == "tell":
-    print(rank, os.environ["HOROVOD_SIZE"], os.environ["A_SECRET"], os.environ["HOROVOD_GLOO_IFACE"], flush=True)
-while not os.path.exists(f"go-{rank}"):
-    time.sleep(0.02)
-words = open(f"go-{rank}").read()
-print(words, file=sys.stderr, end="")
-sys.exit(bool(words))
-"""
 
 
-class Ranks(Job):
-    """Two ranks under way, in a folder."""
-
+class Ranks(IdleRanks):
     def __init__(self, folder: Path, does: str = "wait", *options: str, **variables: str) -> None:
-        self.folder = folder
         command = [*alone("launch.job.horovodrun", *options, "-np", "2", sys.executable, "-c", RANK, does)]
-        super().__init__(command, folder, 60, **variables)
-        self.wait_until(lambda: all((folder / f"pid-{rank}").exists() for rank in range(2)))
-
-    def process(self, rank: int) -> psutil.Process:
-        return psutil.Process(int((self.folder / f"pid-{rank}").read_text()))
-
-    def go(self, rank: int, words: str = "") -> None:
-        path = self.folder / f"go-{rank}.new"
-        path.write_text(words)
-        path.rename(self.folder / f"go-{rank}")
-
-    def got(self) -> list[str]:
-        return [path.read_text() for path in sorted(self.folder.glob("got-*"))]
+        super().__init__(folder, command, **variables)
+        self.wait_for_ranks()
 
 
 def last(finished: Finished) -> str:

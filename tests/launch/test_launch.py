@@ -159,6 +159,9 @@ def test_other_hosts_are_not_told_the_whole_environment(
     # Unless the training needs it.
     at_address = training._replace(arguments=["--run=s3://bucket/mine"])
     assert set(ssh._variables(at_address)) == {*passed, "AWS_SECRET_ACCESS_KEY"}
+    (tmp_path / "job.yaml").write_text("data: {shards: s3://bucket/mine}")
+    in_job_file = check_training(["--config", str(tmp_path / "job.yaml"), "--run", "runs/x"])
+    assert set(ssh._variables(in_job_file)) == {*passed, "AWS_SECRET_ACCESS_KEY"}
 
 
 def gpus(*capabilities: tuple[int, int]) -> Any:

@@ -12,6 +12,7 @@ from ner_dist.evaluate import evaluate_tagger
 from ner_dist.predict import PredictOptions, predict
 from ner_dist.prediction import Tagger
 from ner_dist.ranks.comm import Solo
+from ner_dist.reporting.report_options import ReportOptions
 from ner_dist.serving.model_sources import model_sources
 from ner_dist.stores.addresses import parse_address
 from ner_dist.stores.models import local_model
@@ -77,14 +78,14 @@ def test_scores_are_those_of_the_directory(text_run: Path, store: Path) -> None:
 
 
 def test_a_report_names_addresses(store: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    options = report.ReportOptions([RUN], out=FOLDER / "report.html", samples=10)
+    options = ReportOptions([RUN], out=FOLDER / "report.html", samples=10)
     report._report(options, [], Solo())
     page = (store / "texts" / "report.html").read_text()
     assert str(RUN) in page
     assert str(tmp_path / "cache") not in page
     assert capsys.readouterr().out.startswith(f"{RUN} test entity F1 ")
     with pytest.raises(ValueError, match=f"{RUN} is in a store, where nothing is written beside models; name"):
-        report._report(report.ReportOptions([RUN]), [], Solo())
+        report._report(ReportOptions([RUN]), [], Solo())
 
 
 def test_suggestions_are_those_of_the_directory(text_run: Path, store: Path, tmp_path: Path) -> None:

@@ -177,7 +177,8 @@ def test_no_file_imports_itself_by_a_detour(folder: str) -> None:
 def test_horovod_is_imported_in_one_place() -> None:
     importers = {name for name, modules in IMPORTS.items() if "horovod" in modules and not name.startswith("tests")}
     # The others only start ranks.
-    assert importers == {"ner_dist.ranks.horovod_comm", "launch.job.horovodrun", "launch.job.quiet_horovodrun"}
+    starting = {f"launch.job.{name}" for name in ("horovodrun", "quiet_horovodrun", "rendezvous")}
+    assert importers == {"ner_dist.ranks.horovod_comm", *starting}
 
 
 def test_horovods_own_broadcast_is_not_used() -> None:

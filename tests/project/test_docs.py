@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import clusters
 import namespace_hosts
 import pages
 import pytest
@@ -23,6 +24,7 @@ BLOCKS = {page: blocks(page) for page in PAGES}
 
 # Which blocks of a page the tests below run, each in a target of its own.
 RUNS = {"suite": ("suite",), "docs": ("suite", "docs"), "hosts": ("suite", "hosts"), "gpu": ("gpu",)}
+RUNS["clusters"] = ("suite", "clusters")
 
 
 def with_blocks(*where: str) -> list[str]:
@@ -45,6 +47,15 @@ def test_a_page_can_be_followed_at_full_size(page: str, tmp_path: Path) -> None:
 def test_a_page_can_be_followed_on_several_hosts(page: str, tmp_path: Path) -> None:
     with namespace_hosts.started(tmp_path / "hosts") as hosts:
         pages.follow(page, RUNS["hosts"], tmp_path, command=tuple(hosts.command("node1", [])))
+
+
+@pytest.mark.clusters
+@pytest.mark.parametrize("page", with_blocks("clusters"))
+def test_a_page_can_be_followed_in_clusters(page: str, tmp_path: Path) -> None:
+    with clusters.ray_head() as address:
+        variables = {"RAY_ADDRESS": address, **clusters.RAY_VARIABLES}
+        command = ("env", *(f"{name}={value}" for name, value in variables.items()))
+        pages.follow(page, RUNS["clusters"], tmp_path, command=command)
 
 
 @pytest.mark.gpu_env

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import json
 import os
 import re
 import shutil
@@ -415,7 +416,7 @@ def test_a_run_of_an_older_shard_format_is_scored_on_its_corpus_built_anew_but_n
         (made(index, 1), anew),
         *((old, dataclasses.replace(anew, **change)) for change in ({"entity_types": ["X"]}, {"stats": stats})),
     ):
-        with pytest.raises(CheckpointError, match="was trained on other shards than those in data/b"):
+        with pytest.raises(CheckpointError, match=r"^runs/a/.*/last: .* trained on other shards than those in data/b"):
             require_scorable(saved, other, *where)
 
 
@@ -430,6 +431,36 @@ def test_a_file_that_cannot_be_read_is_named(
     monkeypatch.setattr(checkpoint_files, "file_sha256", fail)
     with pytest.raises(CheckpointError, match=r"last/[\w./]+: not readable \(Input/output error\); the checkpoint"):
         load(place)
+
+
+def test_a_checkpoint_from_before_files_were_listed_is_known_by_its_arrays(
+    place: Path, index: Index, write: Callable[[int], None]
+) -> None:
+    write(1)
+    progress = json.loads((place / "state.json").read_text())["progress"]
+    for stated, message in ((file_sha256(place / "arrays.npz"), ""), ("0" * 64, r"last/arrays\.npz: checksum")):
+        (place / "state.json").write_text(json.dumps({"progress": progress, "arrays_sha256": stated}))
+        if message:
+            with pytest.raises(CheckpointError, match=message):
+                load(place)
+        else:
+            assert_holds(place, index, 1)
+
+
+def test_before_the_first_score_there_is_none_and_losses_may_be_below_0(
+    place: Path, index: Index, write: Callable[[int], None]
+) -> None:
+    write(1)
+    state = place / "state.json"
+    least = {"best_f1": -1.0, "best_epoch": -1, "loss": -1.0, "best_loss": -1.0}
+    sealed_files.edit(state, lambda record: record["progress"].update(least))
+    assert {name: getattr(load(place).progress, name) for name in least} == least
+    beyond = {"best_f1": -1.5, "best_epoch": -2, "epoch": -1, "total_steps": 1 << 53, "loss": float(1 << 53)}
+    for name, value in beyond.items():
+        write(1)
+        sealed_files.edit(state, lambda record, name=name, value=value: record["progress"].update({name: value}))
+        with pytest.raises(CheckpointError, match=rf"last/state\.json: progress\.{name} is "):
+            load(place)
 
 
 def test_both_checksums_of_a_changed_file_are_shown(place: Path, write: Callable[[int], None]) -> None:

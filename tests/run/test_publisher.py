@@ -97,6 +97,9 @@ def test_a_run_that_another_process_has_taken_over_is_an_error(run: Path, store:
     publisher.take()
     with pytest.raises(RunLocked):
         publisher.wait()
+    # So the checkpoint after it fails, which ends the run.
+    with pytest.raises(RunLocked):
+        publisher.take()
 
 
 def test_a_stop_says_whether_all_that_is_saved_is_published() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,22 @@ def test_the_holder_counts_and_stops_when_it_is_taken_over(
         holder(store, machine="another")
     assert json.loads((store / "run.lock").read_text())["machine"] == "another"
     lock.release()
+
+
+def test_a_store_that_does_not_answer_at_the_end_delays_it_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = new_lock(tmp_path / "one")
+    lock.acquire()
+    answers = threading.Event()
+    monkeypatch.setattr(store_lock, "_REMOVE_S", 0.01)
+    monkeypatch.setattr(store_lock, "facts", lambda _: answers.wait(20))
+    lock.release()
+    # The lock of the folder is free.
+    folder = RunLock(tmp_path / "one")
+    folder.acquire()
+    folder.release()
+    answers.set()
 
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff" * 9])

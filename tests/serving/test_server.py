@@ -26,7 +26,7 @@ from processes import ROOT, Finished, Job, alone, run
 from stub_service import post
 
 from ner_dist.foreign.json_files import seal
-from ner_dist.prediction import Tagger
+from ner_dist.prediction import Tagger, mxnet_network
 from ner_dist.prediction.example_sentences import NUM_EXAMPLES
 from ner_dist.serve import main
 
@@ -270,3 +270,11 @@ def test_a_real_model_answers_as_it_does_without_the_service(text_run: Path, syn
         assert [(e["first_token"], e["end_token"], e["type"]) for e in result["entities"]] == [
             (e.first_token, e.end_token, e.type) for e in expected
         ]
+
+
+def test_no_example_is_looked_for_in_a_store(tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mxnet_network, "example_sentences", lambda saved: ["An example."])
+    for shards, expected in (("data/mine", ["An example."]), ("s3://bucket/mine", [])):
+        network = mxnet_network.CheckpointNetwork(tiny_run / "checkpoints" / "best", "cpu")
+        network.checkpoint.config.data.shards = shards
+        assert network.examples == expected

@@ -88,7 +88,11 @@ def shards(machine: Machine, options: DoctorOptions) -> Finding:
     found = read_shard_set(options.shards)
     if found.problem:
         return fail(f"{options.shards} {found.problem}", *_build(options, options.np, found.problem))
-    sizes = _sizes(options.shards, found.files)
+    try:
+        sizes = _sizes(options.shards, found.files)
+    except UserError as error:
+        problem = f"cannot be read: {error}"
+        return fail(f"{options.shards} {problem}", *_build(options, found.num_shards, problem))
     for name, num_bytes in found.files.items():
         place = f"{options.shards.rstrip('/')}/{name}"
         if name not in sizes:
@@ -104,8 +108,8 @@ def shards(machine: Machine, options: DoctorOptions) -> Finding:
     if is_address(options.shards):
         from launch.doctor.checks.stored_shards import room
 
-        if (problem := room(options.shards, total)) is not None:
-            return problem
+        if (too_large := room(options.shards, total)) is not None:
+            return too_large
     return ok(f"{options.shards}: {found.num_shards} for train, {total / 1e6:.1f} MB, all sizes as in the index")
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from launch.doctor.finding import Finding, fail, ok, warn
+from launch.doctor.finding import Finding, fail, ok, quoted, warn
 from ner_dist.stores.addresses import StoreError, parse_address
 from ner_dist.stores.cache_room import cache_folder, most_bytes
 from ner_dist.stores.mirror import local_or_mirror, publication
@@ -20,7 +20,6 @@ _CREDENTIALS = {
     "az": "export AZURE_STORAGE_ACCOUNT=NAME AZURE_STORAGE_KEY=KEY",
     "hdfs": 'export JAVA_HOME=DIR HADOOP_HOME=DIR CLASSPATH="$(hadoop classpath --glob)"',
 }
-
 # A first start may wait so long; for less, it does not matter how fast a store is.
 _LONG_S = 10
 
@@ -38,8 +37,10 @@ def sizes(place: str) -> dict[str, int]:
 def repair(place: str, problem: str, num_shards: int) -> list[str]:
     """What to do if there is no complete set at the address, or if the store does not give it."""
     if problem.startswith("cannot be read"):
-        return [_CREDENTIALS[parse_address(place).scheme], "python -m launch doctor --only shards"]
-    return [f"python -m data_prep build --train PATH --out {place} --num-shards {max(num_shards, 8)}   # PATH: corpus"]
+        again = f"python -m launch doctor --only shards --shards {quoted(place)}"
+        return [_CREDENTIALS[parse_address(place).scheme], again]
+    number = max(num_shards, 8)
+    return [f"python -m data_prep build --train PATH --out {quoted(place)} --num-shards {number}   # PATH: your corpus"]
 
 
 def room(place: str, num_bytes: int) -> Finding | None:

@@ -1,0 +1,1 @@
+"""The launcher `spark`: its options, and the job as Spark sees it."""
