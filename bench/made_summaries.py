@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_prep.encoders.merge_counts import write_run
+from data_prep.encoders.merge_counts import run_of, write_run
 from ner_dist.contract.index_record import Feature, Index, ShardFile, VocabFile
 from ner_dist.contract.mixing_hash import mix_bits
 from ner_dist.contract.shard_format import SPLITS, file_sha256
@@ -35,7 +35,7 @@ def write_made_run(path: Path, num_tokens: float, sample: int, generator: np.ran
     rare_W, rare_count_W = np.unique(sample * (drawn / sample).astype(np.int64), return_counts=True)
     ranks, counts = np.concatenate([rank_W, rare_W]), np.concatenate([count_W, rare_count_W])
     occurs = counts > 0
-    write_run(path, _texts(ranks[occurs]), counts[occurs])
+    write_run(path, run_of(_texts(ranks[occurs]), counts[occurs]))
     return int(occurs.sum())
 
 

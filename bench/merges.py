@@ -91,7 +91,7 @@ def alone(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float, fl
     sender.close()
     found = receiver.recv()
     child.join()
-    return tuple(found)  # type: ignore[return-value]
+    return tuple(found)
 
 
 def _merged_words(paths: list[Path], folder: Path, max_words: int) -> int:
@@ -155,10 +155,8 @@ def corpus_merges(options: MergesOptions, folder: Path) -> Iterator[Merge]:
     np.save(folder / "starts.npy", starts)
     few = min(_FEW_PARTITIONS, options.partitions)
     _, cpu_s, peak = alone(_sizes, folder / "starts.npy", few)
-    scale = options.partitions / few
-    yield Merge(
-        "sizes of the partitions' cells to those of the shards", scale * cpu_s, peak, scale * few * starts.nbytes
-    )
+    cpu_s *= options.partitions / few
+    yield Merge("sizes of all cells to those of the shards", cpu_s, peak, options.partitions * starts.nbytes)
     _, cpu_s, peak = alone(_write_made_index, folder, options.tokens, options.shards, options.partitions, edges)
     size = (folder / INDEX_NAME).stat().st_size
     yield Merge("entries of shards to index.json", cpu_s, peak, size, size)

@@ -49,7 +49,7 @@ def test_every_merge_is_measured(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.setattr(sys, "argv", ["merges", *options])
     merges.main()
     lines = capsys.readouterr().out.splitlines()
-    assert sum("  1  " in line or "  2  " in line for line in lines) == 6
+    assert sum("  1  " in line or "  2  " in line for line in lines) == 7
     assert any(line.startswith("counts of 64 partitions to a run") and "25.0" in line for line in lines)
     assert lines[-1].startswith("Footers: ")
     assert MergesOptions(tokens=1e6).partitions == 10_000
