@@ -44,7 +44,10 @@ def _texts(rank_W: np.ndarray) -> pa.Array:
     hashed = mix_bits(rank_W.astype(np.uint64)) % np.uint64(10**_TEXT_DIGITS)
     # Different ranks must not share a text.
     numbers = hashed.astype(np.int64) * 10**5 + rank_W % 10**5
-    return pc.cast(pa.array(numbers), pa.string())
+    _, offsets, digits = pc.cast(pa.array(numbers), pa.string()).buffers()
+    # Letters, because all numbers are the same word.
+    letters = np.frombuffer(digits, np.uint8) + np.uint8(ord("a") - ord("0"))
+    return pa.StringArray.from_buffers(len(numbers), offsets, pa.py_buffer(letters))
 
 
 def made_lengths(num_sentences: float) -> np.ndarray:
