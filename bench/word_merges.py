@@ -44,7 +44,8 @@ def build_word_merges(options: MergesOptions, folder: Path) -> Iterator[Merge]:
     times = options.partitions * num_part_words / num_words
     size = scale * options.partitions * part_path.stat().st_size
     yield Merge("strings of all partitions to numbers", times * scale * cpu_s, scale * peak, size)
-    _, cpu_s, peak = alone(_fit_words, path, folder, options.max_words)
+    # The vocabulary is of the sample, too.
+    _, cpu_s, peak = alone(_fit_words, path, folder, max(1, options.max_words // scale))
     yield Merge("words of the corpus to the vocabulary", scale * cpu_s, scale * peak, scale * path.stat().st_size)
 
 
