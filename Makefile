@@ -43,7 +43,7 @@ unexport PYTHONPATH PYTHONHOME
 TRAIN = $(if $(HOSTS),python -m launch ssh --hosts $(HOSTS) --np $(NP) --,horovodrun -np $(NP) python -m ner_dist.train)
 BUILD_OPTIONS = --format $(FORMAT) --num-shards $(NUM_SHARDS)
 
-.PHONY: help setup setup-gpu setup-proofs shards train demo test test-ranks test-hosts test-docs test-gpu test-core \
+.PHONY: help setup setup-gpu setup-proofs shards train demo test test-ranks test-hosts test-docs test-gpu test-core test-engines \
   test-faults test-mutants fuzz soak audit lint docs bench seeds conll2003 conll2003-final gmb ablation sweep curve folds relabelled \
   clean distclean
 
@@ -102,6 +102,13 @@ test-core: setup ## Only the tests of .venv-core: the core as pip installs it, w
 	.venv-core/bin/python -m pip install --quiet .
 	rm -rf build
 	python -m pytest -m core_env $(ARGS)
+
+# Neither Dask nor Ray belongs into .venv, which has what training needs.
+ENGINES_PYTHON ?= python3
+test-engines: setup ## Only the tests of preparation on Dask and Ray, in an environment of their own
+	test -x .venv-engines/bin/ray || { $(ENGINES_PYTHON) -m venv .venv-engines && .venv-engines/bin/python -m pip \
+	  install --quiet --constraint constraints.txt --editable ".[dask]" pytest hypothesis "ray>=2.40,<2.61"; }
+	.venv-engines/bin/python -m pytest -m engines tests/engines $(ARGS)
 
 test-faults: setup ## Random faults in SCHEDULES=200 trainings, and tests of many seeds; full disks need root
 	FAULTS_SCHEDULES=$(SCHEDULES) python -m pytest -n 2 -m faults $(ARGS)
@@ -200,4 +207,4 @@ clean: ## Remove what can be recreated in seconds: the synthetic corpus, its sha
 	find . -name __pycache__ -not -path './.venv*/*' -prune -exec rm -rf {} +
 
 distclean: clean ## Also remove the environments; runs and other shards stay
-	rm -rf .venv .venv-core .venv-gpu *.egg-info
+	rm -rf .venv .venv-core .venv-engines .venv-gpu *.egg-info

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -63,9 +64,10 @@ class StageExecutor:
             if done is not None:
                 finished[number] = done
                 meter.finished(number, done.advanced)
+        here = os.getcwd()
         running = {
             number: self._pool.submit(
-                Call(stage, number, function, task, str(self._work), self._pool.num_cores, progress is not None)
+                Call(stage, number, function, task, str(self._work), here, self._pool.num_cores, progress is not None)
             )
             for number, task in enumerate(tasks)
             if number not in finished

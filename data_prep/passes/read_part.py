@@ -45,7 +45,7 @@ class ReadState(NamedTuple):
 class ReadTask(NamedTuple):
     settings: Settings
     heard_by: Listener
-    # Number, split and file of each source, in order.
+    # Number, split and file of each source, or of the pieces of one, in order.
     sources: Sequence[tuple[int, str, SourceFile]]
     before: ReadState
     # The beginning of the names of what is written.
@@ -136,7 +136,7 @@ class _Reading:
 
     def read(self, source_id: int, split: str, file: SourceFile, problems: Problems, advance: Advance) -> ReadSource:
         strings = CorpusStrings(self.tokens.ids, self.tags.ids, self.features)
-        found = recognise(file, self.settings.read_options)
+        found = recognise(file.whole, self.settings.read_options)
         num_sentences, first = 0, None
         for block in read_as(found, file, self.settings.read_options, problems, strings, self.cutter, advance):
             if not len(block.length_N):
@@ -208,7 +208,8 @@ def read_part(task: ReadTask, advance: Advance) -> ReadResult:
     with ExitStack() as stack:
         reading = _Reading(task, stack)
         for source_id, split, file in task.sources:
-            problems = RecordedProblems(task.heard_by, task.path.with_name(f"{task.path.name}-problems-{source_id}"))
+            path = task.path.with_name(f"{task.path.name}-problems-{len(results)}")
+            problems = RecordedProblems(task.heard_by, path)
             source, failure = None, None
             try:
                 source = reading.read(source_id, split, file, problems, advance)
@@ -239,7 +240,7 @@ def first_look(file: SourceFile, settings: Settings, before: ReadState) -> ReadS
     strings = CorpusStrings(StringIds(), StringIds(), FeatureStrings(before.features))
     cutter = Cutter(settings.tokenizer, settings.language, before.tokenizer)
     try:
-        found = recognise(file, settings.read_options)
+        found = recognise(file.whole, settings.read_options)
         for _ in read_as(found, file, settings.read_options, Problems(), strings, cutter):
             break
     except UserError:

@@ -17,6 +17,7 @@ from data_prep.passes.id_corpus import IdCorpus, ReadSource
 from data_prep.passes.like_settings import tokenizer_like
 from data_prep.passes.merge_parts import merge_parts
 from data_prep.passes.origin_file import Origins
+from data_prep.passes.pieces import Numbered, cut_sources, join, must_be_whole, with_whole
 from data_prep.passes.read_part import ReadResult, ReadState, ReadTask, first_look, read_part
 from data_prep.passes.recorded_problems import listener
 from data_prep.passes.tag_collector import describe_schemes
@@ -45,12 +46,18 @@ def read_sources(
     like: the model whose tokenizer and entity types apply. Raises CorpusError if a whole file is unreadable.
     """
     given = ReadState(None, None if like is None else tokenizer_like(settings, like))
-    tasks = _tasks(sources, settings, spill, problems, given, _bounds(sources, executor.num_workers))
-    results = _read_parts(tasks, executor, progress)
+    numbered = [(number, split, file) for number, (split, file) in enumerate(sources)]
+    pieces = cut_sources(numbered, settings, executor)
+    bounds = _bounds([(split, file) for _, split, file in pieces], executor.num_workers)
+    results = _read_parts(_tasks(pieces, settings, spill, problems, given, bounds), executor, progress)
+    if whole := must_be_whole(pieces, results):
+        pieces = with_whole(pieces, whole)
+        bounds = _bounds([(split, file) for _, split, file in pieces], executor.num_workers)
+        results = _read_parts(_tasks(pieces, settings, spill, problems, given, bounds), executor, None, "read-whole")
     merged = merge_parts(results)
     if len(results) > 1 and merged.most_distinct > settings.max_distinct:
         # Only one after another do the files tell which of them has one string too many.
-        tasks = _tasks(sources, settings, spill, problems, given, [0, len(sources)])
+        tasks = _tasks(numbered, settings, spill, problems, given, [0, len(sources)])
         results = _read_parts(tasks, executor, None, "read-as-one")
         merged = merge_parts(results)
     read = _tell(results, problems)
@@ -85,9 +92,13 @@ def _bounds(sources: Sources, num_workers: int) -> list[int]:
 
 
 def _tasks(
-    sources: Sources, settings: Settings, spill: Path, problems: Problems, given: ReadState, bounds: Sequence[int]
+    numbered: list[Numbered],
+    settings: Settings,
+    spill: Path,
+    problems: Problems,
+    given: ReadState,
+    bounds: Sequence[int],
 ) -> list[ReadTask]:
-    numbered = [(number, split, file) for number, (split, file) in enumerate(sources)]
     heard_by = listener(problems)
     return [
         ReadTask(settings, heard_by, numbered[begin:end], given, spill / f"read-{begin}")
@@ -140,9 +151,11 @@ def _tell(results: Sequence[ReadResult], problems: Problems) -> list[ReadSource]
         if failure is not None:
             raise failure
         assert source is not None
-        if not source.num_sentences and not problems.num_errors:
+        if source.file.piece is not None and source.file.piece.begin:
+            source = join(read.pop(), source)
+        elif not source.num_sentences and source.file.piece is None and not problems.num_errors:
             problems.error(str(source.file), "the file holds no sentences", "no_sentences")
-        read.append(source)
+        read.append(source._replace(file=source.file.whole))
     return read
 
 

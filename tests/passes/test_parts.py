@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from data_prep.passes import build as build_module
+from data_prep.passes import pieces as pieces_module
 from data_prep.passes import read_pass
 from data_prep.passes.build import build
 from data_prep.problems import Finding, Problems
@@ -162,3 +163,31 @@ def test_an_empty_first_part_decides_nothing_about_the_others(tmp_path: Path) ->
         bounds = list(range(len(sources) + 1))
         expected = built(tmp_path / "one", sources, None, listed=True, **knobs)
         assert built(tmp_path / "parts", sources, bounds, listed=True, **knobs) == expected
+
+
+@pytest.mark.parametrize("name", ["clean", "dirty", "dirty bytes", "fails", "documents", "one sentence"])
+@pytest.mark.parametrize("listed", [False, True])
+def test_pieces_of_a_file_change_neither_bytes_nor_messages(
+    name: str, listed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "".join(conll(number, number in (2, 4) and name != "clean") for number in range(6))
+    knobs = {} if name == "fails" else DIRTY
+    content = text.encode()
+    if name == "dirty bytes":
+        content = content.replace(b"w31", b"\xff31")
+        knobs = {**DIRTY, "on_undecodable": "replace"}
+    if name == "documents":
+        content = content.replace(b"w40 NN", b"-DOCSTART- O O\n\nw40 NN")
+    if name == "one sentence":
+        content = b"w NN B-PER\n. NN O\n\n" + b"# a comment\n\n" * 200
+    path = tmp_path / "corpus.conll"
+    path.write_bytes(content)
+    sources = [("train", SourceFile(path)), ("dev", written(tmp_path / "dev", [conll], ())[0])]
+    expected = built(tmp_path / "one", sources, None, listed, **knobs)
+    monkeypatch.setattr(build_module, "OneProcess", InTurn)
+    monkeypatch.setattr(pieces_module, "piece_bytes", lambda files, num_workers: 150)
+    stages: list[str] = []
+    run = InTurn.run
+    monkeypatch.setattr(InTurn, "run", lambda self, stage, *rest: stages.append(stage) or run(self, stage, *rest))
+    assert built(tmp_path / "pieces", sources, None, listed, **knobs) == expected
+    assert ("read-whole-0" in stages) == (name not in ("clean", "documents"))

@@ -124,5 +124,4 @@ CONLL2012 = Format(
     evidence="'#begin document' and a column of brackets such as (PERSON*",
     recognise=recognise,
     read=read,
-    cut_at=lambda sample: "sentences",
 )

@@ -1,0 +1,76 @@
+"""Stages on clusters of Dask and of Ray that are started here; make test-engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import engine_tasks
+import pytest
+from corpus_sources import sources_of
+
+from data_prep.engines.call import WorkerError
+from data_prep.engines.choose_engine import EngineChoice, open_executor
+from data_prep.engines.executor import EngineError, Executor
+from data_prep.passes.build import build
+from data_prep.problems import CorpusError, Problems
+from data_prep.settings import Settings
+from data_prep.synthesis.synth import synthesise
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="module", params=["dask", "ray"])
+def executor(shared: Path, request: pytest.FixtureRequest) -> Iterator[Executor]:
+    work = shared / request.param
+    work.mkdir()
+    with open_executor(EngineChoice(request.param, 2), work) as executor:
+        yield executor
+
+
+def test_results_come_in_the_order_of_tasks(executor: Executor) -> None:
+    assert executor.num_workers == 2
+    assert executor.run("late", engine_tasks.late_first, [0, 1, 2, 3]) == [0, 1, 2, 3]
+
+
+def test_a_killed_worker_is_replaced_and_its_task_begins_anew(executor: Executor, tmp_path: Path) -> None:
+    assert executor.run("dying", engine_tasks.die_first, [(str(tmp_path), n) for n in range(3)]) == [0, 1, 2]
+
+
+def test_errors_are_those_of_the_first_task(executor: Executor) -> None:
+    with pytest.raises(CorpusError, match="line 1 is wrong"):
+        executor.run("refusing", engine_tasks.refuse, range(6))
+    with pytest.raises(WorkerError, match=r"(?s)stage dividing, task 1.*ZeroDivisionError"):
+        executor.run("dividing", engine_tasks.divide, [1, 0])
+
+
+def test_a_task_that_kills_each_of_its_workers_is_an_error(executor: Executor) -> None:
+    with pytest.raises(EngineError, match=r"workers died.*The same command goes on"):
+        executor.run("deadly", engine_tasks.die, [7])
+    assert executor.run("afterwards", engine_tasks.double, [1]) == [2]
+
+
+def test_progress_of_all_workers_adds_up(executor: Executor) -> None:
+    told: list[int] = []
+    executor.run("slow", engine_tasks.go_on_slowly, [1, 2], told.append)
+    assert sum(told) == 24
+    assert len(told) > 2
+
+
+@pytest.mark.parametrize("engine", ["dask", "ray"])
+def test_a_set_has_the_bytes_of_one_process(engine: str, tmp_path: Path) -> None:
+    corpus = sources_of(synthesise(200, 1, tmp_path / "corpus"))
+    settings = Settings(num_shards=3)
+    build(corpus, settings, tmp_path / "alone", Problems())
+    build(corpus, settings, tmp_path / engine, Problems(), engine=EngineChoice(engine, 2))
+    assert contents(tmp_path / engine) == contents(tmp_path / "alone")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
