@@ -75,3 +75,12 @@ def test_a_fingerprint_is_that_of_settings_and_files(tmp_path: Path) -> None:
     assert fingerprint({"seed": 2}, [file]) != first
     file.write_text("a B-X")
     assert fingerprint({"seed": 1}, [file]) != first
+
+
+def test_after_a_restart_of_the_machine_nothing_is_gone_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = fingerprint({"seed": 1}, [])
+    (tmp_path / "boot_id").write_text("another\n")
+    monkeypatch.setattr("data_prep.engines.work_folder._BOOT_ID", tmp_path / "boot_id")
+    assert fingerprint({"seed": 1}, []) != first
