@@ -84,8 +84,7 @@ class StageExecutor:
         for number, coming in running.items():
             coming.add_done_callback(partial(_tell, over, number))
         failed: dict[int, Exception] = {}
-        # A call after the first one that failed does not matter any more.
-        while any(number < min(failed, default=number + 1) for number in running):
+        while running:
             try:
                 number = over.get(timeout=NOTE_S)
             except queue.Empty:
@@ -101,6 +100,7 @@ class StageExecutor:
                 raise
             except Exception as error:
                 failed[number] = error
+                # Those after the first one that failed do not matter any more.
                 for later in [later for later in running if later > number]:
                     running.pop(later).cancel()
         if failed:

@@ -59,6 +59,7 @@ class ReadSource(NamedTuple):
     evidence: str
     num_sentences: int
     first: FirstSentence | None
+    has_documents: bool = False
 
 
 class PartStrings(NamedTuple):

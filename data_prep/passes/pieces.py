@@ -35,17 +35,15 @@ def _with_cuts(file: SourceFile, settings: Settings, num_bytes: int) -> CutFile:
         except UserError:
             # Its reader will say so.
             return CutFile(file, None, "")
-        # Records of JSON may continue the document of the one before.
-        if found.cut_at == "sentences":
-            return CutFile(file, found.cut_at, found.encoding)
+        return CutFile(file, found.cut_at, found.encoding)
     return CutFile(file, None, "")
 
 
 def must_be_whole(numbered: list[Numbered], results: Sequence[ReadResult]) -> set[int]:
     """The sources in pieces that have to be read again as a whole.
 
-    These are those of which something is to be said, because messages come in the order of blocks of a file, and those
-    of one sentence, which may be a mistake.
+    These are those of which something is to be said, because messages come in the order of blocks of a file; those with
+    documents, which are numbered through a file; and those of one sentence, which may be a mistake.
     """
     whole: set[int] = set()
     num_sentences: Counter[int] = Counter()
@@ -53,8 +51,8 @@ def must_be_whole(numbered: list[Numbered], results: Sequence[ReadResult]) -> se
     for (number, _, file), (source, told, failure) in zip(numbered, read):
         if file.piece is None:
             continue
-        num_sentences[number] += 0 if source is None else source.num_sentences
-        if failure is not None or not told.is_empty:
+        num_sentences[number] += source.num_sentences if source else 0
+        if source is None or source.has_documents or failure is not None or not told.is_empty:
             whole.add(number)
     return whole | {number for number, count in num_sentences.items() if count < 2}
 

@@ -137,7 +137,7 @@ class _Reading:
     def read(self, source_id: int, split: str, file: SourceFile, problems: Problems, advance: Advance) -> ReadSource:
         strings = CorpusStrings(self.tokens.ids, self.tags.ids, self.features)
         found = recognise(file.whole, self.settings.read_options)
-        num_sentences, first = 0, None
+        num_sentences, first, has_documents = 0, None, False
         for block in read_as(found, file, self.settings.read_options, problems, strings, self.cutter, advance):
             if not len(block.length_N):
                 continue
@@ -152,10 +152,11 @@ class _Reading:
             if block.raw is not None:
                 self._append(source_id, block.raw._replace(raw_of_R=block.raw_of_R), is_raw=True)
             first = first or self._first_sentence(block)
+            has_documents = has_documents or bool(block.document_N.any())
             num_sentences += len(block.length_N)
         self.documents.end_source()
         self.num_sentences.append((source_id, num_sentences))
-        return ReadSource(split, file, found.format.name, found.evidence, num_sentences, first)
+        return ReadSource(split, file, found.format.name, found.evidence, num_sentences, first, has_documents)
 
     def _sizes(self) -> dict[str, int]:
         known = {"tokens": self.tokens.ids, "tags": self.tags.ids, **self.features}

@@ -23,7 +23,6 @@ TOKEN_LINES = "".join(
     json.dumps({"tokens": tokens, "tags": ["B-LOC", *["O"] * (len(tokens) - 1)], "id": f"r{number}"}) + "\n"
     for number, tokens in enumerate((["Oslo", "lies"], ["Bergen"], ["Rome", "\u00e9", "."]))
 )
-TEXT_LINES = '{"text": "Oslo lies.", "label": [[0, 4, "LOC"]]}\n{"text": "No", "label": []}\n'
 TEXTS = {
     "wrong": WRONG,
     "conllu": column_samples.CONLLU.replace("# newdoc id = weblog-1\n", "").replace("# newdoc\n", ""),
@@ -32,7 +31,6 @@ TEXTS = {
     "header": column_samples.HEADER,
     "jsonl": TOKEN_LINES,
     "not-json": TOKEN_LINES + '{"tokens": ["a"]\n',
-    "doccano": TEXT_LINES,
 }
 
 
@@ -67,6 +65,11 @@ def test_pieces_give_the_sentences_of_the_whole(place: Path, name: str, num_byte
 def test_files_of_these_formats_are_cut(place: Path, name: str) -> None:
     place.write_text(TEXTS[name] * 20, encoding="utf-8")
     assert len(cut(place, len(TEXTS[name].encode()))) > 5
+
+
+def test_texts_in_json_are_not_cut(place: Path) -> None:
+    place.write_text('{"text": "Oslo lies.", "label": [[0, 4, "LOC"]]}\n' * 50)
+    assert len(cut(place, 100)) == 1
 
 
 def test_an_array_of_json_is_not_cut(place: Path) -> None:

@@ -165,7 +165,17 @@ def test_an_empty_first_part_decides_nothing_about_the_others(tmp_path: Path) ->
         assert built(tmp_path / "parts", sources, bounds, listed=True, **knobs) == expected
 
 
-@pytest.mark.parametrize("name", ["clean", "dirty", "dirty bytes", "fails", "documents", "one sentence"])
+def token_lines(has_documents: bool) -> str:
+    rows = [{"tokens": [f"w{i}", "x"], "tags": ["B-PER", "O"]} for i in range(40)]
+    # Late, so that the beginning does not show it.
+    rows += [{**row, **({"document": "d"} if has_documents else {})} for row in rows[:5]]
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["clean", "dirty", "dirty bytes", "fails", "documents", "one sentence", "token lines", "lines with documents"],
+)
 @pytest.mark.parametrize("listed", [False, True])
 def test_pieces_of_a_file_change_neither_bytes_nor_messages(
     name: str, listed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -180,7 +190,10 @@ def test_pieces_of_a_file_change_neither_bytes_nor_messages(
         content = content.replace(b"w40 NN", b"-DOCSTART- O O\n\nw40 NN")
     if name == "one sentence":
         content = b"w NN B-PER\n. NN O\n\n" + b"# a comment\n\n" * 200
-    path = tmp_path / "corpus.conll"
+    if "lines" in name:
+        content = token_lines(name == "lines with documents").encode()
+        knobs = {"pos_column": None}
+    path = tmp_path / "corpus"
     path.write_bytes(content)
     sources = [("train", SourceFile(path)), ("dev", written(tmp_path / "dev", [conll], ())[0])]
     expected = built(tmp_path / "one", sources, None, listed, **knobs)
@@ -190,4 +203,4 @@ def test_pieces_of_a_file_change_neither_bytes_nor_messages(
     run = InTurn.run
     monkeypatch.setattr(InTurn, "run", lambda self, stage, *rest: stages.append(stage) or run(self, stage, *rest))
     assert built(tmp_path / "pieces", sources, None, listed, **knobs) == expected
-    assert ("read-whole-0" in stages) == (name not in ("clean", "documents"))
+    assert ("read-whole-0" in stages) == (name not in ("clean", "documents", "token lines"))
