@@ -1,8 +1,7 @@
 """Where large files are cut, so that several workers read each: a quick first look, without reading tokens.
 
-A cut is where reading may begin anew: at a blank line between sentences, or between lines. Files of sentences that have
-documents stay whole, since documents are numbered through a file; so do compressed files, archives, and encodings other
-than those of single bytes and UTF-8.
+A cut is where reading may begin anew: between sentences or, if the file has documents, between documents. Compressed
+files, archives and encodings other than those of single bytes and UTF-8 stay whole.
 """
 
 from __future__ import annotations
@@ -26,8 +25,9 @@ _OVERLAP_BYTES = 64
 
 # At the end of a blank line; not before another one, nor before a byte-order mark amid the file.
 _SENTENCE = re.compile(rb"\n\r?\n(?![\s\xef])")
+_DOCUMENT = re.compile(rb"\n\r?\n(?:#end document\r?\n)?(?=-DOCSTART-|#[ \t]*(?:newdoc|begin document)\b)")
 _LINE = re.compile(rb"\n(?![\s\xef])")
-# Lines that may begin a document, or name that of a sentence.
+# Lines that may begin a document; and lines that name the document of each sentence, where no cut is certain.
 _MARKS = (b"-DOCSTART-", b"newdoc", b"begin document")
 _NAMED_DOCUMENT = re.compile(rb"#[ \t]*doc(?:ument)?(?:[ _-]?(?:id|name))?\s*=", re.IGNORECASE)
 
@@ -53,7 +53,8 @@ class _Look(NamedTuple):
     """What is in a span."""
 
     num_lines: int
-    has_documents: bool
+    has_marks: bool
+    names_documents: bool
 
 
 def piece_bytes(files: Sequence[SourceFile], num_workers: int) -> int:
@@ -94,14 +95,15 @@ def _has_plain_lines(encoding: str) -> bool:
 
 
 def _look(span: _Span, advance: Advance) -> _Look:
-    num_lines, has_documents = 0, False
+    num_lines, has_marks, names_documents = 0, False, False
     with open(span.path, "rb") as stored:
         for block, ahead in _blocks(stored, span.begin, span.end):
             num_lines += _num_lines(block, ahead)
             seen = block + ahead
-            has_documents = has_documents or any(mark in seen for mark in _MARKS) or bool(_NAMED_DOCUMENT.search(seen))
+            has_marks = has_marks or any(mark in seen for mark in _MARKS)
+            names_documents = names_documents or _NAMED_DOCUMENT.search(seen) is not None
             advance(len(block))
-    return _Look(num_lines, has_documents)
+    return _Look(num_lines, has_marks, names_documents)
 
 
 def _blocks(stored: IO[bytes], begin: int, end: int) -> Iterator[tuple[bytes, bytes]]:
@@ -124,9 +126,10 @@ def _num_lines(block: bytes, ahead: bytes) -> int:
 
 
 def _pieces(one: CutFile, spans: list[_Span], looks: list[_Look]) -> list[SourceFile]:
-    if not spans or (one.cut_at == "sentences" and any(look.has_documents for look in looks)):
+    if not spans or (one.cut_at == "sentences" and any(look.names_documents for look in looks)):
         return [one.file]
-    pattern = _LINE if one.cut_at == "lines" else _SENTENCE
+    has_documents = any(look.has_marks for look in looks)
+    pattern = _LINE if one.cut_at == "lines" else _DOCUMENT if has_documents else _SENTENCE
     begins, first_lines, num_lines = [0], [1], 1
     with one.file.path.open("rb") as stored:
         for span, look in zip(spans, looks):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample
 from data_prep.formats.json.records import find_objects, records_of_objects
+from data_prep.formats.json.values import cut_at_lines
 from data_prep.formats.read_records import reader
 
 
@@ -23,4 +24,5 @@ DOCCANO = Format(
     evidence='JSON objects with "text" and spans in "label" or "labels", or spans with "start_offset"',
     recognise=recognise,
     read=reader(records_of_objects),
+    cut_at=cut_at_lines,
 )

@@ -9,6 +9,7 @@ from typing import Any
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.formats.json.fields import Fields
 from data_prep.formats.json.records import find_objects, records_of_objects
+from data_prep.formats.json.values import cut_at_lines
 from data_prep.formats.read_records import reader
 from data_prep.sentences.record import Record
 
@@ -51,4 +52,5 @@ PRODIGY = Format(
     evidence='JSON objects with "text" and "spans" with labels, or Prodigy\'s "answer" or "_task_hash"',
     recognise=recognise,
     read=reader(records),
+    cut_at=cut_at_lines,
 )

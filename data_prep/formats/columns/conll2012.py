@@ -124,4 +124,5 @@ CONLL2012 = Format(
     evidence="'#begin document' and a column of brackets such as (PERSON*",
     recognise=recognise,
     read=read,
+    cut_at=lambda sample: "sentences",
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample
-from data_prep.formats.json.records import cut_at_lines, find_objects, records_of_objects
+from data_prep.formats.json.records import find_objects, records_of_objects
+from data_prep.formats.json.values import cut_at_lines
 from data_prep.formats.read_records import reader
 
 

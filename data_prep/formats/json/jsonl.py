@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
-from data_prep.formats.json.records import cut_at_lines, find_objects, first_objects, records_of_objects
-from data_prep.formats.json.values import json_values
+from data_prep.formats.json.records import find_objects, first_objects, records_of_objects
+from data_prep.formats.json.values import cut_at_lines, json_values
 from data_prep.formats.read_records import reader
 from data_prep.sentences.record import Record
 

@@ -12,7 +12,6 @@ from data_prep.formats.json.spans import spans_of
 from data_prep.formats.json.values import NUM_SAMPLE_VALUES, Layout, json_values, sample_values
 from data_prep.problems import Complaint, ComplaintError
 from data_prep.sentences.record import NO_FEATURES, Record
-from data_prep.sources.source_files import CutAt
 from data_prep.tags.tag_names import name_tags
 from ner_dist.contract.visible_text import shown
 
@@ -40,13 +39,6 @@ def find_objects(sample: Sample, options: ReadOptions) -> Found | None:
     if found is None or not objects:
         return None
     return Found(found.layout, objects, find_candidates(objects, options, sample.name))
-
-
-def cut_at_lines(sample: Sample) -> CutAt | None:
-    """`Format.cut_at` of lines of tokens; texts of several sentences are documents, which are numbered in the file."""
-    found = find_objects(sample, ReadOptions())
-    is_lines = found is not None and found.layout.name == "lines"
-    return "lines" if found and is_lines and found.fields.tokens and not found.fields.text else None
 
 
 def first_objects(

@@ -16,6 +16,7 @@ from data_prep.formats.corpus_format import Sample, Source
 from data_prep.formats.json.cursor import JsonCursor
 from data_prep.problems import CorpusError
 from data_prep.sources.caps import CAPS
+from data_prep.sources.source_files import CutAt
 from data_prep.sources.text_source import split_lines, whole_lines
 
 # How much is looked at to know how the values are laid out, and how many values to know what they are.
@@ -200,6 +201,12 @@ def sample_values(sample: Sample) -> JsonSample | None:
     Raises CorpusError for an object of several splits.
     """
     return _sample(sample.text, sample.name)
+
+
+def cut_at_lines(sample: Sample) -> CutAt | None:
+    """`Format.cut_at` of a format of JSON."""
+    found = sample_values(sample)
+    return "lines" if found is not None and found.layout.name == "lines" else None
 
 
 @lru_cache(maxsize=1)
