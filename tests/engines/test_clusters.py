@@ -7,15 +7,11 @@ from pathlib import Path
 
 import engine_tasks
 import pytest
-from corpus_sources import sources_of
 
 from data_prep.engines.call import WorkerError
 from data_prep.engines.choose_engine import EngineChoice, open_executor
 from data_prep.engines.executor import EngineError, Executor
-from data_prep.passes.build import build
-from data_prep.problems import CorpusError, Problems
-from data_prep.settings import Settings
-from data_prep.synthesis.synth import synthesise
+from data_prep.problems import CorpusError
 
 pytestmark = pytest.mark.engines
 
@@ -60,17 +56,3 @@ def test_progress_of_all_workers_adds_up(executor: Executor) -> None:
     executor.run("slow", engine_tasks.go_on_slowly, [1, 2], told.append)
     assert sum(told) == 24
     assert len(told) > 2
-
-
-@pytest.mark.parametrize("engine", ["dask", "ray"])
-def test_a_set_has_the_bytes_of_one_process(engine: str, tmp_path: Path) -> None:
-    corpus = sources_of(synthesise(200, 1, tmp_path / "corpus"))
-    settings = Settings(num_shards=3)
-    build(corpus, settings, tmp_path / "alone", Problems())
-    build(corpus, settings, tmp_path / engine, Problems(), engine=EngineChoice(engine, 2))
-    assert contents(tmp_path / engine) == contents(tmp_path / "alone")
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
