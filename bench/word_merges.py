@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from bench.made_summaries import write_made_run
 from bench.measured_merge import Merge, MergesOptions, alone
+from data_prep.encoders import vocab
 from data_prep.encoders.merge_counts import FAN_IN, merge_counts, merge_runs
-from data_prep.encoders.vocab import fit_words
 from data_prep.sentences.string_ids import StringIds
 from data_prep.settings import Settings
 
@@ -30,8 +30,10 @@ def _number_words(path: Path) -> None:
     ids.ids(_counted_words(path)[0])
 
 
-def _fit_words(path: Path, folder: Path, max_words: int) -> None:
-    fit_words(*_counted_words(path), Settings(max_words=max_words), spill=folder)
+def _fit_words(path: Path, folder: Path, max_words: int, sample: int) -> None:
+    # What does not grow with the words must not be scaled with them. This process is for it alone.
+    vocab.RUN_TEXTS //= sample
+    vocab.fit_words(*_counted_words(path), Settings(max_words=max_words), spill=folder)
 
 
 def build_word_merges(options: MergesOptions, folder: Path) -> Iterator[Merge]:
@@ -45,7 +47,7 @@ def build_word_merges(options: MergesOptions, folder: Path) -> Iterator[Merge]:
     size = scale * options.partitions * part_path.stat().st_size
     yield Merge("strings of all partitions to numbers", times * scale * cpu_s, scale * peak, size)
     # The vocabulary is of the sample, too.
-    _, cpu_s, peak = alone(_fit_words, path, folder, max(1, options.max_words // scale))
+    _, cpu_s, peak = alone(_fit_words, path, folder, max(1, options.max_words // scale), scale)
     yield Merge("words of the corpus to the vocabulary", scale * cpu_s, scale * peak, scale * path.stat().st_size)
 
 

@@ -47,6 +47,7 @@ def test_every_merge_is_measured(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     # Not in processes of their own, which takes seconds.
     for module in (merges, word_merges):
         monkeypatch.setattr(module, "alone", lambda function, *arguments: (function(*arguments), 0.5, 1e6))
+    monkeypatch.setattr(word_merges.vocab, "RUN_TEXTS", 1000)
     options = ["--tokens", "1e6", "--partitions", "70", "--shards", "2", "--sample", "50", "--buckets", "4"]
     monkeypatch.setattr(sys, "argv", ["merges", *options])
     merges.main()
