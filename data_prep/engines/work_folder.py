@@ -25,6 +25,12 @@ _NAME_CHARS = 16
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
+class Interrupted(KeyboardInterrupt):
+    """An interrupt after which the same command can go on."""
+
+    left_behind = "what is finished is kept for the same command, older files are untouched"
+
+
 def fingerprint(settings: Mapping[str, Any], files: Iterable[Path]) -> str:
     """Of a command: what it would build, from which files, by which version of the program.
 
@@ -57,7 +63,9 @@ def resumable(out: Path, command: str) -> Iterator[tuple[Path, Path]]:
             try:
                 yield built, work
                 replace(built, out)
-            except (KeyboardInterrupt, EngineError):
+            except KeyboardInterrupt as interrupt:
+                raise Interrupted(*interrupt.args) from None
+            except EngineError:
                 raise
             except BaseException:
                 _remove(work)
