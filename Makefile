@@ -44,7 +44,8 @@ TRAIN = $(if $(HOSTS),python -m launch ssh --hosts $(HOSTS) --np $(NP) --,horovo
 BUILD_OPTIONS = --format $(FORMAT) --num-shards $(NUM_SHARDS)
 
 .PHONY: help setup setup-gpu setup-proofs shards train demo test test-ranks test-hosts test-docs test-gpu test-core test-stores \
-  test-clusters test-faults test-mutants fuzz soak audit lint docs bench seeds conll2003 conll2003-final gmb ablation sweep curve folds relabelled \
+  test-clusters test-engines test-faults test-mutants fuzz soak audit lint docs bench seeds conll2003 conll2003-final gmb ablation \
+  sweep curve folds relabelled \
   clean distclean
 
 help: ## This list
@@ -119,6 +120,13 @@ test-clusters: setup ## Only the tests in a Ray and a Spark on this machine, in 
 	    'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth" && \
 	  .venv-clusters/bin/python -m pip install --quiet --constraint constraints.txt ray pyspark; }
 	.venv-clusters/bin/python -m pytest -m clusters $(ARGS)
+
+# Neither Dask nor Ray belongs into .venv, which has what training needs.
+ENGINES_PYTHON ?= python3
+test-engines: setup ## Only the tests of preparation on Dask and Ray, in an environment of their own
+	test -x .venv-engines/bin/ray || { $(ENGINES_PYTHON) -m venv .venv-engines && .venv-engines/bin/python -m pip \
+	  install --quiet --constraint constraints.txt --editable ".[dask]" pytest hypothesis "ray>=2.40,<2.61"; }
+	.venv-engines/bin/python -m pytest -m engines tests/engines $(ARGS)
 
 test-faults: setup ## Random faults in SCHEDULES=200 trainings, and tests of many seeds; full disks need root
 	FAULTS_SCHEDULES=$(SCHEDULES) python -m pytest -n 2 -m faults $(ARGS)
@@ -217,4 +225,4 @@ clean: ## Remove what can be recreated in seconds: the synthetic corpus, its sha
 	find . -name __pycache__ -not -path './.venv*/*' -prune -exec rm -rf {} +
 
 distclean: clean ## Also remove the environments; runs and other shards stay
-	rm -rf .venv .venv-clusters .venv-core .venv-gpu .venv-stores *.egg-info
+	rm -rf .venv .venv-clusters .venv-core .venv-engines .venv-gpu .venv-stores *.egg-info

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_prep.encoders.merge_counts import write_run
+from data_prep.encoders.merge_counts import run_of, write_run
 from ner_dist.contract.index_record import Feature, Index, ShardFile, VocabFile
 from ner_dist.contract.mixing_hash import mix_bits
 from ner_dist.contract.shard_format import SPLITS, file_sha256
@@ -35,7 +35,7 @@ def write_made_run(path: Path, num_tokens: float, sample: int, generator: np.ran
     rare_W, rare_count_W = np.unique(sample * (drawn / sample).astype(np.int64), return_counts=True)
     ranks, counts = np.concatenate([rank_W, rare_W]), np.concatenate([count_W, rare_count_W])
     occurs = counts > 0
-    write_run(path, _texts(ranks[occurs]), counts[occurs])
+    write_run(path, run_of(_texts(ranks[occurs]), counts[occurs]))
     return int(occurs.sum())
 
 
@@ -44,7 +44,10 @@ def _texts(rank_W: np.ndarray) -> pa.Array:
     hashed = mix_bits(rank_W.astype(np.uint64)) % np.uint64(10**_TEXT_DIGITS)
     # Different ranks must not share a text.
     numbers = hashed.astype(np.int64) * 10**5 + rank_W % 10**5
-    return pc.cast(pa.array(numbers), pa.string())
+    _, offsets, digits = pc.cast(pa.array(numbers), pa.string()).buffers()
+    # Letters, because all numbers are the same word.
+    letters = np.frombuffer(digits, np.uint8) + np.uint8(ord("a") - ord("0"))
+    return pa.StringArray.from_buffers(len(numbers), offsets, pa.py_buffer(letters))
 
 
 def made_lengths(num_sentences: float) -> np.ndarray:

@@ -7,118 +7,40 @@ What workers do to the corpus itself is not part of it. Axes: P partitions, S sp
 
 from __future__ import annotations
 
-import dataclasses
-import multiprocessing
+import itertools
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.made_summaries import made_index, made_lengths, write_made_run
+from bench.made_summaries import made_index, made_lengths
+from bench.measured_merge import Merge, MergesOptions, alone
 from bench.measured_on import commit, hardware
-from data_prep.encoders.merge_counts import FAN_IN, merge_counts, merge_runs
+from bench.word_merges import build_word_merges, run_word_merges
 from data_prep.passes.buckets import bucket_ids, optimal_edges
 from data_prep.passes.shard_cells import PartCells
 from data_prep.passes.shard_pass import where_parts_begin
 from data_prep.passes.write_pass import parquet_options, row_group_tokens
-from ner_dist.cli.options import make_parser, option, read_options
+from ner_dist.cli.options import make_parser, read_options
 from ner_dist.cli.text_table import text_table
 from ner_dist.contract.index_record import INDEX_NAME, SPLITS, Feature
 from ner_dist.contract.shard_format import read_index, shard_schema, write_index
 
 ASSUMPTIONS = """\
 Words: of n tokens about 10 n^0.65 are distinct (Heaps' law), up to 17 characters long. One in {sample} is merged here;
-time and bytes of the merges of words are {sample} times those measured, their memory is as measured.
+time and bytes of the merges of words are {sample} times those measured, and so is the memory of the first two.
+The first two are what a build does: the strings of all partitions are numbered in one process, and the vocabulary is
+fitted to them. The next two are the same vocabulary from runs that the partitions hand over, without numbers.
 Sentences: lengths log-normal, 22 tokens on average, and as many partitions as files.
 Networks and shared storage are not part of the times: files lie on this machine's disk."""
 _TOKENS_A_SENTENCE = 22
 _NUM_TAGS = 17
 # Of which the sizes of cells are added up; the time is scaled.
 _FEW_PARTITIONS = 100
-
-
-@dataclasses.dataclass(frozen=True)
-class MergesOptions:
-    """Measure the merges of a preparation on made-up summaries of partitions."""
-
-    tokens: float = 1e11
-    """tokens of the corpus"""
-    partitions: int = option(10_000, least=1)
-    """its partitions"""
-    shards: int = option(4096, least=1)
-    """shards of each split"""
-    buckets: int = option(32, least=1)
-    """length buckets"""
-    max_words: int = option(1_000_000, least=1)
-    """words of the vocabulary"""
-    sample: int = option(100, least=1)
-    """merge every N-th word"""
-
-
-class Merge(NamedTuple):
-    name: str
-    # Of one merge: CPU seconds, memory beyond that of the process before, bytes read and written.
-    cpu_s: float
-    peak_bytes: float
-    read_bytes: float
-    written_bytes: float = 0
-    # How many there are; several are on workers.
-    times: int = 1
-
-
-def _peak_bytes() -> int:
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM:")))
-
-
-def _measured(function: Callable[..., Any], arguments: tuple[Any, ...], connection: Any) -> None:
-    before, began = _peak_bytes(), time.process_time()
-    result = function(*arguments)
-    connection.send((result, time.process_time() - began, _peak_bytes() - before))
-
-
-def alone(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float, float]:
-    """What a function returns in a process of its own, its CPU seconds, and the bytes by which it raised the peak."""
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_measured, args=(function, arguments, sender))
-    child.start()
-    sender.close()
-    found = receiver.recv()
-    child.join()
-    return tuple(found)  # type: ignore[return-value]
-
-
-def _merged_words(paths: list[Path], folder: Path, max_words: int) -> int:
-    return len(merge_counts(paths, folder, 2, max_words).texts)
-
-
-def word_merges(options: MergesOptions, folder: Path) -> Iterator[Merge]:
-    """Runs of FAN_IN partitions to one, on workers; then all of these to the vocabulary."""
-    generator = np.random.default_rng(0)
-    num_groups = -(-options.partitions // FAN_IN)
-
-    def runs(name: str, number: int, tokens: float) -> list[Path]:
-        paths = [folder / f"{name}-{i}.arrow" for i in range(number)]
-        for path in paths:
-            write_made_run(path, tokens, options.sample, generator)
-        return paths
-
-    part = runs("part", min(FAN_IN, options.partitions), options.tokens / options.partitions)
-    _, cpu_s, peak = alone(merge_runs, part, folder / "group.arrow")
-    sizes = [sum(path.stat().st_size for path in paths) for paths in (part, [folder / "group.arrow"])]
-    scale = options.sample
-    name = f"counts of {len(part)} partitions to a run"
-    yield Merge(name, scale * cpu_s, peak, scale * sizes[0], scale * sizes[1], num_groups)
-    groups = runs("group", num_groups, options.tokens / num_groups)
-    _, cpu_s, peak = alone(_merged_words, groups, folder, options.max_words)
-    size = sum(path.stat().st_size for path in groups)
-    yield Merge(f"{num_groups} runs to the vocabulary", scale * cpu_s, peak, scale * size)
 
 
 def _edges(num_partitions: int, num_sentences: float, num_buckets: int) -> list[int]:
@@ -155,10 +77,8 @@ def corpus_merges(options: MergesOptions, folder: Path) -> Iterator[Merge]:
     np.save(folder / "starts.npy", starts)
     few = min(_FEW_PARTITIONS, options.partitions)
     _, cpu_s, peak = alone(_sizes, folder / "starts.npy", few)
-    scale = options.partitions / few
-    yield Merge(
-        "sizes of the partitions' cells to those of the shards", scale * cpu_s, peak, scale * few * starts.nbytes
-    )
+    cpu_s *= options.partitions / few
+    yield Merge("sizes of all cells to those of the shards", cpu_s, peak, options.partitions * starts.nbytes)
     _, cpu_s, peak = alone(_write_made_index, folder, options.tokens, options.shards, options.partitions, edges)
     size = (folder / INDEX_NAME).stat().st_size
     yield Merge("entries of shards to index.json", cpu_s, peak, size, size)
@@ -219,7 +139,9 @@ def main() -> None:
     )
     options = read_options(MergesOptions, parser.parse_args())
     with tempfile.TemporaryDirectory() as folder:
-        merges = [*word_merges(options, Path(folder)), *corpus_merges(options, Path(folder))]
+        place = Path(folder)
+        measured = (merges_of(options, place) for merges_of in (build_word_merges, run_word_merges, corpus_merges))
+        merges = list(itertools.chain(*measured))
     print(f"{hardware()}, commit {commit()}\n{options}\n{ASSUMPTIONS.format(sample=options.sample)}\n")
     print("\n".join([*table(merges), "", footers(options)]))
 

@@ -9,6 +9,7 @@ import sys
 
 from data_prep.commands import COMMANDS, command_line
 from data_prep.engines.process_memory import save_memory
+from data_prep.engines.work_folder import Interrupted
 from ner_dist.cli.options import read_options
 from ner_dist.cli.shell_completion import complete
 from ner_dist.errors import UserError
@@ -39,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(by_address(_os_sentence(error, command.left_behind)), file=sys.stderr)
         return 1
     except KeyboardInterrupt as interrupt:
-        print(f"stopped by {str(interrupt) or 'Ctrl-C'}; {command.left_behind}", file=sys.stderr)
+        left_behind = Interrupted.left_behind if isinstance(interrupt, Interrupted) else command.left_behind
+        print(f"stopped by {str(interrupt) or 'Ctrl-C'}; {left_behind}", file=sys.stderr)
         return 128 + (getattr(signal, str(interrupt), signal.SIGINT) if str(interrupt) else signal.SIGINT)
 
 

@@ -43,7 +43,7 @@ def hashed_corpus(
         hash_N[first:end].tofile(hashed)
         documents[first:end].tofile(of_documents)
         strings = Carried(PartStrings([], {}, [], {}), folder / f"strings-{number}")
-        parts.append(CorpusPart(chunks, origins, hashed, of_documents, sources, 0, strings))
+        parts.append(CorpusPart(chunks, origins, hashed, of_documents, sources, 0, 0, 0, strings))
         first_source, first = first_source + num_sources, end
     num_sentences_D = np.unique(documents, return_counts=True)[1]
     named: Any = [

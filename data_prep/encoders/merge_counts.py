@@ -1,7 +1,7 @@
-"""Counts of more texts than memory holds: sorted runs on disk, merged block by block into a vocabulary.
+"""Counts of more texts than memory holds: sorted runs on disk, merged block by block into those that are kept.
 
-A run is an Arrow file of texts in ascending order of their code points, each once, and how often each occurs: what one
-part of a corpus has counted. The result does not depend on how the counts are spread over runs.
+A run has texts in ascending order of their code points, each once, and how often each occurs: what one part of a corpus
+has counted. The result does not depend on how the counts are spread over runs.
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_prep.encoders.vocab import PAD, UNK, Vocab
 from ner_dist.atomic_file import whole_binary_file
 
 SCHEMA = pa.schema([("text", pa.large_string()), ("count", pa.int64())])
 # Texts of a run that are in memory at once, and runs that are merged at once: so many blocks are in memory.
 BLOCK_TEXTS = 1 << 14
 FAN_IN = 64
+# An Arrow file, or what could be in one.
+Run = Union[Path, pa.Table]
 
 
 class MergedCounts(NamedTuple):
@@ -34,19 +35,24 @@ class MergedCounts(NamedTuple):
     total: int
 
 
-def write_run(path: Path, texts: Sequence[str] | pa.Array, counts: Sequence[int] | np.ndarray) -> None:
-    """Write what has been counted, in any order. Texts must be distinct; those that occur 0 times are left out."""
+def run_of(texts: Sequence[str] | pa.Array, counts: Sequence[int] | np.ndarray) -> pa.Table:
+    """What was counted, in any order; if a text repeats, its counts add up, and what occurs 0 times is left out."""
     table = pa.table([pa.array(texts, pa.large_string()), pa.array(counts, pa.int64())], SCHEMA)
-    _write(path, [table.filter(pc.greater(table["count"], 0)).sort_by("text")])
+    return _sums(table.filter(pc.greater(table["count"], 0)))
 
 
-def merge_runs(paths: Sequence[Path], path: Path) -> None:
+def write_run(path: Path, run: pa.Table) -> Path:
+    _write(path, [run])
+    return path
+
+
+def merge_runs(runs: Sequence[Run], path: Path) -> None:
     """Write one run with the sums of several. With as many as FAN_IN, it takes as many blocks of memory."""
-    _write(path, _blocks(paths))
+    _write(path, _blocks(runs))
 
 
 def merge_counts(
-    paths: Sequence[Path],
+    runs: Sequence[Run],
     folder: Path,
     min_count: int = 1,
     max_texts: int | None = None,
@@ -58,7 +64,7 @@ def merge_counts(
     there are more than FAN_IN. Memory is that of the kept texts and of FAN_IN blocks.
     """
     kept, others, num_texts, total = [], _MostFrequent(max_texts), 0, 0
-    for table in _blocks(_few(paths, folder)):
+    for table in _blocks(_few(runs, folder)):
         num_texts, total = num_texts + len(table), total + pc.sum(table["count"]).as_py()
         if always:
             is_always = pa.array([text in always for text in table["text"].to_pylist()], pa.bool_())
@@ -67,12 +73,6 @@ def merge_counts(
         others.add(table.filter(pc.greater_equal(table["count"], min_count)))
     found = _by_count(pa.concat_tables([SCHEMA.empty_table(), *kept, others.table()]))
     return MergedCounts(found["text"].to_pylist(), found["count"].to_pylist(), num_texts, total)
-
-
-def merged_vocab(merged: MergedCounts) -> Vocab:
-    """As of vocab.fit_values: what is not kept occurs as the unknown value."""
-    unknown = merged.total - sum(merged.counts)
-    return Vocab([PAD, UNK, *merged.texts], [0, unknown, *merged.counts])
 
 
 class _MostFrequent:
@@ -96,20 +96,18 @@ class _MostFrequent:
         return table if self._most is None else _by_count(table)[: self._most].combine_chunks()
 
 
-class _Run:
+class _Blocks:
     """A run that is read block by block."""
 
-    def __init__(self, path: Path, open_files: ExitStack) -> None:
-        self._reader = open_files.enter_context(pa.ipc.open_file(open_files.enter_context(pa.OSFile(str(path)))))
-        self._num_read = 0
+    def __init__(self, run: Run, open_files: ExitStack) -> None:
+        self._batches = _file_batches(run, open_files) if isinstance(run, Path) else _table_batches(run)
         # The part of its block that is not yet taken; empty at the end of the run.
         self.block = SCHEMA.empty_table()
         self._read()
 
     def _read(self) -> None:
-        while not len(self.block) and self._num_read < self._reader.num_record_batches:
-            self.block = pa.Table.from_batches([self._reader.get_batch(self._num_read)])
-            self._num_read += 1
+        while not len(self.block) and (batch := next(self._batches, None)) is not None:
+            self.block = pa.Table.from_batches([batch])
 
     @property
     def last(self) -> str:
@@ -123,30 +121,42 @@ class _Run:
         return taken
 
 
-def _blocks(paths: Sequence[Path]) -> Iterator[pa.Table]:
+def _file_batches(path: Path, open_files: ExitStack) -> Iterator[pa.RecordBatch]:
+    reader = open_files.enter_context(pa.ipc.open_file(open_files.enter_context(pa.OSFile(str(path)))))
+    return (reader.get_batch(number) for number in range(reader.num_record_batches))
+
+
+def _table_batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
+    return iter(table.to_batches(max_chunksize=BLOCK_TEXTS))
+
+
+def _blocks(runs: Sequence[Run]) -> Iterator[pa.Table]:
     """The sums of several runs, in order, a block of memory for each run at once."""
     with ExitStack() as open_files:
-        runs = [_Run(path, open_files) for path in paths]
-        while runs := [run for run in runs if len(run.block)]:
+        left = [_Blocks(run, open_files) for run in runs]
+        while left := [run for run in left if len(run.block)]:
             # Of no run can a text up to this one be beyond its block. Python and Arrow order texts alike.
-            bound = min(run.last for run in runs)
-            table = pa.concat_tables([run.take(bound) for run in runs])
-            if len(runs) > 1:
-                sums = table.group_by("text", use_threads=False).aggregate([("count", "sum")])
-                table = sums.select(["text", "count_sum"]).rename_columns(SCHEMA.names).sort_by("text")
-            yield table
+            bound = min(run.last for run in left)
+            table = pa.concat_tables([run.take(bound) for run in left])
+            yield _sums(table) if len(left) > 1 else table
 
 
-def _few(paths: Sequence[Path], folder: Path) -> Sequence[Path]:
+def _sums(table: pa.Table) -> pa.Table:
+    """Each text once, in order."""
+    sums = table.group_by("text", use_threads=False).aggregate([("count", "sum")])
+    return sums.select(["text", "count_sum"]).rename_columns(SCHEMA.names).sort_by("text")
+
+
+def _few(runs: Sequence[Run], folder: Path) -> Sequence[Run]:
     """At most FAN_IN runs with the same counts."""
     level = 0
-    while len(paths) > FAN_IN:
-        groups = [paths[begin : begin + FAN_IN] for begin in range(0, len(paths), FAN_IN)]
+    while len(runs) > FAN_IN:
+        groups = [runs[begin : begin + FAN_IN] for begin in range(0, len(runs), FAN_IN)]
         merged = [folder / f"merged-{level}-{number}.arrow" for number in range(len(groups))]
         for group, path in zip(groups, merged):
             merge_runs(group, path)
-        paths, level = merged, level + 1
-    return paths
+        runs, level = merged, level + 1
+    return runs
 
 
 def _by_count(table: pa.Table) -> pa.Table:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from data_prep.encoders.merge_counts import Run, merge_counts, run_of, write_run
 from data_prep.settings import Settings
 from ner_dist.contract.shard_format import CHAR_TYPES, CHAR_UNK_IDS, NUM_CHAR_SPECIALS, UNK_ID
 from ner_dist.contract.spelling import char_type, shorten
@@ -20,6 +23,8 @@ MAX_CHAR_VALUES = 1 << 16
 # Tokens whose characters are processed together, because arrays of characters are large.
 TOKENS_AT_ONCE = 1 << 14
 NUM_MISSES = 10
+# Words whose counts are in memory at once, before they go to disk.
+RUN_TEXTS = 1 << 20
 
 
 class Vocab(NamedTuple):
@@ -80,29 +85,15 @@ def count_ids(id_V: np.ndarray, count_V: np.ndarray, size: int) -> np.ndarray:
     return np.bincount(id_V, count_V, size).astype(np.int64)
 
 
-def fit_values(
-    texts: list[str],
-    count_V: np.ndarray,
-    min_count: int,
-    always: Container[str] = (),
-    max_values: int | None = None,
-) -> tuple[Vocab, np.ndarray]:
+def fit_values(texts: list[str], count_V: np.ndarray, min_count: int) -> tuple[Vocab, np.ndarray]:
     """The values that occur min_count times or more, by descending count, then text; and the id of each text.
 
-    count_V: how often each text occurs in train; if a text repeats, its counts add up. always: values that need to
-    occur only once, and that are kept beside the max_values most frequent of the others.
+    count_V: how often each text occurs in train; if a text repeats, its counts add up.
     """
     numbers: dict[str, int] = {}
     number_V = np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int64)
     counts = count_ids(number_V, count_V, len(numbers))
-    kept = sorted(
-        (-count, text)
-        for text, count in zip(numbers, counts.tolist())
-        if count >= min_count or (count and text in always)
-    )
-    if max_values is not None:
-        frequent = [item for item in kept if item[1] not in always][:max_values]
-        kept = sorted([*frequent, *(item for item in kept if item[1] in always)])
+    kept = sorted((-count, text) for text, count in zip(numbers, counts.tolist()) if count >= min_count)
     id_of_number = np.full(len(numbers), UNK_ID, np.int64)
     for value_id, (_, text) in enumerate(kept, UNK_ID + 1):
         id_of_number[numbers[text]] = value_id
@@ -118,34 +109,55 @@ def fit_words(
     settings: Settings,
     rows: Mapping[str, int] | None = None,
     unknown_row: int = -1,
+    spill: Path | None = None,
 ) -> WordEncoding:
     """Word ids of the distinct tokens; rows: the words of the pretrained vectors and their rows, in file order.
 
-    unknown_row: that of UNK, -1 if it has none.
+    unknown_row: that of UNK, -1 if it has none. spill: folder for the counts of many words.
 
     With vectors, every word of train that has one is kept, and words that train lacks follow: all of the file, or with
     --vector-words corpus those under which tokens of dev or test are looked up.
     """
     if rows is None:
         keys = [normalise(token, settings.keep_case, settings.keep_digits) for token in token_V]
-        vocab, id_V = fit_values(keys, count_V, settings.min_count, max_values=settings.max_words)
-        return WordEncoding(vocab, keys, id_V.astype(np.int32))
+        vocab = _fit_vocab(keys, count_V, settings, (), spill)
+        return WordEncoding(vocab, keys, _ids_of(keys, vocab))
     found = [lookup_key(token, settings.keep_case, settings.keep_digits, rows) for token in token_V]
     keys = [key for key, _ in found]
-    vocab, _ = fit_values(keys, count_V, settings.min_count, rows, settings.max_words)
+    vocab = _fit_vocab(keys, count_V, settings, rows, spill)
     first_unseen = len(vocab.values)
     seen = set(vocab.values[UNK_ID + 1 :])
     wanted: Container[str] = set(keys) if settings.vector_words == "corpus" else rows
     vocab.values.extend(word for word in rows if word not in seen and word in wanted)
     vocab.counts.extend([0] * (len(vocab.values) - first_unseen))
-    ids = {value: word_id for word_id, value in enumerate(vocab.values) if word_id > UNK_ID}
-    row_I = np.array([-1, unknown_row, *(rows.get(value, -1) for value in ids)], np.int64)
+    row_I = np.array([-1, unknown_row, *(rows.get(value, -1) for value in vocab.values[UNK_ID + 1 :])], np.int64)
     return WordEncoding(
         vocab._replace(without_vector=np.flatnonzero(row_I < 0).tolist()),
         keys,
-        np.array([ids.get(key, UNK_ID) for key in keys], np.int32),
+        _ids_of(keys, vocab),
         VectorLookup(row_I, first_unseen, [step for _, step in found]),
     )
+
+
+def _fit_vocab(
+    keys: list[str], count_V: np.ndarray, settings: Settings, always: Container[str], spill: Path | None
+) -> Vocab:
+    """The words of train that are kept, by descending count, then text; keys may repeat."""
+    with tempfile.TemporaryDirectory(dir=spill) as folder:
+        runs: list[Run] = []
+        for begin in range(0, len(keys), RUN_TEXTS):
+            some = slice(begin, begin + RUN_TEXTS)
+            runs.append(run_of(keys[some], count_V[some]))
+            if len(keys) > RUN_TEXTS:
+                runs[-1] = write_run(Path(folder) / f"{begin}.arrow", runs[-1])
+        kept = merge_counts(runs, Path(folder), settings.min_count, settings.max_words, always)
+    return Vocab([PAD, UNK, *kept.texts], [0, kept.total - sum(kept.counts), *kept.counts])
+
+
+def _ids_of(keys: list[str], vocab: Vocab) -> np.ndarray:
+    """int32 (V,)."""
+    ids = {value: word_id for word_id, value in enumerate(vocab.values) if word_id > UNK_ID}
+    return np.fromiter((ids.get(key, UNK_ID) for key in keys), np.int32, len(keys))
 
 
 def coverage(words: WordEncoding, count_V: np.ndarray) -> dict[str, dict[str, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import traceback
 from collections.abc import Callable
@@ -20,8 +21,9 @@ class Call(NamedTuple):
     number: int
     function: Callable[[Any, Advance], Any]
     task: Any
-    # The folder that all workers see.
+    # The folder that all workers see, and the one that paths in the task are relative to.
     work: str
+    current: str
     # How much of the machine is for this task.
     num_cores: int
     # Whether somebody looks at the progress.
@@ -44,10 +46,12 @@ def perform(call: Call) -> Done:
     if call.version != __version__:
         what = f"the worker has version {__version__} of this program, the build {call.version}; install the same one"
         raise EngineError(what)
-    if not Path(call.work).is_dir():
-        what = f"the worker does not see {call.work}; --out must lie on a disk that all workers share"
-        raise EngineError(what)
+    for folder in (call.work, call.current):
+        if not Path(folder).is_dir():
+            raise EngineError(f"a worker does not see {folder}; --out and the corpus must lie on disks that all share")
     threads.use_cores(call.num_cores)
+    # A worker elsewhere was started in another folder.
+    os.chdir(call.current)
     place = Path(call.work) / "progress" / f"{call.stage}-{call.number}" if call.is_watched else None
     with progress_file(place) as counted:
         try:

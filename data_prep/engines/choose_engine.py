@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from data_prep.engines.dask_cluster import dask_pool
 from data_prep.engines.executor import EngineError, Executor
 from data_prep.engines.one_process import OneProcess
 from data_prep.engines.process_memory import GB
-from data_prep.engines.processes import Processes
-from data_prep.engines.stage_executor import StageExecutor
+from data_prep.engines.processes import processes
+from data_prep.engines.ray_cluster import ray_pool
+from data_prep.engines.stage_executor import Pool, StageExecutor
 
 
 class EngineChoice(NamedTuple):
     """What the user says about engines."""
 
-    # "processes", or another engine's name.
+    # A name of ENGINES, or the address of a cluster.
     engine: str = "processes"
-    # Tasks at the same time.
+    # Tasks at the same time; a cluster of the user's has its own number.
     workers: int = 1
     # The most memory that a worker may take, in GB; None: no limit.
     worker_memory_gb: float | None = None
@@ -31,21 +33,38 @@ class EngineChoice(NamedTuple):
 
     def check(self) -> None:
         """Raises EngineError for what makes no sense."""
-        if self.engine != "processes":
-            raise EngineError(f"--engine {self.engine}: no such engine, expected processes")
+        if self.engine not in ENGINES and not _is_address(self.engine):
+            raise EngineError(
+                f"--engine {self.engine}: no such engine, expected {', '.join(ENGINES)} or {_PREFIX}HOST:PORT"
+            )
         if self.workers < 1:
             raise EngineError(f"--workers must be at least 1, not {self.workers}")
-        if self.worker_memory_gb is not None and self.worker_memory_gb < MIN_MEMORY_GB:
+        if self.worker_memory_gb is None:
+            return
+        if self.worker_memory_gb < MIN_MEMORY_GB:
             raise EngineError(f"--worker-memory-gb must be at least {MIN_MEMORY_GB}, not {self.worker_memory_gb:g}")
+        if self.engine == "ray":
+            raise EngineError("--worker-memory-gb is not for --engine ray, which ends workers as memory runs short")
+        if _is_address(self.engine):
+            what = f"--worker-memory-gb is for workers that are started here, and those of {self.engine} run already"
+            raise EngineError(f"{what}; bound theirs as they are started, such as by dask worker --memory-limit")
 
 
+ENGINES = ("processes", "dask", "ray")
+# Of a cluster that runs already.
+_PREFIX = "dask://"
 # Less would not hold the modules that a worker loads.
 MIN_MEMORY_GB = 0.25
 
 
+def _is_address(engine: str) -> bool:
+    host, colon, port = engine.removeprefix(_PREFIX).rpartition(":")
+    return engine.startswith(_PREFIX) and bool(host and colon) and port.isdecimal()
+
+
 @contextmanager
 def open_executor(choice: EngineChoice, work: Path) -> Iterator[Executor]:
-    """The engine, ready to run; no worker is left when the context ends, whatever ends it.
+    """The engine, ready to run; no worker that was started here is left when the context ends, whatever ends it.
 
     work: a folder that all workers see, for finished tasks. Raises EngineError if the engine is not there.
     """
@@ -53,8 +72,14 @@ def open_executor(choice: EngineChoice, work: Path) -> Iterator[Executor]:
     if choice.is_this_process:
         yield OneProcess()
         return
-    pool = Processes(choice.workers, int((choice.worker_memory_gb or 0) * GB))
-    try:
+    memory_bytes = int((choice.worker_memory_gb or 0) * GB)
+    opened: AbstractContextManager[Pool]
+    if choice.engine == "processes":
+        opened = processes(choice.workers, memory_bytes)
+    elif choice.engine == "ray":
+        opened = ray_pool(choice.workers)
+    else:
+        address = choice.engine.removeprefix(_PREFIX) if _is_address(choice.engine) else None
+        opened = dask_pool(address, choice.workers, memory_bytes, work)
+    with opened as pool:
         yield StageExecutor(pool, work)
-    finally:
-        pool.close()

@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 from data_prep.engines.call import Call, Done
 from data_prep.engines.executor import EngineError
@@ -65,10 +67,9 @@ class _Worker:
 
 
 class Processes:
-    """A Pool. Close it, whatever happens."""
+    """A Pool; `processes` opens it."""
 
-    def __init__(self, num_workers: int, memory_bytes: int = 0) -> None:
-        """memory_bytes: of each worker; 0 for no limit."""
+    def __init__(self, num_workers: int, memory_bytes: int) -> None:
         self.num_workers = num_workers
         self.num_cores = max(1, num_cores() // num_workers)
         self._memory_bytes = memory_bytes
@@ -126,6 +127,16 @@ class Processes:
         with self._lock:
             self._workers.discard(dead)
         return self._start()
+
+
+@contextmanager
+def processes(num_workers: int, memory_bytes: int = 0) -> Iterator[Processes]:
+    """memory_bytes: of each worker; 0 for no limit."""
+    pool = Processes(num_workers, memory_bytes)
+    try:
+        yield pool
+    finally:
+        pool.close()
 
 
 def _how_ended(code: int) -> str:

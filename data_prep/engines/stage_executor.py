@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -63,9 +64,10 @@ class StageExecutor:
             if done is not None:
                 finished[number] = done
                 meter.finished(number, done.advanced)
+        here = os.getcwd()
         running = {
             number: self._pool.submit(
-                Call(stage, number, function, task, str(self._work), self._pool.num_cores, progress is not None)
+                Call(stage, number, function, task, str(self._work), here, self._pool.num_cores, progress is not None)
             )
             for number, task in enumerate(tasks)
             if number not in finished
@@ -82,8 +84,7 @@ class StageExecutor:
         for number, coming in running.items():
             coming.add_done_callback(partial(_tell, over, number))
         failed: dict[int, Exception] = {}
-        # A call after the first one that failed does not matter any more.
-        while any(number < min(failed, default=number + 1) for number in running):
+        while running:
             try:
                 number = over.get(timeout=NOTE_S)
             except queue.Empty:
@@ -99,6 +100,7 @@ class StageExecutor:
                 raise
             except Exception as error:
                 failed[number] = error
+                # Those after the first one that failed do not matter any more.
                 for later in [later for later in running if later > number]:
                     running.pop(later).cancel()
         if failed:

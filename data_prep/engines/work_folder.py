@@ -21,12 +21,24 @@ from ner_dist import __version__
 from ner_dist.atomic_file import replace
 
 _NAME_CHARS = 16
+# Linux has another one after each start.
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Interrupted(KeyboardInterrupt):
+    """An interrupt after which the same command can go on."""
+
+    left_behind = "what is finished is kept for the same command, older files are untouched"
 
 
 def fingerprint(settings: Mapping[str, Any], files: Iterable[Path]) -> str:
-    """Of a command: what it would build, from which files, by which version of the program."""
+    """Of a command: what it would build, from which files, by which version of the program.
+
+    And since which start of this machine: a power cut may have taken parts of what finished tasks have left.
+    """
     seen = [(str(path.resolve()), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files]
-    text = json.dumps([__version__, settings, seen], sort_keys=True, default=str)
+    start = _BOOT_ID.read_text() if _BOOT_ID.is_file() else ""
+    text = json.dumps([__version__, settings, seen, start], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -51,7 +63,9 @@ def resumable(out: Path, command: str) -> Iterator[tuple[Path, Path]]:
             try:
                 yield built, work
                 replace(built, out)
-            except (KeyboardInterrupt, EngineError):
+            except KeyboardInterrupt as interrupt:
+                raise Interrupted(*interrupt.args) from None
+            except EngineError:
                 raise
             except BaseException:
                 _remove(work)

@@ -90,18 +90,23 @@ def shard_features(features: dict[str, FittedFeature]) -> list[Feature]:
 
 
 def fit_encoder(
-    corpus: IdCorpus, tagged: TaggedCorpus, settings: Settings, vectors: Vectors | None = None, like: Like | None = None
+    corpus: IdCorpus,
+    tagged: TaggedCorpus,
+    settings: Settings,
+    spill: Path,
+    vectors: Vectors | None = None,
+    like: Like | None = None,
 ) -> ShardEncoder:
     """Fit vocabularies and features to the training split, or take the model's; look up the words' pretrained vectors.
 
-    like: the model that the corpus is built like.
+    spill: folder for intermediate files. like: the model that the corpus is built like.
     """
     count_V = tagged.of_train(tagged.token_SV)
     given = {name: (values, tagged.of_train(tagged.features[name])) for name, values in corpus.features.items()}
     fit_input = FitInput(corpus.token_V, count_V, given)
     if like is None:
-        rows = () if vectors is None else (vectors.rows, vectors.unknown_row)
-        words = fit_words(corpus.token_V, count_V, settings, *rows)
+        rows, unknown_row = (None, -1) if vectors is None else (vectors.rows, vectors.unknown_row)
+        words = fit_words(corpus.token_V, count_V, settings, rows, unknown_row, spill)
         chars, features = fit_chars(corpus.token_V, count_V, settings), fit_features(fit_input, settings)
     else:
         # What is only scored needs no vectors: the network has them.

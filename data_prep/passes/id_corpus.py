@@ -94,6 +94,10 @@ class CorpusPart(NamedTuple):
     sources: list[tuple[int, int]]
     # Bytes of the origins of all parts before.
     origin_begin: int
+    # What is added to the numbers of the documents of the first source, of which the parts before have pieces; and the
+    # number of the last document there.
+    document_begin: int
+    last_document: int
     strings: Carried[PartStrings]
     # None: they are those of the corpus.
     maps: Carried[StringMaps] | None = None
@@ -103,9 +107,12 @@ class CorpusPart(NamedTuple):
         return sum(number for _, number in self.sources)
 
     def chunks(self) -> Iterator[ReadChunk]:
-        """The chunks with tags, values of features and places of origins as in the corpus, and its own tokens."""
+        """The chunks with its own tokens, and everything else as in the corpus."""
         maps = None if self.maps is None else self.maps.get()
         for chunk in read_fields(self.path, ReadChunk):
+            if self.document_begin and chunk.kind[0] == self.sources[0][0] and len(chunk.document_N):
+                number_N = chunk.document_N.astype(np.int64)
+                chunk = chunk._replace(document_N=np.where(number_N > 0, number_N + self.document_begin, 0))
             if self.origin_begin:
                 chunk = chunk._replace(origin_place_N=chunk.origin_place_N + self.origin_begin)
             if maps is not None:

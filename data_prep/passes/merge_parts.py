@@ -22,6 +22,9 @@ class MergedParts(NamedTuple):
     features: dict[str, list[str]]
     tags: TagCollector
 
+    num_documents: int
+    any_long: bool
+
     @property
     def most_distinct(self) -> int:
         """The largest number of different strings of one kind."""
@@ -29,24 +32,63 @@ class MergedParts(NamedTuple):
 
 
 def merge_parts(results: Sequence[ReadResult]) -> MergedParts:
-    tags = TagCollector()
+    tags, documents = TagCollector(), _Documents()
     first = results[0].part.strings.get()
     # The strings of the first part are those of the corpus as they are.
     tags.take(results[0].tags.get(), first.tag_K)
-    parts = [results[0].part]
-    if len(results) == 1:
-        return MergedParts(parts, first.token_V, first.features, tags)
-    tokens = _numbered(first.token_V)
-    features = {name: _numbered(values) for name, values in first.features.items()}
+    parts = [documents.take(results[0])]
+    tokens: StringIds | None = None
+    features: dict[str, StringIds] = {}
     origin_begin = 0
     for before, result in zip(results, results[1:]):
+        if tokens is None:
+            tokens = _numbered(first.token_V)
+            features = {name: _numbered(values) for name, values in first.features.items()}
         origin_begin += before.num_origin_bytes
         strings = result.part.strings.get()
         maps = _maps(strings, tags.take(result.tags.get(), strings.tag_K), tokens, features)
         path = result.part.path
         carried = Carried(maps, path.with_name(f"{path.name}-maps"))
-        parts.append(result.part._replace(origin_begin=origin_begin, maps=carried))
-    return MergedParts(parts, tokens.texts, {name: ids.texts for name, ids in features.items()}, tags)
+        parts.append(documents.take(result)._replace(origin_begin=origin_begin, maps=carried))
+    return MergedParts(
+        parts,
+        first.token_V if tokens is None else tokens.texts,
+        first.features if tokens is None else {name: ids.texts for name, ids in features.items()},
+        tags,
+        documents.num_documents,
+        documents.any_long,
+    )
+
+
+class _Documents:
+    """Numbers the documents of each source through all of its pieces."""
+
+    def __init__(self) -> None:
+        # Of all sources, and whether one has more than one sentence.
+        self.num_documents, self.any_long = 0, False
+        # Of the source that may go on: its number, its documents, and the name of the last one if that may go on, too.
+        self._source_id, self._count, self._name = -1, 0, ""
+
+    def take(self, result: ReadResult) -> CorpusPart:
+        """The next part, with the numbers of its documents."""
+        self.num_documents += result.num_documents
+        self.any_long = self.any_long or result.any_long
+        begin = last = 0
+        for place, file in enumerate(result.files):
+            if file.of.source_id != self._source_id:
+                self._source_id, self._count, self._name = file.of.source_id, 0, ""
+            elif file.source is not None and not file.source.num_sentences:
+                continue
+            goes_on = bool(file.first_document) and file.first_document == self._name
+            if goes_on:
+                self.num_documents -= 1
+                self.any_long = True
+            # A part has at most one piece of a source.
+            if not place:
+                begin, last = self._count - goes_on, self._count
+            self._count += file.num_documents - goes_on
+            self._name = file.last_document
+        return result.part._replace(document_begin=begin, last_document=last)
 
 
 def _maps(strings: PartStrings, tag_K: np.ndarray, tokens: StringIds, features: dict[str, StringIds]) -> StringMaps:

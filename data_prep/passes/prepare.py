@@ -74,7 +74,7 @@ def prepare(
     edges = optimal_edges(tagged.length_SL.sum(0), settings.num_buckets)
     # The last bucket also takes longer raw sentences.
     edges[-1] = max(edges[-1], tagged.raw_SL.shape[1] - 1)
-    encoder = fit_encoder(corpus, tagged, settings, vectors, like)
+    encoder = fit_encoder(corpus, tagged, settings, spill, vectors, like)
     lookup = encoder.words.lookup
     if vectors is not None and lookup is not None and not any(lookup.steps):
         what = "no word of the corpus has a vector here; are these vectors of its language?"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,23 +12,23 @@ import numpy as np
 from data_prep.cutting.cutter import Cutter
 from data_prep.engines.executor import Advance
 from data_prep.formats.read_corpus import read_as, recognise
-from data_prep.passes.blank_tokens import report_blank_tokens
 from data_prep.passes.carried import Carried, spill_file
 from data_prep.passes.chunk_file import append_fields
+from data_prep.passes.document_edges import DocumentEdges
 from data_prep.passes.document_hashes import DocumentHashes
 from data_prep.passes.id_corpus import CorpusPart, FirstSentence, PartStrings, ReadChunk, ReadSource
 from data_prep.passes.origin_file import OriginWriter
 from data_prep.passes.recorded_problems import Listener, RecordedProblems, Told
 from data_prep.passes.sentence_hashes import hash_sentences
 from data_prep.passes.source_counts import PartTags
-from data_prep.passes.tag_collector import TagCollector, occurrences
+from data_prep.passes.tag_collector import TagCollector
+from data_prep.passes.token_collector import TokenCollector
 from data_prep.problems import CorpusError, Problems
 from data_prep.sentences.block import NOTHING, SentenceIds
 from data_prep.sentences.string_ids import CorpusStrings, FeatureState, FeatureStrings, StringIds
 from data_prep.settings import Settings
 from data_prep.sources.source_files import SourceFile
 from ner_dist.contract.tokenizers import TokenizerChoice
-from ner_dist.contract.visible_text import is_blank_text, shown
 from ner_dist.errors import UserError
 
 
@@ -42,26 +41,43 @@ class ReadState(NamedTuple):
     tokenizer: TokenizerChoice | None = None
 
 
+class NumberedFile(NamedTuple):
+    """A source, or a piece of one."""
+
+    source_id: int
+    split: str
+    file: SourceFile
+
+
 class ReadTask(NamedTuple):
     settings: Settings
     heard_by: Listener
-    # Number, split and file of each source, in order.
-    sources: Sequence[tuple[int, str, SourceFile]]
+    # In order.
+    files: Sequence[NumberedFile]
     before: ReadState
     # The beginning of the names of what is written.
     path: Path
 
 
-class SourceResult(NamedTuple):
+class FileResult(NamedTuple):
+    of: NumberedFile
+    # None if there is a failure.
     source: ReadSource | None
     # What is wrong with it, and why all of the corpus cannot be read, after that.
     told: Told
     failure: UserError | None = None
+    # Its documents; and those of the first and the last sentence that may go on in another piece: their names, or "".
+    num_documents: int = 0
+    first_document: str = ""
+    last_document: str = ""
+    # The kinds of problems in its lines; and whether pieces of it must not be told for the whole, whatever these are.
+    kinds: frozenset[str] = frozenset()
+    is_odd: bool = False
 
 
 class ReadResult(NamedTuple):
     part: CorpusPart
-    sources: list[SourceResult]
+    files: list[FileResult]
     tags: Carried[PartTags]
     num_origin_bytes: int
     num_documents: int
@@ -70,44 +86,6 @@ class ReadResult(NamedTuple):
     # Whether a text was cut, and whether some text came without tokens.
     cut_texts: bool
     made_tokens: bool
-
-
-class _TokenCollector:
-    """The distinct tokens: their keyed hashes, and which are blank or too long."""
-
-    def __init__(self, settings: Settings):
-        self.settings = settings
-        # The reader numbers the tokens here.
-        self.ids = StringIds()
-        # Longer than needed: it grows by doubling.
-        self.hash_V = np.zeros(1 << 16, np.uint64)
-        self.blank: dict[int, str] = {}
-        self.long: dict[int, str] = {}
-
-    def add_new(self) -> None:
-        """Hash and check the new tokens, possibly including some of the sentence that is still open."""
-        first_id, new = self.ids.take_new()
-        key = self.settings.seed.to_bytes(8, "little")
-        digests = b"".join([hashlib.blake2b(text.encode(), digest_size=8, key=key).digest() for text in new])
-        while first_id + len(new) > len(self.hash_V):
-            self.hash_V = np.append(self.hash_V, np.zeros_like(self.hash_V))
-        self.hash_V[first_id : first_id + len(new)] = np.frombuffer(digests, "<u8")
-        for token_id, text in enumerate(new, first_id):
-            if is_blank_text(text):
-                self.blank[token_id] = text
-            elif len(text) > self.settings.max_chars:
-                self.long[token_id] = text
-
-    def report(self, block: SentenceIds, path: str, problems: Problems) -> None:
-        report_blank_tokens(block, self.blank, path, self.settings.policies, problems)
-        for i, text in occurrences(block.token_M, self.long):
-            where, what = f"{path}:{block.line_M[i]}", f"token {shown(text[:30])}... has {len(text)} characters"
-            if self.settings.on_long_word == "cut":
-                problems.warn("long_words_cut", where, f"{what}; the character model sees only its two ends")
-            else:
-                limit = self.settings.max_chars
-                advice = f"more than --max-chars {limit}; pass --on-long-word cut or raise it"
-                problems.error(where, f"{what}, {advice}", "long_word")
 
 
 def check_distinct(file: SourceFile, sizes: dict[str, int], settings: Settings) -> None:
@@ -125,7 +103,7 @@ class _Reading:
 
     def __init__(self, task: ReadTask, stack: ExitStack) -> None:
         settings = self.settings = task.settings
-        self.tokens, self.tags = _TokenCollector(settings), TagCollector()
+        self.tokens, self.tags = TokenCollector(settings), TagCollector()
         self.features = FeatureStrings(task.before.features)
         self.cutter = Cutter(settings.tokenizer, settings.language, task.before.tokenizer)
         self.paths = [task.path.with_name(task.path.name + end) for end in ("", "-hash", "-origin", "-documents")]
@@ -134,10 +112,11 @@ class _Reading:
         self.documents = DocumentHashes(documents, settings.seed)
         self.num_sentences: list[tuple[int, int]] = []
 
-    def read(self, source_id: int, split: str, file: SourceFile, problems: Problems, advance: Advance) -> ReadSource:
+    def read(self, of: NumberedFile, problems: RecordedProblems, advance: Advance) -> FileResult:
+        source_id, split, file = of
         strings = CorpusStrings(self.tokens.ids, self.tags.ids, self.features)
-        found = recognise(file, self.settings.read_options)
-        num_sentences, first = 0, None
+        found = recognise(file.whole, self.settings.read_options)
+        num_sentences, first, documents, has_long = 0, None, DocumentEdges(), False
         for block in read_as(found, file, self.settings.read_options, problems, strings, self.cutter, advance):
             if not len(block.length_N):
                 continue
@@ -153,9 +132,20 @@ class _Reading:
                 self._append(source_id, block.raw._replace(raw_of_R=block.raw_of_R), is_raw=True)
             first = first or self._first_sentence(block)
             num_sentences += len(block.length_N)
+            documents.add(block)
+            has_long = has_long or block.length_N.max() > self.settings.max_tokens
         self.documents.end_source()
         self.num_sentences.append((source_id, num_sentences))
-        return ReadSource(split, file, found.format.name, found.evidence, num_sentences, first)
+        return FileResult(
+            of,
+            ReadSource(split, file.whole, found.format.name, found.evidence, num_sentences, first),
+            problems.told(),
+            None,
+            *documents.found(found.cut_at == "lines"),
+            # Where blocks end decides in which order different kinds of problems are found.
+            frozenset(problems.kinds),
+            has_long,
+        )
 
     def _sizes(self) -> dict[str, int]:
         known = {"tokens": self.tokens.ids, "tags": self.tags.ids, **self.features}
@@ -203,24 +193,22 @@ def state_after(before: ReadState, features: FeatureStrings, cutter: Cutter) -> 
 
 
 def read_part(task: ReadTask, advance: Advance) -> ReadResult:
-    """The sources up to the first one that cannot be read at all."""
-    results: list[SourceResult] = []
+    """The files up to the first one that cannot be read at all."""
+    results: list[FileResult] = []
     with ExitStack() as stack:
         reading = _Reading(task, stack)
-        for source_id, split, file in task.sources:
-            problems = RecordedProblems(task.heard_by, task.path.with_name(f"{task.path.name}-problems-{source_id}"))
-            source, failure = None, None
+        for number, of in enumerate(task.files):
+            path = task.path.with_name(f"{task.path.name}-problems-{number}")
+            problems = RecordedProblems(task.heard_by, path, str(of.file))
             try:
-                source = reading.read(source_id, split, file, problems, advance)
+                results.append(reading.read(of, problems, advance))
             except UserError as error:
-                failure = error
-            results.append(SourceResult(source, problems.told(), failure))
-            if failure is not None:
+                results.append(FileResult(of, None, problems.told(), error, is_odd=True))
                 break
     path, hash_path, origin_path, document_path = reading.paths
     return ReadResult(
         CorpusPart(
-            *(path, origin_path, hash_path, document_path, reading.num_sentences, 0),
+            *(path, origin_path, hash_path, document_path, reading.num_sentences, 0, 0, 0),
             strings=Carried(reading.strings(), task.path.with_name(f"{task.path.name}-strings")),
         ),
         results,

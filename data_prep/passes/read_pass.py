@@ -6,10 +6,10 @@ features there are, and how texts are cut. The parts after a wrong guess are rea
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
 
 from data_prep.cutting.cutter import Cutter
 from data_prep.engines.executor import Executor
@@ -17,18 +17,15 @@ from data_prep.passes.id_corpus import IdCorpus, ReadSource
 from data_prep.passes.like_settings import tokenizer_like
 from data_prep.passes.merge_parts import merge_parts
 from data_prep.passes.origin_file import Origins
-from data_prep.passes.read_part import ReadResult, ReadState, ReadTask, first_look, read_part
+from data_prep.passes.plan_parts import plan_parts
+from data_prep.passes.read_part import NumberedFile, ReadResult, ReadState, ReadTask, first_look, read_part
 from data_prep.passes.recorded_problems import listener
 from data_prep.passes.tag_collector import describe_schemes
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.sources.source_files import Sources
-from data_prep.sources.stored_files import stored_bytes
 from data_prep.sources.text_source import Progress
 from ner_dist.contract.like_model import Like
-
-# Parts for each of several workers: one that has small ones must not wait for one that has large ones.
-PARTS_PER_WORKER = 3
 
 
 def read_sources(
@@ -45,13 +42,17 @@ def read_sources(
     like: the model whose tokenizer and entity types apply. Raises CorpusError if a whole file is unreadable.
     """
     given = ReadState(None, None if like is None else tokenizer_like(settings, like))
-    tasks = _tasks(sources, settings, spill, problems, given, _bounds(sources, executor.num_workers))
-    results = _read_parts(tasks, executor, progress)
+    parts = plan_parts(sources, settings.read_options, executor, ())
+    results = _read_parts(_tasks(parts, settings, spill, problems, given), executor, progress)
+    stay_whole = _must_stay_whole(results)
+    if stay_whole:
+        parts = plan_parts(sources, settings.read_options, executor, stay_whole)
+        results = _read_parts(_tasks(parts, settings, spill, problems, given), executor, None, "read-whole")
     merged = merge_parts(results)
     if len(results) > 1 and merged.most_distinct > settings.max_distinct:
         # Only one after another do the files tell which of them has one string too many.
-        tasks = _tasks(sources, settings, spill, problems, given, [0, len(sources)])
-        results = _read_parts(tasks, executor, None, "read-as-one")
+        parts = [[NumberedFile(number, split, file) for number, (split, file) in enumerate(sources)]]
+        results = _read_parts(_tasks(parts, settings, spill, problems, given), executor, None, "read-as-one")
         merged = merge_parts(results)
     read = _tell(results, problems)
     names, splits = [str(file) for _, file in sources], [split for split, _ in sources]
@@ -69,30 +70,35 @@ def read_sources(
         merged.tags.entity_types,
         found,
         describe_schemes(names, found),
-        sum(result.num_documents for result in results),
-        any(result.any_long for result in results),
+        merged.num_documents,
+        merged.any_long,
         _cutter(results, settings, given),
     )
 
 
-def _bounds(sources: Sources, num_workers: int) -> list[int]:
-    """Where each part begins in the list of sources, and its end; several workers get parts of about equal sizes."""
-    if num_workers == 1:
-        return [0, len(sources)]
-    num_parts, end_S = PARTS_PER_WORKER * num_workers, np.cumsum([stored_bytes(file) for _, file in sources])
-    cuts = np.searchsorted(end_S, end_S[-1] * np.arange(1, num_parts) / num_parts) + 1
-    return sorted({0, *np.minimum(cuts, len(sources)).tolist(), len(sources)})
-
-
 def _tasks(
-    sources: Sources, settings: Settings, spill: Path, problems: Problems, given: ReadState, bounds: Sequence[int]
+    parts: Sequence[Sequence[NumberedFile]], settings: Settings, spill: Path, problems: Problems, given: ReadState
 ) -> list[ReadTask]:
-    numbered = [(number, split, file) for number, (split, file) in enumerate(sources)]
     heard_by = listener(problems)
-    return [
-        ReadTask(settings, heard_by, numbered[begin:end], given, spill / f"read-{begin}")
-        for begin, end in zip(bounds, bounds[1:])
-    ]
+    return [ReadTask(settings, heard_by, files, given, spill / "read") for files in parts]
+
+
+def _must_stay_whole(results: Sequence[ReadResult]) -> set[int]:
+    """Sources that were read in pieces, and of which other things, or in another order, would be told as a whole.
+
+    Those are files with several kinds of problems, with sentences that are too long, that cannot be read, and of one
+    sentence, which may be a mistake.
+    """
+    kinds: dict[int, set[str]] = {}
+    num_sentences: Counter[int] = Counter()
+    odd: set[int] = set()
+    for file in (file for result in results for file in result.files if file.of.file.piece is not None):
+        source_id = file.of.source_id
+        kinds.setdefault(source_id, set()).update(file.kinds)
+        num_sentences[source_id] += 0 if file.source is None else file.source.num_sentences
+        if file.is_odd:
+            odd.add(source_id)
+    return odd | {number for number, found in kinds.items() if len(found) > 1 or num_sentences[number] < 2}
 
 
 def _read_parts(
@@ -101,7 +107,7 @@ def _read_parts(
     """All parts, up to the first one with a file that cannot be read, as one after another they would be."""
     state = guess = tasks[0].before
     if len(tasks) > 1:
-        guess = first_look(tasks[0].sources[0][2], tasks[0].settings, state)
+        guess = first_look(tasks[0].files[0].file.whole, tasks[0].settings, state)
     found: list[ReadResult] = []
     while len(found) < len(tasks):
         first, round_path = len(found), f"{stage}-{len(found)}"
@@ -117,7 +123,7 @@ def _read_parts(
                 break
             found.append(result)
             state = ReadState(result.after.features, result.after.tokenizer if result.cut_texts else state.tokenizer)
-            if result.sources[-1].failure is not None:
+            if result.files[-1].failure is not None:
                 return found
         guess = state
     return found
@@ -135,11 +141,19 @@ def _fits(guess: ReadState, state: ReadState, result: ReadResult) -> bool:
 def _tell(results: Sequence[ReadResult], problems: Problems) -> list[ReadSource]:
     """The sources, once it was told what is wrong with them. Raises the failure of one that cannot be read."""
     read: list[ReadSource] = []
-    for source, told, failure in (one for result in results for one in result.sources):
-        told.tell(problems)
-        if failure is not None:
-            raise failure
-        assert source is not None
+    files = [file for result in results for file in result.files]
+    for _, pieces in itertools.groupby(files, lambda file: file.of.source_id):
+        found: list[ReadSource] = []
+        for piece in pieces:
+            piece.told.tell(problems)
+            if piece.failure is not None:
+                raise piece.failure
+            assert piece.source is not None
+            found.append(piece.source)
+        source = found[0]._replace(
+            num_sentences=sum(some.num_sentences for some in found),
+            first=next((some.first for some in found if some.first), None),
+        )
         if not source.num_sentences and not problems.num_errors:
             problems.error(str(source.file), "the file holds no sentences", "no_sentences")
         read.append(source)

@@ -57,13 +57,17 @@ def _read(path: Path) -> Iterator[Event]:
 
 
 class RecordedProblems(Problems):
-    """Problems of a task. path: of the file of all of them, if somebody wants every one."""
+    """Problems of a task. path: of the file of all of them, if somebody wants every one. whole: how the file that it
+    reads is called."""
 
-    def __init__(self, heard_by: Listener, path: Path) -> None:
+    def __init__(self, heard_by: Listener, path: Path, whole: str = "") -> None:
         super().__init__((lambda finding: None) if heard_by.wants_records else None)
         self.ignored, self.all_shown = heard_by.ignored, heard_by.all_shown
         self._path = path
         self._file: BinaryIO | None = None
+        self._whole = whole
+        # The kinds of what is said of lines; and "" if something is said of the whole file after that.
+        self.kinds: set[str] = set()
         self._events: list[Event] = []
         self._more_errors: Counter[str] = Counter()
         self._more_warnings: Counter[str] = Counter()
@@ -79,6 +83,7 @@ class RecordedProblems(Problems):
     ) -> None:
         is_shown = self.wants_records or len(self.errors) < MAX_SHOWN
         super().error(where, what, kind, document, suggestion, record)
+        self._note(where, kind)
         if is_shown:
             self._keep("error", where, what, kind, document, suggestion, record)
         else:
@@ -87,6 +92,7 @@ class RecordedProblems(Problems):
     def more_errors(self, kind: str, count: int) -> None:
         super().more_errors(kind, count)
         self._more_errors[kind] += count
+        self.kinds.add("")
 
     def warn(
         self,
@@ -102,10 +108,18 @@ class RecordedProblems(Problems):
         super().warn(name, where, what, count, document, suggestion, record)
         if name in self.ignored:
             return
+        self._note(where, name)
         if self.wants_records or len(self.warning_lines) > num_before:
             self._keep("warn", name, where, what, count, document, suggestion, record)
         else:
             self._more_warnings[name] += count
+
+    def _note(self, where: str, kind: str) -> None:
+        if where != self._whole:
+            # Found together, token by token.
+            self.kinds.add("blank_tokens_dropped" if kind == "blank_sentences_dropped" else kind)
+        elif self.kinds:
+            self.kinds.add("")
 
     def _keep(self, name: str, *arguments: Any) -> None:
         if not self.wants_records:

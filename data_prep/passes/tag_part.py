@@ -75,7 +75,7 @@ class _Tagger:
         # Numbers of the tokens in the corpus; None: they are those of the part.
         self._token_V = None if part.maps is None else part.maps.get().token_V
         # Source and number of the last document.
-        self._last_document = (-1, 0)
+        self._last_document = (part.sources[0][0], part.last_document) if part.sources else (-1, 0)
 
     def run(self, file: BinaryIO) -> None:
         split_ids = self.tagging.rule.of_part(self.part)

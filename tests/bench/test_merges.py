@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import merges
+from bench import merges, word_merges
 from bench.made_summaries import made_index, made_lengths, write_made_run
-from bench.merges import MergesOptions, footer_bytes
+from bench.measured_merge import MergesOptions
+from bench.merges import footer_bytes
 from data_prep.encoders.merge_counts import merge_counts
 from ner_dist.contract.shard_format import read_index, write_index
 
@@ -44,12 +45,14 @@ def test_footers_grow_with_the_row_groups() -> None:
 
 def test_every_merge_is_measured(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     # Not in processes of their own, which takes seconds.
-    monkeypatch.setattr(merges, "alone", lambda function, *arguments: (function(*arguments), 0.5, 1e6))
+    for module in (merges, word_merges):
+        monkeypatch.setattr(module, "alone", lambda function, *arguments: (function(*arguments), 0.5, 1e6))
+    monkeypatch.setattr(word_merges.vocab, "RUN_TEXTS", 1000)
     options = ["--tokens", "1e6", "--partitions", "70", "--shards", "2", "--sample", "50", "--buckets", "4"]
     monkeypatch.setattr(sys, "argv", ["merges", *options])
     merges.main()
     lines = capsys.readouterr().out.splitlines()
-    assert sum("  1  " in line or "  2  " in line for line in lines) == 6
+    assert sum("  1  " in line or "  2  " in line for line in lines) == 9
     assert any(line.startswith("counts of 64 partitions to a run") and "25.0" in line for line in lines)
     assert lines[-1].startswith("Footers: ")
     assert MergesOptions(tokens=1e6).partitions == 10_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,19 @@ def test_of_many_words_the_most_frequent_are_kept_and_those_with_a_vector() -> N
     assert words.vocab.values[:8] == ["<pad>", "<unk>", "the", "1996", "bare", "0", "The", "rare"]
     # "lone" alone.
     assert words.vocab.counts[UNK_ID] == 1
+
+
+@pytest.mark.parametrize("rows", [None, ROWS])
+def test_counts_of_many_words_go_through_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: dict[str, int] | None
+) -> None:
+    settings = Settings(min_count=2)
+    whole = fit_words(WITH_ROWS, counts(*COUNTS), settings, rows)
+    monkeypatch.setattr("data_prep.encoders.vocab.RUN_TEXTS", 2)
+    monkeypatch.setattr("data_prep.encoders.merge_counts.FAN_IN", 2)
+    parts = fit_words(WITH_ROWS, counts(*COUNTS), settings, rows, spill=tmp_path)
+    assert (parts.vocab, parts.keys, parts.id_V.tolist()) == (whole.vocab, whole.keys, whole.id_V.tolist())
+    assert not list(tmp_path.iterdir())
 
 
 def test_words_that_train_lacks_can_be_limited_to_those_of_the_corpus() -> None:

@@ -16,16 +16,15 @@ from processes import ROOT
 
 from data_prep.engines.call import WorkerError
 from data_prep.engines.executor import EngineError, Executor
-from data_prep.engines.processes import Processes
+from data_prep.engines.processes import Processes, processes
 from data_prep.engines.stage_executor import StageExecutor
 from data_prep.problems import CorpusError
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Processes]:
-    pool = Processes(2)
-    yield pool
-    pool.close()
+    with processes(2) as pool:
+        yield pool
 
 
 @pytest.fixture
@@ -101,24 +100,18 @@ def test_progress_is_told_while_tasks_run(executor: Executor) -> None:
 
 
 def test_more_memory_than_allowed_is_an_error(tmp_path: Path) -> None:
-    pool = Processes(1, 400 << 20)
-    try:
+    with processes(1, 400 << 20) as pool:
         executor = StageExecutor(pool, tmp_path)
         assert executor.run("small", engine_tasks.fill, [10]) == [1]
         with pytest.raises(EngineError, match=r"stage large: the memory of a worker does not suffice.*--worker-memory"):
             executor.run("large", engine_tasks.fill, [1000])
-    finally:
-        pool.close()
 
 
 def test_a_worker_does_not_see_modules_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "random.py").write_text("raise SystemExit('a file of a stranger')")
     monkeypatch.chdir(tmp_path)
-    pool = Processes(1)
-    try:
+    with processes(1) as pool:
         assert StageExecutor(pool, tmp_path).run("here", engine_tasks.double, [1]) == [2]
-    finally:
-        pool.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
@@ -143,3 +136,12 @@ def _wait_for(is_true: object) -> None:
     while not is_true():  # type: ignore[operator]
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+def test_relative_paths_are_those_of_the_build(
+    executor: Executor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "corpus").write_text("a O")
+    # The workers were started elsewhere.
+    monkeypatch.chdir(tmp_path)
+    assert executor.run("reading", engine_tasks.read, ["corpus"]) == ["a O"]

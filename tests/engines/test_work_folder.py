@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.engines.executor import EngineError
-from data_prep.engines.work_folder import fingerprint, resumable
+from data_prep.engines.work_folder import Interrupted, fingerprint, resumable
 
 ONE, OTHER = "a" * 64, "b" * 64
 
@@ -26,7 +26,8 @@ def test_what_is_built_takes_its_place_and_nothing_else_is_left(tmp_path: Path) 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), EngineError("the scheduler is lost")])
 def test_the_same_command_goes_on_after_an_interrupt(tmp_path: Path, error: BaseException) -> None:
-    with pytest.raises(type(error)), resumable(tmp_path / "set", ONE):
+    expected = EngineError if isinstance(error, EngineError) else Interrupted
+    with pytest.raises(expected), resumable(tmp_path / "set", ONE):
         raise error
     assert not (tmp_path / "set").exists()
     (left,) = hidden(tmp_path)
@@ -75,3 +76,12 @@ def test_a_fingerprint_is_that_of_settings_and_files(tmp_path: Path) -> None:
     assert fingerprint({"seed": 2}, [file]) != first
     file.write_text("a B-X")
     assert fingerprint({"seed": 1}, [file]) != first
+
+
+def test_after_a_restart_of_the_machine_nothing_is_gone_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = fingerprint({"seed": 1}, [])
+    (tmp_path / "boot_id").write_text("another\n")
+    monkeypatch.setattr("data_prep.engines.work_folder._BOOT_ID", tmp_path / "boot_id")
+    assert fingerprint({"seed": 1}, []) != first
