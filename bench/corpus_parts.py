@@ -159,4 +159,4 @@ def build_part(files: dict[str, Path], settings: dict[str, Any], out: Path) -> N
     with warnings.catch_warnings():
         # What is unusual was said when the shards were built.
         warnings.simplefilter("ignore", UserWarning)
-        prepare_shards(out=out, progress=False, **files, **settings)
+        prepare_shards(out=out, progress=False, **{**files, **settings})

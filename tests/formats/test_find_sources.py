@@ -194,7 +194,10 @@ def test_a_file_is_read_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("https://example.org/eng.train", r"'https://example.org/eng.train': https:// is not supported, expected one of"),
+        (
+            "https://example.org/eng.train",
+            r"'https://example.org/eng.train': https:// is not supported, expected one of",
+        ),
         (Path("s3://bucket/key"), "s3:/bucket/key: an address has two slashes after its scheme"),
         ("absent", "absent: no such file"),
         ("absent*.conll", r"absent\*.conll: no file has a name like this"),
