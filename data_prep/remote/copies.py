@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import socket
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -22,7 +23,12 @@ def own_folder() -> Path:
 
     Processes that run one after another have the same, so that an interrupted command finds its files where they were.
     """
-    return _own_folder_in(cache_folder(), os.getpid())
+    # Of threads that ask at the same time, one takes a folder for all.
+    with _TAKING:
+        return _own_folder_in(cache_folder(), os.getpid())
+
+
+_TAKING = threading.Lock()
 
 
 @cache

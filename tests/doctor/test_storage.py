@@ -52,8 +52,8 @@ def test_shards_are_built_again(tmp_path: Path, synth_shards: Path, synth_corpus
         index.write_text(index.read_text()[:-100])
         told += "has an index.json that cannot be read"
     elif damage == "version":
-        index.write_text(index.read_text().replace('"version": 4', '"version": 1'))
-        told += "is of format ner-shards, version 1, and this code reads ner-shards, version 4"
+        index.write_text(index.read_text().replace('"version": 5', '"version": 1'))
+        told += "is of format ner-shards, version 1, and this code reads ner-shards, versions 4 and 5"
     elif damage == "name":
         index.write_text(index.read_text().replace('"train-00003.parquet"', '"../x"'))
         told += "has an index.json that names the file '../x', which is not inside it"

@@ -32,7 +32,7 @@ def test_a_shard_whose_columns_have_no_name_in_utf_8_is_refused(tmp_path: Path) 
     path.write_bytes(path.read_bytes().replace(b"sentence_id", b"\xdbentence_id"))
     # The index is not looked at before the file has been opened.
     index: Any = None
-    shard = shard_tables.VerifiedShard(path, index, nothing, shard_tables._identity(path))
+    shard = shard_tables.VerifiedShard(path, index, nothing, nothing, shard_tables._identity(path))
     with (
         pytest.raises(ShardError, match=r"not readable as Parquet .*; rebuild the shards"),
         shard_tables.parquet_file(shard, index, []),

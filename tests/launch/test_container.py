@@ -167,10 +167,11 @@ def test_the_serving_image_has_what_serving_needs_and_no_more() -> None:
     installed = {line.split("[")[0] for line in listed if not line.startswith("#")}
     assert installed <= set(needed)
     # What spaCy brings along in any case: jinja2 and tqdm.
-    assert set(needed) - installed == {"jinja2", "loky", "matplotlib", "pyarrow", "tabulate", "tqdm"}
+    assert set(needed) - installed == {"cloudpickle", "jinja2", "loky", "matplotlib", "pyarrow", "tabulate", "tqdm"}
     look = "import sys, ner_dist.serve, ner_dist.serving.server, ner_dist.prediction.onnx_network; print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert not {"jinja2", "loky", "matplotlib", "pyarrow", "tabulate", "mxnet"} & set(found.stdout.split())
+    unneeded = {"cloudpickle", "jinja2", "loky", "matplotlib", "pyarrow", "tabulate", "mxnet"}
+    assert not unneeded & set(found.stdout.split())
 
 
 def test_the_service_of_the_image_is_not_root_and_tells_its_health() -> None:

@@ -194,7 +194,7 @@ def test_ranks_default_to_usable_gpus_then_cores_never_above_shards(
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ([], "no command was given, expected one of local, ssh, slurm, kubernetes, serving, doctor"),
+        ([], "no command was given, expected one of local, ssh, ray, spark, slurm, kubernetes, serving, doctor"),
         (["lcal"], "there is no command 'lcal' (did you mean local?)"),
         (["local", "--restart", "1"], "local has no option --restart; did you mean --restarts?"),
         (["local", "--train.epochs", "1"], "local has no option --train.epochs; options of training follow --"),

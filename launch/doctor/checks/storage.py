@@ -29,6 +29,8 @@ _DEFAULT_SHARDS = "data/shards"
 # In memory: a token with its word, spelling, tag and some features; a sentence besides its tokens.
 _TOKEN_BYTES, _SENTENCE_BYTES = 16, 32
 _DEFAULT_UNITS = 100
+# Of shard sets; those that training reads.
+_VERSIONS = (4, 5)
 
 
 class ShardSet(NamedTuple):
@@ -62,8 +64,9 @@ def read_shard_set(directory: str) -> ShardSet:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         kind, version = record["format"], record["version"]
-        if (kind, version) != ("ner-shards", 4):
-            return ShardSet(f"is of format {kind}, version {version}, and this code reads ner-shards, version 4")
+        if kind != "ner-shards" or version not in _VERSIONS:
+            known = " and ".join(map(str, _VERSIONS))
+            return ShardSet(f"is of format {kind}, version {version}, and this code reads ner-shards, versions {known}")
         shards = [shard for split in record["splits"].values() for shard in split]
         entries = [*record["vocab"].values(), *shards, *([record["vectors"]] if record["vectors"] else [])]
         for name in (entry["path"] for entry in entries):
