@@ -66,6 +66,13 @@ def widen(span: Span, places: TokenPlaces) -> Span | None:
     return Span(places.starts[first], places.ends[end - 1], span.type) if first < end else None
 
 
+def with_space_of_tokens(text: str, span: Span, places: TokenPlaces) -> Span:
+    """The span with the white space that a token at its ends begins or ends with, which was trimmed from the span."""
+    wider = widen(span, places)
+    is_same = wider is not None and text[wider.start : wider.end].strip() == text[span.start : span.end]
+    return wider if wider is not None and is_same else span
+
+
 def moved(span: Span, places: TokenPlaces) -> Span | None:
     """The span moved by one character, if then both of its ends, and before neither, are borders of tokens."""
     starts, ends = set(places.starts), set(places.ends)

@@ -6,7 +6,16 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from data_prep.cutting.align_spans import CONTEXT_CHARS, TokenPlaces, align, moved, show_span, touched_tokens, widen
+from data_prep.cutting.align_spans import (
+    CONTEXT_CHARS,
+    TokenPlaces,
+    align,
+    moved,
+    show_span,
+    touched_tokens,
+    widen,
+    with_space_of_tokens,
+)
 from data_prep.cutting.gold import Text, check_record, empty_record, given_places, text_of
 from data_prep.cutting.gold_spans import without_overlaps
 from data_prep.cutting.layouts import (
@@ -162,6 +171,9 @@ def _fit(
     """
     text, kept, places = gold.text, gold.kept, given.places
     found = align(kept, places)
+    if None in found.spans:
+        kept = [with_space_of_tokens(text, span, places) for span in kept]
+        found = align(kept, places)
     misaligned = [span for span, tokens in zip(kept, found.spans) if tokens is None]
     if not misaligned:
         return given, [span for span in found.spans if span], False

@@ -146,6 +146,12 @@ def corpora(draw: st.DrawFn) -> Corpus:
     return Corpus(tokens, pieces, pos if with_pos else None)
 
 
+# A token may end with white space, which spans have not.
+@example(
+    Corpus([["0", "0", "0\x0c", "0"], ["0\x0c", "0"]], [[(1, None), (2, "X"), (1, None)], [(1, "X"), (1, None)]], None),
+    ("conll", "iob1"),
+    ("jsonl", TEXT),
+)
 @given(corpora(), st.sampled_from(FORMS), st.sampled_from(FORMS))
 @settings(max_examples=100)
 @example(Corpus([["a", "b"]], [[(2, None)]], [["", "N"]]), ("conll", "bio"), ("kaggle", "iob1"))
