@@ -79,7 +79,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.lists(PIECES, max_size=25).map("".join))
 def test_sentences_are_spacys_own(text: str) -> None:
     if not BLANK_LINES.search(text):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import re
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import pyarrow.parquet as pq
@@ -27,6 +31,31 @@ SENTENCES = 'Mr. Smith lives in "New York". He works there.\n\nAngela visited Pa
 def run_predict(run_directory: Path, *arguments: object, text: str = "") -> subprocess.CompletedProcess[str]:
     words = alone("ner_dist.predict", run_directory, *arguments)
     return subprocess.run(words, cwd=ROOT, input=text, capture_output=True, encoding="utf-8", timeout=120)
+
+
+class Here(NamedTuple):
+    """What the command prints, in this process; or the error that it would end with."""
+
+    out: str
+    err: str
+    error: UserError | None
+
+
+@pytest.fixture
+def predict_here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Here]:
+    """As run_predict, without a second for the start of a process."""
+    monkeypatch.setattr("ner_dist.predict.run_rank", lambda action: action(Solo()))
+
+    def call(*arguments: object, text: str = "") -> Here:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8"))
+        error = None
+        try:
+            main([str(argument) for argument in arguments])
+        except UserError as raised:
+            error = raised
+        return Here(*capfd.readouterr(), error)
+
+    return call
 
 
 def test_text_on_standard_input(text_run: Path) -> None:
@@ -154,12 +183,17 @@ def test_ranks_cannot_share_standard_input(text_run: Path) -> None:
     ],
 )
 def test_a_mistake_is_one_sentence_and_leaves_nothing(
-    text_run: Path, tmp_path: Path, arguments: list[str], content: bytes, message: str
+    text_run: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    content: bytes,
+    message: str,
+    predict_here: Callable[..., Here],
 ) -> None:
     (tmp_path / "in").write_bytes(content)
-    finished = run_predict(text_run, tmp_path / "in", *arguments, "--out", tmp_path / "out")
-    assert finished.returncode == 1
-    assert re.fullmatch(rf"error: .*{message}.*\n", finished.stderr)
+    found = predict_here(text_run, tmp_path / "in", *arguments, "--out", tmp_path / "out")
+    assert re.fullmatch(rf".*{message}.*", str(found.error))
+    assert found[:2] == ("", "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
 
 
@@ -183,11 +217,12 @@ def test_a_feature_comes_from_its_column_or_field(
     assert sum(map(len, found[0])) > 20
 
 
-def test_the_text_beside_tokens_is_left_as_it_is(text_run: Path, tmp_path: Path) -> None:
+def test_the_text_beside_tokens_is_left_as_it_is(
+    text_run: Path, tmp_path: Path, predict_here: Callable[..., Here]
+) -> None:
     text = "  Mr.  Smith\tlives in\u00a0Paris .\n"
     (tmp_path / "in.jsonl").write_text(json.dumps({"id": "x", "text": text, "tokens": text.split()}))
-    finished = run_predict(text_run, tmp_path / "in.jsonl")
-    record = json.loads(finished.stdout)
+    record = json.loads(predict_here(text_run, tmp_path / "in.jsonl").out)
     assert (record["id"], record["text"]) == ("x", text)
     (sentence,) = record["sentences"]
     assert [text[start:].split()[0] for start in sentence["starts"]] == sentence["tokens"] == text.split()
@@ -195,28 +230,26 @@ def test_the_text_beside_tokens_is_left_as_it_is(text_run: Path, tmp_path: Path)
         assert text[entity["start"] : entity["end"]] == entity["text"]
 
 
-def test_documents_are_given_back(text_run: Path, tmp_path: Path) -> None:
+def test_documents_are_given_back(text_run: Path, tmp_path: Path, predict_here: Callable[..., Here]) -> None:
     content = "-DOCSTART- O\n\n# sent_id = a\nMr. O\nSmith O\n\n# newdoc id = two\nParis O\n"
     (tmp_path / "in.conll").write_text(content)
-    records = [json.loads(line) for line in run_predict(text_run, tmp_path / "in.conll").stdout.splitlines()]
+    records = [json.loads(line) for line in predict_here(text_run, tmp_path / "in.conll").out.splitlines()]
     assert [(record.get("document"), record.get("id")) for record in records] == [("1", "a"), ("two", None)]
-    written = run_predict(text_run, tmp_path / "in.conll", "--to", "conll").stdout
+    written = predict_here(text_run, tmp_path / "in.conll", "--to", "conll").out
     assert re.sub(r" [BI]-\w+$", " O", written, flags=re.M) == content + "\n"
 
 
-def test_a_text_of_which_the_model_knows_nothing_is_said(text_run: Path) -> None:
-    finished = run_predict(text_run, "-", "--tokenizer", "characters", text="我住在北京大学" * 10)
-    assert finished.returncode == 0
-    summary, warning = finished.stderr.splitlines()
+def test_a_text_of_which_the_model_knows_nothing_is_said(text_run: Path, predict_here: Callable[..., Here]) -> None:
+    found = predict_here(text_run, "-", "--tokenizer", "characters", text="我住在北京大学" * 10)
+    summary, warning = found.err.splitlines()
     assert summary.startswith("1 sentences, 70 tokens")
     assert warning.startswith("warning: the model knows only 0% of the 70 tokens")
     assert "the tokenizer characters, which --tokenizer and --language change" in warning
 
 
-def test_the_file_may_come_after_the_options(text_run: Path, tmp_path: Path) -> None:
+def test_the_file_may_come_after_the_options(text_run: Path, tmp_path: Path, predict_here: Callable[..., Here]) -> None:
     (tmp_path / "in.txt").write_text("Ann left.\nBo too.\n", encoding="utf-8")
-    finished = run_predict(text_run, "--from", "lines", tmp_path / "in.txt")
-    assert (finished.returncode, len(finished.stdout.splitlines())) == (0, 2), finished.stderr
+    assert len(predict_here(text_run, "--from", "lines", tmp_path / "in.txt").out.splitlines()) == 2
 
 
 @pytest.mark.parametrize("value", ["pos", "pos=x", "=1"])
@@ -226,18 +259,21 @@ def test_a_feature_without_a_column_is_refused(value: str, capsys: pytest.Captur
     assert f"argument --feature: invalid NAME=COLUMN value: '{value}'" in capsys.readouterr().err
 
 
-def test_what_is_missing_is_named(text_run: Path, tiny_run: Path, tmp_path: Path) -> None:
+def test_what_is_missing_is_named(
+    text_run: Path, tiny_run: Path, tmp_path: Path, predict_here: Callable[..., Here]
+) -> None:
+    finished = run_predict(tmp_path, "-", text="Paris.\n")
+    assert (finished.returncode, finished.stdout, finished.stderr.count("\n")) == (1, "", 1)
+    assert "no checkpoint there; is this the directory of a run" in finished.stderr
     for run_directory, arguments, message in (
-        (tmp_path, ["-"], "no checkpoint there; is this the directory of a run"),
         (text_run, [tmp_path / "absent"], "absent: No such file or directory; expected a text file"),
         (text_run, [tmp_path], "Is a directory"),
         (tiny_run, ["-"], "the model was trained with the token feature pos, which the input does not have"),
         (text_run, ["-", "--language", "th"], "pip install pythainlp, or take --tokenizer characters"),
     ):
-        finished = run_predict(run_directory, *arguments, text="Paris.\n")
-        assert (finished.returncode, finished.stdout) == (1, "")
-        assert message in finished.stderr
-        assert finished.stderr.count("\n") == 1
+        found = predict_here(run_directory, *arguments, text="Paris.\n")
+        assert message in str(found.error)
+        assert found[:2] == ("", "")
 
 
 def test_the_page_in_a_browser(text_run: Path, tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ def test_the_score_is_seqeval_s_of_all_predictions_in_one_place(
 # --- Exchanges
 
 
-@pytest.fixture(scope="module", params=[2, 3])
+@pytest.fixture(scope="module", params=[pytest.param(2, marks=pytest.mark.faults), 3])
 def exchanged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What each rank got from the exchanges of drivers/exchanges.py."""
     folder = tmp_path_factory.mktemp("exchanges")
@@ -414,7 +414,7 @@ def endless(knobs: list[str]) -> list[str]:
     return [*knobs, "--run", "run", "--train.epochs", "100000", "--train.checkpoint_steps", "4"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.faults), signal.SIGTERM])
 def test_a_signal_to_horovodrun_ends_all_ranks_and_the_last_checkpoint_loads(
     knobs: list[str], tmp_path: Path, number: int
 ) -> None:
@@ -430,7 +430,7 @@ def test_a_signal_to_horovodrun_ends_all_ranks_and_the_last_checkpoint_loads(
     assert half_written(tmp_path) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.faults)])
 def test_a_signal_to_a_rank_that_waits_for_another_ends_it(knobs: list[str], tmp_path: Path, number: int) -> None:
     train = [TRAIN, "hang", 1, 20, *endless(knobs), "--train.hang_seconds", 0, "--train.grace_seconds", 1]
     with Job(on_ranks(2, *train), tmp_path) as job:

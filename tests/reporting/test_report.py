@@ -178,7 +178,7 @@ def test_the_browser_finds_no_fault_and_asks_nobody(page: str, tmp_path: Path) -
         assert visit.page.evaluate("getComputedStyle(document.body).backgroundColor") != light
         # A run that is folded up unfolds for who goes there.
         visit.page.evaluate("location.hash = 'run-2-types'")
-        visit.page.wait_for_function("document.getElementById('run-2').open")
+        visit.page.wait_for_function("document.getElementById('run-2').open", polling=50)
         assert visit.complaints == []
         assert visit.requests == []
 

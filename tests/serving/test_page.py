@@ -48,7 +48,9 @@ def visit(service: RunningService) -> Iterator[Visit]:
 def shown(visit: Visit, text: str) -> list[tuple[str, str]]:
     """The marks of a text, once it is answered."""
     visit.page.fill("#text", text)
-    visit.page.wait_for_function("text => !found.classList.contains('stale') && shown.text === text", arg=text)
+    # Looked at by the clock: a page on which nothing changes may have no frames to look at.
+    is_answered = "text => !found.classList.contains('stale') && shown.text === text"
+    visit.page.wait_for_function(is_answered, arg=text, polling=50)
     assert visit.page.locator("#found").text_content() == text
     marks = visit.page.locator("mark")
     return [(mark.text_content(), mark.get_attribute("data-type")) for mark in marks.all()]
@@ -123,7 +125,8 @@ def test_examples_are_a_click_away(visit: Visit) -> None:
     buttons = visit.page.locator("#examples button")
     for place in range(buttons.count()):
         buttons.nth(place).click()
-        visit.page.wait_for_function("() => !found.classList.contains('stale') && found.querySelector('mark')")
+        is_marked = "() => !found.classList.contains('stale') && found.querySelector('mark')"
+        visit.page.wait_for_function(is_marked, polling=50)
         assert visit.page.locator("#found").text_content() == visit.page.input_value("#text")
 
 
