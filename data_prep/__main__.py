@@ -8,10 +8,10 @@ import signal
 import sys
 
 from data_prep.commands import COMMANDS, command_line
-from data_prep.engines.process_memory import save_memory
-from data_prep.engines.work_folder import Interrupted
 from ner_dist.cli.options import read_options
 from ner_dist.cli.shell_completion import complete
+from ner_dist.engines.process_memory import save_memory
+from ner_dist.engines.work_folder import Interrupted
 from ner_dist.errors import UserError
 from ner_dist.stores.local_copies import by_address
 

@@ -14,7 +14,6 @@ from typing import NamedTuple, Optional, TextIO, Union
 from data_prep.checking.check_command import CheckCommand
 from data_prep.checking.corpus_files import BuildFiles, ListOption, SplitFiles
 from data_prep.checking.finding_list import STDOUT, check_is_no_input, failures_listed, finding_list
-from data_prep.engines.choose_engine import EngineChoice
 from data_prep.fetching.fetch import DEFAULT_OUT, PACKAGES_NAME, fetch
 from data_prep.fetching.resources import RESOURCES
 from data_prep.formats.find_sources import expand, expand_splits
@@ -36,6 +35,7 @@ from data_prep.writers import table as writers
 from ner_dist.cli.options import make_parser, nested, option
 from ner_dist.cli.progress_bar import progress_bar
 from ner_dist.contract.tag_schemes import ALL_SCHEMES
+from ner_dist.engines.choose_engine import EngineChoice
 from ner_dist.stores.addresses import Address
 from ner_dist.stores.local_copies import by_address
 

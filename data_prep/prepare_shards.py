@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Union
 
 from data_prep.encoders.word_vectors import word_list_names
-from data_prep.engines.choose_engine import EngineChoice
 from data_prep.formats.find_sources import expand_splits
 from data_prep.passes.build import build
 from data_prep.problems import Problems
@@ -25,6 +24,7 @@ from ner_dist.cli.progress_bar import progress_bar
 from ner_dist.contract.export_record import DESCRIPTION_NAME
 from ner_dist.contract.like_model import Like, find_like
 from ner_dist.contract.shard_format import INDEX_NAME, VECTORS_NAME, Index
+from ner_dist.engines.choose_engine import EngineChoice
 from ner_dist.stores.addresses import Address, path_or_address
 from ner_dist.stores.local_copies import errors_by_address
 from ner_dist.stores.models import local_files

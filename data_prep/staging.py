@@ -8,14 +8,12 @@ from __future__ import annotations
 import glob
 import os
 import shutil
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from ner_dist.atomic_file import is_old, replace, temporary_beside
+from ner_dist.cli.interrupts import terminate_like_interrupt
 from ner_dist.contract.shard_format import INDEX_NAME, VECTORS_NAME
 from ner_dist.errors import UserError
 
@@ -44,24 +42,6 @@ def check_names(out: str, names: Sequence[str]) -> None:
     foreign = [name for name in names if name not in parts and not name.endswith(".parquet")]
     if foreign:
         raise OutputError(f"--out {out} holds {foreign[0]}, which is not part of a shard set, so it is not replaced")
-
-
-def _raise_interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt(signal.Signals(signum).name)
-
-
-@contextmanager
-def terminate_like_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that unfinished files are removed."""
-    # Only the main thread may set handlers. Windows has no SIGHUP.
-    names = ("SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
-    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    before = {signum: signal.signal(signum, _raise_interrupt) for signum in signals}
-    try:
-        yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
 
 
 @contextmanager

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TypeVar
+
+from ner_dist.engines.core_share import num_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -34,24 +35,6 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
         while (item := coming.result()) is not end:
             coming = pool.submit(next, items, end)
             yield item  # type: ignore[misc]
-
-
-class _Share:
-    """Of the machine; None: all of it."""
-
-    num_cores: int | None = None
-
-
-def use_cores(num: int) -> None:
-    """From now on, this process is one of several, and has so many cores for itself."""
-    _Share.num_cores = num
-
-
-def num_cores() -> int:
-    if _Share.num_cores is not None:
-        return _Share.num_cores
-    # Only Linux knows which cores the process may use.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def side_by_side(work: Callable[[Item, Callable[[], None]], Result], items: Iterable[Item]) -> list[Result]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.engines.executor import Advance
 from data_prep.problems import CorpusError
+from ner_dist.engines.executor import Advance
 
 
 def double(task: int, advance: Advance) -> int:

@@ -16,8 +16,8 @@ from typing import Any, TextIO
 
 from data_prep.problems import UNREADABLE, CorpusError, Finding, Problems
 from data_prep.remote.outputs import sent_file
-from data_prep.staging import terminate_like_interrupt
 from ner_dist.atomic_file import whole_file
+from ner_dist.cli.interrupts import terminate_like_interrupt
 from ner_dist.errors import UserError
 from ner_dist.stores.addresses import is_address, parse_address
 from ner_dist.stores.local_copies import by_address

@@ -15,8 +15,8 @@ from data_prep.formats.corpus_format import Source
 from data_prep.problems import Complaint
 from data_prep.sentences.block import NOTHING, SentenceIds
 from data_prep.sentences.record import Record
-from data_prep.threads import num_cores
 from ner_dist.contract.tokenizers import TokenizedSentence, Tokenizer, TokenizerChoice, make_tokenizer
+from ner_dist.engines.core_share import num_cores
 
 # Characters that are cut at once.
 BATCH_CHARS = 1 << 17

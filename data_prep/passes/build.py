@@ -10,7 +10,7 @@ then:
   write_pass   sentences -> Parquet files
 and last index.json: its presence means that the shard set is complete.
 
-The passes but encode are stages of an engine (data_prep.engines): tasks over parts of the corpus, and in the last pass
+The passes but encode are stages of an engine (ner_dist.engines): tasks over parts of the corpus, and in the last pass
 over shards. What the tasks find is added up in the order of the parts, so that the set and all messages are the same
 in whatever parts the corpus is read.
 """
@@ -28,10 +28,6 @@ import numpy as np
 from data_prep.encoders.known_vocabularies import copy_vectors
 from data_prep.encoders.lexicon_files import entity_lists
 from data_prep.encoders.word_vectors import write_vectors
-from data_prep.engines.choose_engine import EngineChoice, open_executor
-from data_prep.engines.executor import Executor
-from data_prep.engines.one_process import OneProcess
-from data_prep.engines.work_folder import fingerprint, resumable
 from data_prep.passes.encode import shard_features, write_vocabs
 from data_prep.passes.like_settings import NOT_FITTED, settings_like, warn_of_other_version
 from data_prep.passes.prepare import PreparedCorpus, prepare, split_stats
@@ -46,6 +42,10 @@ from data_prep.staging import check_output, staged
 from ner_dist.contract.like_model import Like
 from ner_dist.contract.shard_format import Index, write_index
 from ner_dist.contract.tokenizers import TokenizerChoice
+from ner_dist.engines.choose_engine import EngineChoice, open_executor
+from ner_dist.engines.executor import Executor
+from ner_dist.engines.one_process import OneProcess
+from ner_dist.engines.work_folder import fingerprint, resumable
 
 # Of the tokens, if the corpus cuts its text into characters.
 CHARACTERS_SHARE = 0.9

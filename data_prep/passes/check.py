@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.annotation.misspelt_types import renamed_types
-from data_prep.engines.one_process import OneProcess
 from data_prep.formats.columns.judge_column import PHRASE_TYPES
 from data_prep.inspecting.summary import coverage_lines
 from data_prep.passes.annotation_pass import check_annotation
@@ -23,6 +22,7 @@ from data_prep.settings import Settings
 from data_prep.sources.source_files import Sources
 from data_prep.sources.text_source import Progress
 from ner_dist.cli.text_table import percent, text_table
+from ner_dist.engines.one_process import OneProcess
 
 RARE_ENTITIES = 50
 MAX_SHOWN_TOKENS = 20

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.engines.executor import Advance, Executor
 from data_prep.passes.carried import Carried
 from data_prep.passes.id_corpus import CorpusPart, IdCorpus
 from data_prep.passes.splits import MAX_READ, SplitRule
 from data_prep.problems import Problems
+from ner_dist.engines.executor import Advance, Executor
 
 # Hashes to sort at once. All hashes are read at most MAX_RANGES times.
 MAX_SORTED = 1 << 16

@@ -6,13 +6,13 @@ from collections.abc import Collection
 
 import numpy as np
 
-from data_prep.engines.executor import Executor
-from data_prep.engines.partitions import CutFile, cut_files, piece_bytes
 from data_prep.formats.corpus_format import ReadOptions
 from data_prep.formats.read_corpus import MAX_DOCUMENT_BYTES, recognise
+from data_prep.passes.partitions import CutFile, cut_files, piece_bytes
 from data_prep.passes.read_part import NumberedFile
 from data_prep.sources.source_files import Sources
 from data_prep.sources.stored_files import stored_bytes
+from ner_dist.engines.executor import Executor
 from ner_dist.errors import UserError
 
 # Parts for each of several workers: one that has small ones must not wait for one that has large ones.

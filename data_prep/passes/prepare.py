@@ -9,7 +9,6 @@ import numpy as np
 
 from data_prep.encoders.vocab import coverage, misses
 from data_prep.encoders.word_vectors import Vectors, read_all_vectors
-from data_prep.engines.executor import Executor
 from data_prep.passes.buckets import optimal_edges, padding_share
 from data_prep.passes.encode import ShardEncoder, fit_encoder
 from data_prep.passes.id_corpus import IdCorpus
@@ -24,6 +23,7 @@ from data_prep.sources.text_source import Progress
 from ner_dist.contract.like_model import Like
 from ner_dist.contract.shard_format import SPLITS, UNK_ID
 from ner_dist.contract.tag_schemes import bilou_tags
+from ner_dist.engines.executor import Executor
 
 # What follows for a split.
 _WITHOUT_ENTITIES = {

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from data_prep.cutting.cutter import Cutter
-from data_prep.engines.executor import Advance
 from data_prep.formats.read_corpus import read_as, recognise
 from data_prep.passes.carried import Carried, spill_file
 from data_prep.passes.chunk_file import append_fields
@@ -29,6 +28,7 @@ from data_prep.sentences.string_ids import CorpusStrings, FeatureState, FeatureS
 from data_prep.settings import Settings
 from data_prep.sources.source_files import SourceFile
 from ner_dist.contract.tokenizers import TokenizerChoice
+from ner_dist.engines.executor import Advance
 from ner_dist.errors import UserError
 
 

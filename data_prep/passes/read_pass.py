@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_prep.cutting.cutter import Cutter
-from data_prep.engines.executor import Executor
 from data_prep.passes.id_corpus import IdCorpus, ReadSource
 from data_prep.passes.like_settings import tokenizer_like
 from data_prep.passes.merge_parts import merge_parts
@@ -26,6 +25,7 @@ from data_prep.settings import Settings
 from data_prep.sources.source_files import Sources
 from data_prep.sources.text_source import Progress
 from ner_dist.contract.like_model import Like
+from ner_dist.engines.executor import Executor
 
 
 def read_sources(

@@ -14,7 +14,6 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from data_prep.engines.executor import Advance, Executor
 from data_prep.passes.buckets import bucket_ids
 from data_prep.passes.carried import spill_file
 from data_prep.passes.chunk_file import read_fields
@@ -22,6 +21,7 @@ from data_prep.passes.shard_cells import SENTENCE, PartCells, ShardCells
 from data_prep.passes.tagged_corpus import TaggedChunk, TaggedCorpus
 from data_prep.sentences.block import ragged_positions
 from ner_dist.contract.shard_format import id_dtype
+from ner_dist.engines.executor import Advance, Executor
 
 
 def raw_name(split: str) -> str:

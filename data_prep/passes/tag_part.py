@@ -7,7 +7,6 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from data_prep.engines.executor import Advance
 from data_prep.passes.carried import Carried, spill_file
 from data_prep.passes.chunk_file import append_fields
 from data_prep.passes.chunk_tokens import BY_SENTENCE, blank_to_drop, block_of, chunk_without, facts_of
@@ -21,6 +20,7 @@ from data_prep.passes.tagged_corpus import TaggedChunk, TaggedCounts, TaggedPart
 from data_prep.problems import Problems
 from data_prep.sentences.block import NOTHING
 from data_prep.settings import Settings
+from ner_dist.engines.executor import Advance
 
 
 class Tagging(NamedTuple):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.engines.executor import Executor
 from data_prep.passes.carried import Carried
 from data_prep.passes.duplicates import count_duplicates
 from data_prep.passes.id_corpus import IdCorpus
@@ -18,6 +17,7 @@ from data_prep.passes.tagged_corpus import TaggedCorpus, TaggedCounts
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from ner_dist.contract.visible_text import shown
+from ner_dist.engines.executor import Executor
 
 
 def resolve_tags(

@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_prep.engines.executor import Advance, Executor
 from data_prep.passes.buckets import bucket_ids
 from data_prep.passes.carried import Carried
 from data_prep.passes.encode import ShardEncoder
@@ -19,6 +18,7 @@ from data_prep.passes.shard_cells import ShardCells, parts_of, read_shard
 from data_prep.threads import side_by_side
 from ner_dist.atomic_file import temporary_beside
 from ner_dist.contract.shard_format import ShardFile, file_sha256
+from ner_dist.engines.executor import Advance, Executor
 
 # A file's footer grows with the number of its row groups, and the memory of a reader with their size. So a shard has
 # about so many, of at least and at most so many tokens.

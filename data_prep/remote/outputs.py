@@ -12,7 +12,8 @@ from pathlib import Path
 
 from data_prep.problems import CorpusError
 from data_prep.remote.copies import own_folder
-from data_prep.staging import OutputError, terminate_like_interrupt
+from data_prep.staging import OutputError
+from ner_dist.cli.interrupts import terminate_like_interrupt
 from ner_dist.errors import UserError
 from ner_dist.stores.addresses import Address, StoreError, is_address, parse_address
 from ner_dist.stores.cache_room import cache_folder

@@ -23,13 +23,13 @@ from data_prep.problems import CorpusError, Problems
 from data_prep.settings import Settings
 from data_prep.sources.source_files import Sources
 from data_prep.sources.text_source import Progress
-from data_prep.staging import terminate_like_interrupt
 from data_prep.suspects.disagreements import KINDS, Suspects
 from data_prep.suspects.fold_shards import build_fold, type_of, write_folds
 from data_prep.suspects.fold_training import num_epochs, predictions
 from data_prep.suspects.folds import assign_folds, group_sentences
 from data_prep.suspects.pool import Pool, read_pool
 from data_prep.suspects.report_suspect import report_suspect
+from ner_dist.cli.interrupts import terminate_like_interrupt
 
 # Makes a progress bar of a total, a unit and a name.
 Bars = Callable[[Optional[int], str, str], AbstractContextManager[Progress]]

@@ -13,7 +13,7 @@ from typing import Any
 
 from data_prep.problems import CorpusError
 from data_prep.suspects.child_commands import Job, run_jobs
-from data_prep.threads import num_cores
+from ner_dist.engines.core_share import num_cores
 from ner_dist.ranks.cgroup import cpu_quota
 
 TRAIN = (sys.executable, "-m", "ner_dist.train")

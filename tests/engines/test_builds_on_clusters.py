@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from corpus_sources import sources_of
 
-from data_prep.engines.choose_engine import EngineChoice
 from data_prep.passes.build import build
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.synthesis.synth import synthesise
+from ner_dist.engines.choose_engine import EngineChoice
 
 pytestmark = pytest.mark.engines
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from data_prep.engines.choose_engine import EngineChoice, open_executor
-from data_prep.engines.executor import EngineError
-from data_prep.engines.one_process import OneProcess
+from ner_dist.engines.choose_engine import EngineChoice, open_executor
+from ner_dist.engines.executor import EngineError
+from ner_dist.engines.one_process import OneProcess
 
 
 def test_one_worker_without_a_limit_is_this_process(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import engine_tasks
 import pytest
 
-from data_prep.engines.call import WorkerError
-from data_prep.engines.choose_engine import EngineChoice, open_executor
-from data_prep.engines.executor import EngineError, Executor
 from data_prep.problems import CorpusError
+from ner_dist.engines.call import WorkerError
+from ner_dist.engines.choose_engine import EngineChoice, open_executor
+from ner_dist.engines.executor import EngineError, Executor
 
 pytestmark = pytest.mark.engines
 

@@ -15,8 +15,8 @@ import engine_tasks
 import pytest
 from processes import ROOT
 
-from data_prep.engines.choose_engine import EngineChoice, open_executor
-from data_prep.engines.executor import EngineError
+from ner_dist.engines.choose_engine import EngineChoice, open_executor
+from ner_dist.engines.executor import EngineError
 
 pytestmark = pytest.mark.engines
 
@@ -73,7 +73,7 @@ def test_workers_of_the_users_scheduler_do_the_work_and_a_lost_scheduler_is_gone
 
 
 def test_a_scheduler_that_is_not_there_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("data_prep.engines.dask_cluster._CONNECT_S", 2)
+    monkeypatch.setattr("ner_dist.engines.dask_cluster._CONNECT_S", 2)
     port = free_port()
     with (
         pytest.raises(EngineError, match=f"no scheduler of Dask answers at tcp://127.0.0.1:{port}"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from data_prep.engines.executor import Advance
-from data_prep.engines.one_process import OneProcess
+from ner_dist.engines.executor import Advance
+from ner_dist.engines.one_process import OneProcess
 
 
 def test_results_come_in_the_order_of_tasks() -> None:

@@ -14,11 +14,11 @@ import engine_tasks
 import pytest
 from processes import ROOT
 
-from data_prep.engines.call import WorkerError
-from data_prep.engines.executor import EngineError, Executor
-from data_prep.engines.processes import Processes, processes
-from data_prep.engines.stage_executor import StageExecutor
 from data_prep.problems import CorpusError
+from ner_dist.engines.call import WorkerError
+from ner_dist.engines.executor import EngineError, Executor
+from ner_dist.engines.processes import Processes, processes
+from ner_dist.engines.stage_executor import StageExecutor
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_a_worker_does_not_see_modules_of_the_current_folder(tmp_path: Path, mon
 def test_no_worker_outlives_the_build(number: signal.Signals, tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     code = (
-        "import sys, engine_tasks; from pathlib import Path; from data_prep.engines.choose_engine import *\n"
+        "import sys, engine_tasks; from pathlib import Path; from ner_dist.engines.choose_engine import *\n"
         f"with open_executor(EngineChoice('processes', 2), Path({str(tmp_path)!r})) as executor:\n"
         f"    executor.run('waiting', engine_tasks.wait_long, [{str(mark)!r}])\n"
     )

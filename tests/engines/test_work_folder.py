@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.engines.executor import EngineError
-from data_prep.engines.work_folder import Interrupted, fingerprint, resumable
+from ner_dist.engines.executor import EngineError
+from ner_dist.engines.work_folder import Interrupted, fingerprint, resumable
 
 ONE, OTHER = "a" * 64, "b" * 64
 
@@ -83,5 +83,5 @@ def test_after_a_restart_of_the_machine_nothing_is_gone_on_from(
 ) -> None:
     first = fingerprint({"seed": 1}, [])
     (tmp_path / "boot_id").write_text("another\n")
-    monkeypatch.setattr("data_prep.engines.work_folder._BOOT_ID", tmp_path / "boot_id")
+    monkeypatch.setattr("ner_dist.engines.work_folder._BOOT_ID", tmp_path / "boot_id")
     assert fingerprint({"seed": 1}, []) != first

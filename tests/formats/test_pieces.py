@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from read_format import ReadFile, read_source
 
-from data_prep.engines.one_process import OneProcess
-from data_prep.engines.partitions import CutFile, cut_files
 from data_prep.formats.corpus_format import ReadOptions
 from data_prep.formats.read_corpus import recognise
+from data_prep.passes.partitions import CutFile, cut_files
 from data_prep.sources.source_files import SourceFile
+from ner_dist.engines.one_process import OneProcess
 
 DOCSTART = "-DOCSTART- -X- O\n\nEU NNP B-ORG\nrejects VBZ O\n\n. . O\n\n-DOCSTART- -X- O\n\nOslo NNP B-LOC\n\n"
 WRONG = "EU NNP B-ORG\nrejects O\n\n. . O\n\n\ufeff\n\nOslo NNP B-LOC\n\n"

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hashed_corpus import hashed_corpus, hashes
 
-from data_prep.engines.one_process import OneProcess
 from data_prep.passes import duplicates
 from data_prep.passes.duplicates import count_duplicates
 from data_prep.passes.splits import choose_rule
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from ner_dist.contract.shard_format import SPLITS
+from ner_dist.engines.one_process import OneProcess
 
 
 @pytest.mark.parametrize("sentences_by_source", [[1000], [600, 0, 400]])

@@ -13,10 +13,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from data_prep.engines import partitions
 from data_prep.passes import build as build_module
+from data_prep.passes import partitions, read_pass
 from data_prep.passes import plan_parts as plan_module
-from data_prep.passes import read_pass
 from data_prep.passes.build import build
 from data_prep.passes.plan_parts import plan_parts
 from data_prep.passes.read_part import NumberedFile

@@ -1,4 +1,4 @@
-"""The memory of a process of preparation: returned when it is freed, and bounded if the user says so."""
+"""The memory of a process of an engine: returned when it is freed, and bounded if the user says so."""
 
 from __future__ import annotations
 

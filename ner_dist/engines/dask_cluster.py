@@ -9,9 +9,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from data_prep.engines.call import Call, Done, perform
-from data_prep.engines.executor import EngineError
-from data_prep.threads import num_cores
+from ner_dist.engines.call import Call, Done, perform
+from ner_dist.engines.core_share import num_cores
+from ner_dist.engines.executor import EngineError
 
 # For the scheduler to answer, and for a first worker to be there.
 _CONNECT_S = 30

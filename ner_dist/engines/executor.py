@@ -1,4 +1,4 @@
-"""What a stage of preparation asks of the engine that it runs on."""
+"""What a stage of tasks asks of the engine that it runs on."""
 
 from __future__ import annotations
 

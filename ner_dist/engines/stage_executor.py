@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from data_prep.engines.call import Call, Done
-from data_prep.engines.executor import Advance, EngineError, Result, Task
-from data_prep.engines.finished_tasks import FinishedTasks
-from data_prep.engines.progress_files import NOTE_S, Meter
+from ner_dist.engines.call import Call, Done
+from ner_dist.engines.executor import Advance, EngineError, Result, Task
+from ner_dist.engines.finished_tasks import FinishedTasks
+from ner_dist.engines.progress_files import NOTE_S, Meter
 
 
 class Coming(Protocol):

@@ -49,8 +49,8 @@ def main(memory_bytes: int) -> None:
     replies = os.fdopen(os.dup(1), "wb")
     # What a library prints must not get between the replies.
     os.dup2(2, 1)
-    from data_prep.engines.call import perform
-    from data_prep.engines.process_memory import limit_memory, save_memory
+    from ner_dist.engines.call import perform
+    from ner_dist.engines.process_memory import limit_memory, save_memory
 
     save_memory()
     if memory_bytes:

@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.engines.dask_cluster import dask_pool
-from data_prep.engines.executor import EngineError, Executor
-from data_prep.engines.one_process import OneProcess
-from data_prep.engines.process_memory import GB
-from data_prep.engines.processes import processes
-from data_prep.engines.ray_cluster import ray_pool
-from data_prep.engines.stage_executor import Pool, StageExecutor
+from ner_dist.engines.dask_cluster import dask_pool
+from ner_dist.engines.executor import EngineError, Executor
+from ner_dist.engines.one_process import OneProcess
+from ner_dist.engines.process_memory import GB
+from ner_dist.engines.processes import processes
+from ner_dist.engines.ray_cluster import ray_pool
+from ner_dist.engines.stage_executor import Pool, StageExecutor
 
 
 class EngineChoice(NamedTuple):

@@ -10,9 +10,9 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
-from data_prep.engines.call import Call, Done, perform
-from data_prep.engines.executor import EngineError
-from data_prep.threads import num_cores
+from ner_dist.engines.call import Call, Done, perform
+from ner_dist.engines.core_share import num_cores
+from ner_dist.engines.executor import EngineError
 
 # How often a task begins anew whose worker has died.
 _MAX_RETRIES = 2

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from data_prep.engines.executor import Advance
+from ner_dist.engines.executor import Advance
 
 # Between two notes of a task; and between two looks at them.
 NOTE_S = 0.5

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.engines import partitions
-from data_prep.engines.one_process import OneProcess
-from data_prep.engines.partitions import CutFile, cut_files, piece_bytes
+from data_prep.passes import partitions
+from data_prep.passes.partitions import CutFile, cut_files, piece_bytes
 from data_prep.sources.source_files import CutAt, SourceFile
 from data_prep.sources.text_source import split_lines, text_blocks
+from ner_dist.engines.one_process import OneProcess
 
 LINES = st.sampled_from(
     ["EU B-ORG", "é O", "", "", " ", "-DOCSTART- O", "# newdoc id = a", "# text", "\ufeff", "\ufeffx O", "a\rb O"]

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from data_prep.engines.call import Done
 from ner_dist.atomic_file import whole_binary_file
+from ner_dist.engines.call import Done
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import IO, NamedTuple
 
-from data_prep.engines.executor import Advance, Executor
 from data_prep.sources.compression import is_compressed
 from data_prep.sources.source_files import CutAt, Piece, SourceFile
+from ner_dist.engines.executor import Advance, Executor
 
 # A piece of less is not worth a task, and one of more is too much to begin anew.
 MIN_BYTES, MAX_BYTES = 8 << 20, 256 << 20

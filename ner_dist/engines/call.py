@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from data_prep import threads
-from data_prep.engines.executor import Advance, EngineError
-from data_prep.engines.progress_files import progress_file
 from ner_dist import __version__
+from ner_dist.engines.core_share import use_cores
+from ner_dist.engines.executor import Advance, EngineError
+from ner_dist.engines.progress_files import progress_file
 from ner_dist.errors import UserError
 
 
@@ -49,7 +49,7 @@ def perform(call: Call) -> Done:
     for folder in (call.work, call.current):
         if not Path(folder).is_dir():
             raise EngineError(f"a worker does not see {folder}; --out and the corpus must lie on disks that all share")
-    threads.use_cores(call.num_cores)
+    use_cores(call.num_cores)
     # A worker elsewhere was started in another folder.
     os.chdir(call.current)
     place = Path(call.work) / "progress" / f"{call.stage}-{call.number}" if call.is_watched else None

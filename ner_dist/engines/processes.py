@@ -14,17 +14,17 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
-from data_prep.engines.call import Call, Done
-from data_prep.engines.executor import EngineError
-from data_prep.engines.worker_process import read_message, write_message
-from data_prep.threads import num_cores
+from ner_dist.engines.call import Call, Done
+from ner_dist.engines.core_share import num_cores
+from ner_dist.engines.executor import EngineError
+from ner_dist.engines.worker_process import read_message, write_message
 
 # Of the workers that one task may take with it.
 MAX_DEATHS = 3
 # The parent's modules, wherever they lie; nothing of the current directory, which may be a stranger's.
 _BEGIN = (
     "import pickle, sys; sys.path[:] = pickle.load(open(0, 'rb', buffering=0, closefd=False)); "
-    "from data_prep.engines.worker_process import main; main(int(sys.argv[1]))"
+    "from ner_dist.engines.worker_process import main; main(int(sys.argv[1]))"
 )
 
 

@@ -1,6 +1,6 @@
 """The folder of a build with several workers: it stays when the build is interrupted, and the same command goes on.
 
-Unlike staging.staged, whose folder is always removed. It lies beside the place of what is built.
+It lies beside the place of what is built.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from data_prep.engines.executor import EngineError
-from data_prep.staging import terminate_like_interrupt
 from ner_dist import __version__
 from ner_dist.atomic_file import replace
+from ner_dist.cli.interrupts import terminate_like_interrupt
+from ner_dist.engines.executor import EngineError
 
 _NAME_CHARS = 16
 # Linux has another one after each start.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from data_prep.engines.executor import Advance, Result, Task
+from ner_dist.engines.executor import Advance, Result, Task
 
 
 class OneProcess:
