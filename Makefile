@@ -81,8 +81,8 @@ demo: runs/demo/result.json ## Train a small tagger, and write pages to look at:
 	python -m ner_dist.predict runs/demo data/synth/test.conll --out runs/demo/entities.html
 	python -m ner_dist.report runs/demo
 
-test: setup ## All tests, two files at a time; also those on real corpora if NER_CORPORA names their folder
-	python -m pytest -n 2 --dist loadfile $(ARGS)
+test: setup ## All tests, three files at a time, as some wait; also those on real corpora if NER_CORPORA names their folder
+	python -m pytest -n 3 --dist loadfile $(ARGS)
 
 test-ranks: setup ## Only the tests that start several ranks
 	python -m pytest -m ranks $(ARGS)

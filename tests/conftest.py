@@ -31,7 +31,7 @@ settings.load_profile("repeatable")
 NUM_SYNTH_SHARDS = 8
 
 _HERE = Path(__file__).parent
-# The files that take longest, longest first: two workers that begin with them end at the same time.
+# The files that take longest, longest first: workers that begin with them end at the same time.
 _LONGEST = (
     "ranks/test_several_ranks.py",
     "project/test_docs.py",

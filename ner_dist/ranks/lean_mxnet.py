@@ -7,7 +7,6 @@ first called.
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -34,19 +33,23 @@ def _load() -> Any:
 
 def _load_package() -> Any:
     spec = importlib.util.find_spec("mxnet")
-    if spec is None or spec.loader is None:
-        raise ModuleNotFoundError("No module named 'mxnet'", name="mxnet")
-    mxnet = sys.modules["mxnet"] = importlib.util.module_from_spec(spec)
+    if spec is None or spec.loader is None or not spec.submodule_search_locations:
+        # Raises what is to be said.
+        import mxnet
+
+        return mxnet
+    package = sys.modules["mxnet"] = importlib.util.module_from_spec(spec)
     try:
         # Before the package itself, whose modules register their operators as they are loaded.
-        base = importlib.import_module("mxnet.base")
+        from mxnet import base
+
         for name in _REGISTRATIONS:
             setattr(base, name, _registering_late(getattr(base, name)))
-        spec.loader.exec_module(mxnet)
+        spec.loader.exec_module(package)
     except BaseException:
         del sys.modules["mxnet"]
         raise
-    return mxnet
+    return package
 
 
 def _registering_late(register: Callable[..., None]) -> Callable[..., None]:

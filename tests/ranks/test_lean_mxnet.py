@@ -56,6 +56,6 @@ def test_operators_are_those_of_mxnet() -> None:
 
 
 def test_an_absent_mxnet_is_told_by_its_name() -> None:
-    hiding = "import importlib.util\nimportlib.util.find_spec = lambda name: None\n"
+    hiding = "import sys\nsys.path = [p for p in sys.path if 'site-packages' not in p] + ['.']\n"
     trying = "try:\n    import ner_dist.ranks.lean_mxnet\nexcept ModuleNotFoundError as error:\n    print(error.name)"
     assert printed(hiding + trying) == "mxnet\n"
