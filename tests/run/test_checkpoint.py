@@ -69,6 +69,7 @@ def write(place: Path, synth_shards: Path, index: Index) -> Callable[[int], None
 def assert_holds(place: Path, index: Index, number: int) -> None:
     found, expected = load(place), made(index, number)
     assert (found.progress, found.config, found.index) == (expected.progress, expected.config, index)
+    assert found.shards_version == VERSION
     assert list(found.arrays) == list(expected.arrays)
     for name, array in expected.arrays.items():
         np.testing.assert_array_equal(found.arrays[name], array)
@@ -96,6 +97,7 @@ def test_a_checkpoint_comes_back_as_it_was(place: Path, index: Index, write: Cal
     assert_holds(place, index, 3)
     names_of = ["lstm.0.forward_lstm", "lstm.0.backward_lstm", "emission.weight", "emission.bias"]
     assert list(load(place).parameters()) == names_of
+    assert checkpoint_files.read_state(place).arrays_sha256 == file_sha256(place / "arrays.npz")
     assert names(place) == ["last"]
 
 
@@ -223,7 +225,8 @@ def test_a_full_disk_keeps_the_old_checkpoint_and_leaves_no_part_of_the_new_one(
 
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path, index: Index) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(CheckpointError, match=r"could not be written \(Not a directory\)"):
+    cure = "the one before is intact; make room and continue with --train.resume true"
+    with pytest.raises(CheckpointError, match=rf"could not be written \(Not a directory\); {cure}$"):
         save(tmp_path / "file" / "last", made(index, 1), {})
 
 
@@ -261,6 +264,29 @@ def test_every_damaged_or_missing_file_is_one_sentence(
     with pytest.raises(CheckpointError) as caught:
         load(place)
     assert str(caught.value).startswith(f"{place}")
+
+
+def test_a_missing_file_is_said_to_be_missing(place: Path, write: Callable[[int], None]) -> None:
+    write(1)
+    (place / "arrays.npz").unlink()
+    with pytest.raises(CheckpointError, match=r"last/arrays\.npz: is missing, state\.json says \d+ bytes; the checkpo"):
+        load(place)
+
+
+def test_a_state_that_was_changed_by_hand_is_named(place: Path, write: Callable[[int], None]) -> None:
+    write(1)
+    text = (place / "state.json").read_text()
+    (place / "state.json").write_text(text.replace('"epoch": 1', '"epoch": 2'))
+    with pytest.raises(CheckpointError) as caught:
+        load(place)
+    assert str(caught.value).startswith(f"{place / 'state.json'}: ")
+
+
+def test_the_version_of_the_shards_is_that_of_their_index(place: Path, write: Callable[[int], None]) -> None:
+    write(1)
+    sealed_files.edit(place / "index.json", lambda index: index.update(version=VERSION - 1))
+    _sum_anew(place)
+    assert load(place).shards_version == VERSION - 1
 
 
 def test_progress_of_another_version_is_refused(place: Path, write: Callable[[int], None]) -> None:
@@ -428,9 +454,12 @@ def test_a_file_that_cannot_be_read_is_named(
     def fail(path: Path) -> str:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(checkpoint_files, "file_sha256", fail)
-    with pytest.raises(CheckpointError, match=r"last/[\w./]+: not readable \(Input/output error\); the checkpoint"):
-        load(place)
+    # The content of files alone, and whether they are there.
+    for owner, name in ((checkpoint_files, "file_sha256"), (Path, "is_file")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, fail)
+            with pytest.raises(CheckpointError, match=r"last/[\w./]+: not readable \(Input/output error\); the che"):
+                load(place)
 
 
 def test_a_checkpoint_from_before_files_were_listed_is_known_by_its_arrays(
@@ -445,6 +474,9 @@ def test_a_checkpoint_from_before_files_were_listed_is_known_by_its_arrays(
                 load(place)
         else:
             assert_holds(place, index, 1)
+    (place / "state.json").write_text(json.dumps({"progress": {**progress, "epoch": -1}, "arrays_sha256": stated}))
+    with pytest.raises(CheckpointError, match=r"last/state\.json: progress\.epoch is -1"):
+        load(place)
 
 
 def test_before_the_first_score_there_is_none_and_losses_may_be_below_0(
@@ -536,6 +568,16 @@ def test_checkpoints_share_the_pretrained_vectors_and_outlive_the_shards(
     assert (place / "vectors.npy").stat().st_ino == (place.parent / "vectors.npy").stat().st_ino
     assert read_word_vectors(place, load(place).index).shape[1] == 5
     assert names(place) == ["last", "vectors.npy"]
+
+
+def test_the_checksum_of_the_vectors_is_that_of_the_index(place: Path, rich_shards: Path) -> None:
+    index = read_index(rich_shards)
+    assert index.vectors is not None
+    # Of the same size, and damaged: it must not become what is right.
+    (place.parent / "vectors.npy").write_bytes(bytes(index.vectors.num_bytes))
+    save(place, made(index, 1), vocab_files(rich_shards, index))
+    listed = {file["path"]: file["sha256"] for file in json.loads((place / "state.json").read_text())["files"]}
+    assert listed["vectors.npy"] == index.vectors.sha256
 
 
 def test_where_there_are_no_links_the_vectors_are_copied(
