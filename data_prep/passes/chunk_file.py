@@ -9,15 +9,17 @@ from typing import IO, Any, TypeVar
 
 import numpy as np
 
-# The types of stored arrays.
-DTYPES = (np.dtype(np.int32), np.dtype(np.int64))
+# The types of stored arrays: most are tags and features, of which one byte is enough.
+DTYPES = tuple(np.dtype(kind) for kind in (np.int8, np.int16, np.int32, np.int64))
+# What they are read as, at least.
+_READ = np.dtype(np.int32)
 # A NamedTuple of arrays whose last field is a list of arrays.
 Fields = TypeVar("Fields", bound=tuple[Any, ...])
 
 
 def append_chunk(file: IO[bytes], arrays: Iterable[np.ndarray]) -> None:
-    """Append arrays as one chunk, each as int32 if its values allow that: lines and places may be beyond, few are."""
-    chunk = [np.ascontiguousarray(array, DTYPES[not _fits_32_bits(array)]) for array in arrays]
+    """Append arrays as one chunk, each of the narrowest type that holds its values."""
+    chunk = [np.ascontiguousarray(array, _narrowest(array)) for array in arrays]
     header = [len(chunk)]
     for array in chunk:
         header += [array.size, DTYPES.index(array.dtype)]
@@ -26,20 +28,22 @@ def append_chunk(file: IO[bytes], arrays: Iterable[np.ndarray]) -> None:
         file.write(array.tobytes())
 
 
-def _fits_32_bits(array: np.ndarray) -> bool:
-    if np.can_cast(array.dtype, DTYPES[0]) or not array.size:
-        return True
-    limits = np.iinfo(DTYPES[0])
-    return bool(limits.min <= array.min() and array.max() <= limits.max)
+def _narrowest(array: np.ndarray) -> np.dtype:
+    if not array.size:
+        return DTYPES[0]
+    least, most = int(array.min()), int(array.max())
+    return next(kind for kind in DTYPES if np.iinfo(kind).min <= least and most <= np.iinfo(kind).max)
 
 
 def read_chunks(path: Path) -> Iterator[list[np.ndarray]]:
+    """Arrays of int32, or int64 if their values need it."""
     with open(path, "rb") as file:
         while count := file.read(8):
             header = np.frombuffer(file.read(16 * int.from_bytes(count, sys.byteorder)), np.int64).reshape(-1, 2)
-            yield [
+            chunk = (
                 np.frombuffer(file.read(DTYPES[kind].itemsize * size), DTYPES[kind]) for size, kind in header.tolist()
-            ]
+            )
+            yield [array.astype(max(array.dtype, _READ), copy=False) for array in chunk]
 
 
 def append_fields(file: IO[bytes], chunk: tuple[Any, ...]) -> None:

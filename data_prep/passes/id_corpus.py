@@ -40,6 +40,11 @@ class ReadChunk(NamedTuple):
     origin_size_N: np.ndarray
     feature_FM: list[np.ndarray]
 
+    @property
+    def line_N(self) -> np.ndarray:
+        """Line of the first token of each sentence."""
+        return self.line_M[np.cumsum(self.length_N) - self.length_N]
+
 
 class FirstSentence(NamedTuple):
     """The first sentence of a source, as it was read."""

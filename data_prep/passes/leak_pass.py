@@ -47,8 +47,7 @@ def _report_leaks(
     # By document and split: the first place, the name, and the number of sentences.
     seen: dict[int, dict[int, tuple[str, str, int]]] = {}
     for chunk, document_N in _with_documents(corpus):
-        source_id = int(chunk.kind[0])
-        line_N = chunk.line_M[np.cumsum(chunk.length_N) - chunk.length_N]
+        source_id, line_N = int(chunk.kind[0]), chunk.line_N
         for n in np.flatnonzero(np.isin(document_N, wanted)).tolist():
             of_splits = seen.setdefault(int(document_N[n]), {})
             split_id = split_of_source[source_id]

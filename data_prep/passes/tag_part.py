@@ -118,7 +118,7 @@ class _Tagger:
             chunk.tag_M,
             chunk.length_N,
             split_N,
-            chunk.line_M,
+            chunk.line_N,
             chunk.document_N,
             chunk.recut_N,
             chunk.origin_place_N,

@@ -25,18 +25,14 @@ class TaggedChunk(NamedTuple):
     length_N: np.ndarray
     # The split's id; that of its raw sentences follows after all splits'.
     split_N: np.ndarray
-    line_M: np.ndarray
+    # Line of the first token of each sentence.
+    line_N: np.ndarray
     # As in ReadChunk.
     document_N: np.ndarray
     recut_N: np.ndarray
     origin_place_N: np.ndarray
     origin_size_N: np.ndarray
     feature_FM: list[np.ndarray]
-
-    @property
-    def line_N(self) -> np.ndarray:
-        """Line of the first token of each sentence."""
-        return self.line_M[np.cumsum(self.length_N) - self.length_N]
 
 
 class TaggedCounts:
