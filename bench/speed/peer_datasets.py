@@ -1,6 +1,6 @@
 """A yardstick for data_prep: the Kaggle corpus prepared by Hugging Face's `datasets`, as its documentation recommends.
 
-python -m bench.speed.peer_datasets CORPUS OUT
+python -m bench.speed.peer_datasets CORPUS OUT [PROCESSES]
 """
 
 from __future__ import annotations
@@ -92,8 +92,11 @@ def encode(batch: dict[str, list[list[str]]], vocabs: dict[str, dict[str, int]])
     }
 
 
-def build(corpus: Path, out: Path) -> int:
-    """Write train, dev and test as Parquet files into `out`; returns the number of tokens."""
+def build(corpus: Path, out: Path, num_processes: int = 1) -> int:
+    """Write train, dev and test as Parquet files into `out`; returns the number of tokens.
+
+    num_processes: that encode. The one file is read by one process, as `datasets` reads files.
+    """
     from datasets import Dataset, DatasetDict, Features, List, Value, disable_progress_bars
 
     disable_progress_bars()
@@ -109,8 +112,9 @@ def build(corpus: Path, out: Path) -> int:
         train = whole.train_test_split(0.2, seed=0)
         held_out = train["test"].train_test_split(0.5, seed=0)
         splits = DatasetDict(train=train["train"], dev=held_out["train"], test=held_out["test"])
+        several = num_processes if num_processes > 1 else None
         vocabs, batched = {"vocabs": fit(splits["train"])}, {"batched": True, "batch_size": BATCH_SENTENCES}
-        splits = splits.map(encode, fn_kwargs=vocabs, features=encoded, **batched)
+        splits = splits.map(encode, fn_kwargs=vocabs, features=encoded, num_proc=several, **batched)
         out.mkdir()
         for name, split in splits.items():
             split.to_parquet(str(out / f"{name}.parquet"))
@@ -118,4 +122,4 @@ def build(corpus: Path, out: Path) -> int:
 
 
 if __name__ == "__main__":
-    print(f"{build(Path(sys.argv[1]), Path(sys.argv[2])):,} tokens")
+    print(f"{build(Path(sys.argv[1]), Path(sys.argv[2]), int((sys.argv[3:] or ['1'])[0])):,} tokens")

@@ -35,6 +35,7 @@ def test_ours_and_the_peer_prepare_every_token(corpus: Path, tmp_path: Path) -> 
 
     assert peer_datasets.build(corpus, tmp_path / "peer") == 120
     assert preparation.num_tokens(tmp_path / "peer") == 120
+    assert peer_datasets.build(corpus, tmp_path / "peer-of-two", 2) == 120
 
 
 def test_without_the_peer_ours_alone_is_measured(
@@ -42,6 +43,8 @@ def test_without_the_peer_ours_alone_is_measured(
 ) -> None:
     monkeypatch.setattr(preparation, "peer_python", lambda: "/bin/false")
     monkeypatch.setattr(preparation, "COPIES", {1: 1, 2: 1})
-    rows = preparation.preparation(BenchOptions(corpus=str(corpus), repeats=1))
-    assert [row.unit for row in rows] == ["tokens/s", "MB"] * 2
+    rows = list(preparation.preparation(BenchOptions(corpus=str(corpus), repeats=1)))
+    assert [row.unit for row in rows] == ["tokens/s", "tokens/s", "MB", "MB"] * 2
+    # What a process of Python with Arrow takes at least, seen also of the workers.
+    assert all(row.value > 30 for row in rows if row.unit == "MB")
     assert "only ours is measured" in capsys.readouterr().out
