@@ -112,13 +112,15 @@ class _Tagger:
         self._append(file, chunk, whole_N)
 
     def _append(self, file: BinaryIO, chunk: ReadChunk, split_N: np.ndarray) -> None:
+        line_N = chunk.line_N
         tagged = TaggedChunk(
             chunk.kind[:1],
             chunk.token_M if self._token_V is None else self._token_V[chunk.token_M],
             chunk.tag_M,
             chunk.length_N,
             split_N,
-            chunk.line_N,
+            line_N,
+            chunk.line_M - np.repeat(line_N, chunk.length_N),
             chunk.document_N,
             chunk.recut_N,
             chunk.origin_place_N,

@@ -25,14 +25,20 @@ class TaggedChunk(NamedTuple):
     length_N: np.ndarray
     # The split's id; that of its raw sentences follows after all splits'.
     split_N: np.ndarray
-    # Line of the first token of each sentence.
+    # Line of the first token of each sentence, and how many lines after it each token is.
     line_N: np.ndarray
+    lines_after_M: np.ndarray
     # As in ReadChunk.
     document_N: np.ndarray
     recut_N: np.ndarray
     origin_place_N: np.ndarray
     origin_size_N: np.ndarray
     feature_FM: list[np.ndarray]
+
+    @property
+    def line_M(self) -> np.ndarray:
+        """Line of each token."""
+        return np.repeat(self.line_N, self.length_N) + self.lines_after_M
 
 
 class TaggedCounts:
