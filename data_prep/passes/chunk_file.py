@@ -11,7 +11,6 @@ import numpy as np
 
 # The types of stored arrays: most are tags and features, of which one byte is enough.
 DTYPES = tuple(np.dtype(kind) for kind in (np.int8, np.int16, np.int32, np.int64))
-_LIMITS = (np.iinfo(np.int8), np.iinfo(np.int16), np.iinfo(np.int32), np.iinfo(np.int64))
 # What they are read as, at least.
 _READ = np.dtype(np.int32)
 # A NamedTuple of arrays whose last field is a list of arrays.
@@ -33,7 +32,8 @@ def _narrowest(array: np.ndarray) -> np.dtype:
     if not array.size:
         return DTYPES[0]
     least, most = int(array.min()), int(array.max())
-    return next(kind for kind, limits in zip(DTYPES, _LIMITS) if limits.min <= least and most <= limits.max)
+    limits = [1 << (8 * kind.itemsize - 1) for kind in DTYPES]
+    return next(kind for kind, limit in zip(DTYPES, limits) if -limit <= least and most < limit)
 
 
 def read_chunks(path: Path) -> Iterator[list[np.ndarray]]:
