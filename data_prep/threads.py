@@ -21,7 +21,10 @@ class StoppedError(Exception):
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items; a thread produces the next one while the caller works on the current one."""
+    """The same items; a thread produces the next one while the caller works on the current one, if there is a core."""
+    if num_cores() == 1:
+        yield from items
+        return
     end = object()
     # One alone is not worth a thread: of thousands of small files, each is a single block.
     first, second = next(items, end), next(items, end)

@@ -158,3 +158,6 @@ class Format(NamedTuple):
     may_be_empty: bool = False
     # Where a file of this format may be cut for several workers, by its beginning; None if it has to stay whole.
     cut_at: Callable[[Sample], CutAt | None] = lambda sample: None
+    # Of files that are cut at "rows": the numbers of lines in which sentences begin, whatever stands before the source,
+    # which is a piece that begins with any line of the file.
+    sure_starts: Callable[[Source], Iterator[int]] | None = None

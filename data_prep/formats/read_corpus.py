@@ -19,7 +19,7 @@ from data_prep.formats.unrecognised import closest_guess
 from data_prep.problems import CorpusError, Problems
 from data_prep.sentences.block import SentenceIds
 from data_prep.sentences.record import NO_ORIGIN, Origin
-from data_prep.sentences.string_ids import CorpusStrings
+from data_prep.sentences.string_ids import CorpusStrings, FeatureStrings, StringIds
 from data_prep.sources import stored_files, text_source
 from data_prep.sources.decide_encoding import decide_encoding
 from data_prep.sources.source_files import CutAt, SourceFile
@@ -42,7 +42,11 @@ class Recognised(NamedTuple):
 
 
 def recognise(file: SourceFile, options: ReadOptions) -> Recognised:
-    """As chosen, or inferred from the file's content. Raises CorpusError if the format is not recognised."""
+    """As chosen, or inferred from the file's content. Raises CorpusError if the format is not recognised.
+
+    Of a piece: as that of the whole file.
+    """
+    piece, file = file.piece, file.whole
     first_bytes = text_source.head(file, may_be_empty=True)
     text = first_bytes.decode(text_source.choose_encoding(first_bytes, options.encoding, "latin-1"), "ignore")
     # Lines end as in text_source.split_lines.
@@ -59,6 +63,8 @@ def recognise(file: SourceFile, options: ReadOptions) -> Recognised:
     if chosen is None:
         advice = "otherwise --format NAME names the format, --help lists them"
         raise CorpusError(f"{file}: the format cannot be recognised: {closest_guess(sample)}; {advice}")
+    if piece is not None:
+        return Recognised(chosen, evidence, piece.encoding, chosen.cut_at(sample))
     encoding = decide_encoding(file, first_bytes, options.encoding, chosen.default_encoding)
     return Recognised(chosen, evidence, encoding, chosen.cut_at(sample))
 
@@ -93,9 +99,6 @@ def read_as(
     is not asked of pieces. What is said of the file as a whole is said by its first piece.
     """
     source, dirty = _source(found, file, options, problems, strings, cutter, progress)
-    if file.piece is not None:
-        begin = partial(_source, found, file.whole, options, Problems(), strings, cutter, None)
-        source = source._replace(from_beginning=lambda: begin()[0])
     is_document = file.document and stored_files.stored_bytes(file.whole) <= MAX_DOCUMENT_BYTES
     for block in found.format.read(source):
         yield _as_document(block, file.document) if is_document else block
@@ -122,7 +125,24 @@ def _source(
     blocks = ahead(text_source.text_blocks(file, found.encoding, progress, dirty))
     pieces = ahead(text_source.text_pieces(file, found.encoding, progress, dirty))
     num_bytes = stored_files.stored_bytes(file)
-    return Source(str(file), blocks, pieces, options, strings, problems, file, cutter, num_bytes, progress), dirty
+    source = Source(str(file), blocks, pieces, options, strings, problems, file, cutter, num_bytes, progress)
+    if file.piece is not None:
+        begin = partial(_source, found, file.whole, options, Problems(), strings, cutter, None)
+        source = source._replace(from_beginning=lambda: begin()[0])
+    return source, dirty
+
+
+def sure_starts(name: str, piece: SourceFile, options: ReadOptions) -> Iterator[int]:
+    """Lines in which sentences begin, whatever stands before the piece; its first line may be any line of the file.
+
+    name: of its format. Raises CorpusError if the file is unreadable.
+    """
+    assert piece.piece is not None
+    found = Recognised(FORMATS[name], "", piece.piece.encoding)
+    strings = CorpusStrings(StringIds(), StringIds(), FeatureStrings())
+    source, _ = _source(found, piece, options, Problems(), strings, Cutter(options.tokenizer, options.language), None)
+    assert found.format.sure_starts is not None
+    return found.format.sure_starts(source)
 
 
 def _as_document(block: SentenceIds, name: str) -> SentenceIds:

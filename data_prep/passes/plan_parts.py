@@ -39,7 +39,7 @@ def _cut(one: NumberedFile, options: ReadOptions, num_bytes: int, may_be_cut: bo
     if may_be_cut and stored_bytes(file) >= 2 * num_bytes and not is_document:
         try:
             found = recognise(file, options)
-            return CutFile(file, found.cut_at, found.encoding)
+            return CutFile(file, found.cut_at, found.encoding, found.format.name, options)
         except UserError:
             # It is said by who reads it.
             pass

@@ -115,7 +115,7 @@ class _Reading:
     def read(self, of: NumberedFile, problems: RecordedProblems, advance: Advance) -> FileResult:
         source_id, split, file = of
         strings = CorpusStrings(self.tokens.ids, self.tags.ids, self.features)
-        found = recognise(file.whole, self.settings.read_options)
+        found = recognise(file, self.settings.read_options)
         num_sentences, first, documents, has_long = 0, None, DocumentEdges(), False
         for block in read_as(found, file, self.settings.read_options, problems, strings, self.cutter, advance):
             if not len(block.length_N):
@@ -141,7 +141,7 @@ class _Reading:
             ReadSource(split, file.whole, found.format.name, found.evidence, num_sentences, first),
             problems.told(),
             None,
-            *documents.found(found.cut_at == "lines"),
+            *documents.found(found.cut_at in ("lines", "rows")),
             # Where blocks end decides in which order different kinds of problems are found.
             frozenset(problems.kinds),
             has_long,
@@ -228,7 +228,7 @@ def first_look(file: SourceFile, settings: Settings, before: ReadState) -> ReadS
     cutter = Cutter(settings.tokenizer, settings.language, before.tokenizer)
     try:
         found = recognise(file, settings.read_options)
-        for _ in read_as(found, file, settings.read_options, Problems(), strings, cutter):
+        for _ in read_as(found, file.whole, settings.read_options, Problems(), strings, cutter):
             break
     except UserError:
         return before

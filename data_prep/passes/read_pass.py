@@ -44,10 +44,13 @@ def read_sources(
     given = ReadState(None, None if like is None else tokenizer_like(settings, like))
     parts = plan_parts(sources, settings.read_options, executor, ())
     results = _read_parts(_tasks(parts, settings, spill, problems, given), executor, progress)
-    stay_whole = _must_stay_whole(results)
-    if stay_whole:
+    stay_whole: set[int] = set()
+    # A failure may have hidden what is odd about the files after it.
+    while odd := _must_stay_whole(results):
+        stay_whole |= odd
         parts = plan_parts(sources, settings.read_options, executor, stay_whole)
-        results = _read_parts(_tasks(parts, settings, spill, problems, given), executor, None, "read-whole")
+        stage = f"read-whole-{len(stay_whole)}"
+        results = _read_parts(_tasks(parts, settings, spill, problems, given), executor, None, stage)
     merged = merge_parts(results)
     if len(results) > 1 and merged.most_distinct > settings.max_distinct:
         # Only one after another do the files tell which of them has one string too many.
@@ -107,7 +110,7 @@ def _read_parts(
     """All parts, up to the first one with a file that cannot be read, as one after another they would be."""
     state = guess = tasks[0].before
     if len(tasks) > 1:
-        guess = first_look(tasks[0].files[0].file.whole, tasks[0].settings, state)
+        guess = first_look(tasks[0].files[0].file, tasks[0].settings, state)
     found: list[ReadResult] = []
     while len(found) < len(tasks):
         first, round_path = len(found), f"{stage}-{len(found)}"

@@ -84,10 +84,6 @@ class SentenceAssembler:
         # The document of each token; empty if the file has none.
         self.document_M = NOTHING
 
-    @property
-    def is_empty(self) -> bool:
-        return not self.columns or not len(self.columns[0])
-
     def end_sentence(self) -> None:
         """The next token begins a sentence, whatever its `opens_M`."""
         self.ended = True

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Union
 
 from data_prep.sources.caps import CAPS, Caps
 from ner_dist.stores.local_copies import by_address
 
-# Where files of a format may be cut: at the blank lines after sentences, or at the ends of lines.
-CutAt = Literal["sentences", "lines"]
+
+class QuotedRows(NamedTuple):
+    """Files are cut at the ends of lines that are in no quoted field of CSV."""
+
+    delimiter: str
+
+
+# Where files of a format may be cut: at the blank lines after sentences, at the ends of lines, before rows of which its
+# reader knows that they begin sentences, or between rows.
+CutAt = Union[Literal["sentences", "lines", "rows"], QuotedRows]
 
 
 class Piece(NamedTuple):
@@ -19,6 +27,8 @@ class Piece(NamedTuple):
     end: int
     # The number in the file of the line in which it begins.
     first_line: int
+    # As it was decided on the whole file.
+    encoding: str
 
 
 class SourceFile(NamedTuple):

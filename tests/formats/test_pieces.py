@@ -34,16 +34,31 @@ TEXTS = {
     "multiconer": column_samples.MULTICONER,
     "numbered": column_samples.NUMBERED,
     "header": column_samples.HEADER,
+    "conllup": column_samples.CONLLUP.partition("\n")[2],
+    "wikiner": column_samples.WIKINER,
+    "csv-lists": column_samples.CSV_LISTS.partition("\n")[2],
+    "csv-texts": column_samples.CSV_TEXTS.partition("\n")[2],
     "jsonl": TOKEN_LINES,
     "not-json": TOKEN_LINES + '{"tokens": ["a"]\n',
     "doccano": TEXT_LINES,
 }
+# What stands once, before the copies of a text.
+HEADERS = {
+    "conllup": "# global.columns = ID FORM UPOS MISC NER\n",
+    "csv-lists": "Sentence #,Sentence,POS,Tag\n",
+    "csv-texts": "text,labels\n",
+}
+
+
+def copies(name: str, num: int) -> str:
+    return HEADERS.get(name, "") + TEXTS[name] * num
 
 
 def cut(path: Path, num_bytes: int) -> list[SourceFile]:
     file = SourceFile(path)
     found = recognise(file, ReadOptions())
-    return cut_files([CutFile(file, found.cut_at, found.encoding)], OneProcess(), num_bytes)[0]
+    one = CutFile(file, found.cut_at, found.encoding, found.format.name)
+    return cut_files([one], OneProcess(), num_bytes)[0]
 
 
 def begins_documents(read: ReadFile) -> list[bool]:
@@ -59,7 +74,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(max_examples=4, deadline=None)
 @given(num_bytes=st.integers(10, 2000), num_copies=st.integers(1, 8))
 def test_pieces_give_the_sentences_of_the_whole(place: Path, name: str, num_bytes: int, num_copies: int) -> None:
-    place.write_text(TEXTS[name] * num_copies, encoding="utf-8")
+    place.write_text(copies(name, num_copies), encoding="utf-8")
     whole = read_source(SourceFile(place))
     parts = [read_source(piece) for piece in cut(place, num_bytes)]
     for field in ("tokens", "tags", "lines", "origins"):
@@ -74,7 +89,7 @@ def test_pieces_give_the_sentences_of_the_whole(place: Path, name: str, num_byte
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_files_of_these_formats_are_cut(place: Path, name: str) -> None:
-    place.write_text(TEXTS[name] * 20, encoding="utf-8")
+    place.write_text(copies(name, 20), encoding="utf-8")
     assert len(cut(place, len(TEXTS[name].encode()))) > 5
 
 

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from data_prep.threads import StoppedError, ahead, side_by_side
+from ner_dist.engines import core_share
 
 
-def test_items_made_ahead_come_in_order_and_one_at_a_time() -> None:
+def test_items_made_ahead_come_in_order_and_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core_share._Share, "num_cores", 2)
     made = []
 
     def items() -> Iterator[int]:
@@ -32,6 +34,12 @@ def test_a_failure_of_what_is_made_ahead_is_raised_in_its_place() -> None:
     with pytest.raises(OSError, match="no more"):
         found.extend(ahead(items()))
     assert found == [] or found == [1]
+
+
+def test_with_one_core_nothing_is_made_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core_share._Share, "num_cores", 1)
+    made_by = list(ahead(threading.get_ident() for _ in range(4)))
+    assert made_by == [threading.get_ident()] * 4
 
 
 def test_results_come_in_the_order_of_the_items() -> None:

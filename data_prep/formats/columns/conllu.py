@@ -140,14 +140,19 @@ def read(source: Source) -> Iterator[SentenceIds]:
 def read_plus(source: Source) -> Iterator[SentenceIds]:
     names: list[str] = []
 
-    def blocks() -> Iterator[tuple[int, str]]:
+    def blocks(source: Source) -> Iterator[tuple[int, str]]:
         for first_line, text in source.blocks:
             if not names:
                 match = GLOBAL_COLUMNS.search(text)
                 names.extend(match[1].split() if match else COLUMNS)
             yield first_line, text
 
-    return read_columns(source._replace(blocks=blocks()), lambda sample, source: _plan_of(names, sample, source))
+    def named(source: Source) -> Source:
+        begin = source.from_beginning
+        # Of a piece, the beginning of the file is read first.
+        return source._replace(blocks=blocks(source), from_beginning=begin and (lambda: named(begin())))
+
+    return read_columns(named(source), lambda sample, source: _plan_of(names, sample, source))
 
 
 CONLLU = Format(
@@ -166,4 +171,5 @@ CONLLUP = Format(
     evidence="a line '# global.columns = ...'",
     recognise=recognise_plus,
     read=read_plus,
+    cut_at=lambda sample: "sentences",
 )

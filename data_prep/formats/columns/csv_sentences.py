@@ -15,6 +15,7 @@ from data_prep.formats.corpus_format import Format, ReadOptions, Sample, Source
 from data_prep.formats.read_records import reader
 from data_prep.problems import CorpusError
 from data_prep.sentences.record import Record
+from data_prep.sources.source_files import QuotedRows
 from data_prep.tags.tag_strings import is_well_formed
 from ner_dist.contract.visible_text import shown
 
@@ -111,10 +112,22 @@ def _lines(source: Source) -> Iterator[str]:
             yield line + "\n"
 
 
+def _delimiter(header: str) -> str:
+    return max(DELIMITERS, key=lambda delimiter: len(header_names(header, delimiter)))
+
+
+def _header_and_rows(source: Source) -> tuple[str, Iterator[str], int]:
+    """The header of the file, the lines after it, and the number of the first of them."""
+    lines, piece = _lines(source), source.file.piece
+    if piece is not None and piece.begin:
+        assert source.from_beginning is not None
+        return next(_lines(source.from_beginning()), ""), lines, piece.first_line
+    return next(lines, ""), lines, 2
+
+
 def records(source: Source) -> Iterator[Record]:
-    lines = _lines(source)
-    header = next(lines, "")
-    delimiter = max(DELIMITERS, key=lambda delimiter: len(header_names(header.rstrip("\n"), delimiter)))
+    header, lines, first_line = _header_and_rows(source)
+    delimiter = _delimiter(header.rstrip("\n"))
     names = header_names(header.rstrip("\n"), delimiter)
     try:
         columns = _columns(names, source.options)
@@ -130,7 +143,7 @@ def records(source: Source) -> Iterator[Record]:
     csv.field_size_limit(MAX_FIELD_CHARS)
     rows = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
-        number = rows.line_num + 2
+        number = first_line + rows.line_num
         try:
             row = next(rows, None)
             if row is None:
@@ -144,6 +157,8 @@ def records(source: Source) -> Iterator[Record]:
             if row:
                 yield _record(number, row, names, columns, features, source.options)
         except csv.Error as error:
+            if source.from_beginning is not None:
+                raise CorpusError(f"{source.path}:{number}: {error}, after which only the whole file tells") from error
             source.error(number, f"not a row of CSV: {error}", "malformed_line")
         except ValueError as error:
             source.refuse(number, error, kind="malformed_record")
@@ -173,4 +188,5 @@ CSV_SENTENCES = Format(
     evidence="rows with as many tags as tokens",
     recognise=recognise,
     read=reader(records),
+    cut_at=lambda sample: QuotedRows(_delimiter(sample.lines[0])) if sample.lines else None,
 )

@@ -70,7 +70,7 @@ def _sentences(source: Source) -> Iterator[ParsedSentence]:
             if not line.strip() or source.is_invisible(number, line):
                 continue
             if not num_parts:
-                num_parts = _usual_parts(text)
+                num_parts = _usual_parts(_beginning(source, text))
                 try:
                     with_pos = bool(_features(source, num_parts))
                 except WholeFileError as error:
@@ -88,6 +88,21 @@ def _sentences(source: Source) -> Iterator[ParsedSentence]:
             yield ParsedSentence(list(words), list(others[-1]), features, [number] * len(words))
 
 
+def _beginning(source: Source, text: str) -> str:
+    """The first text of the file that holds tokens; text: of the source."""
+    if source.from_beginning is None:
+        return text
+    whole = source.from_beginning()
+    return next(
+        text
+        for first_line, text in whole.blocks
+        if any(
+            line.strip() and not whole.is_invisible(number, line)
+            for number, line in enumerate(split_lines(text), first_line)
+        )
+    )
+
+
 def read(source: Source) -> Iterator[SentenceIds]:
     return sentence_blocks(source, _sentences(source), ColumnOrigins())
 
@@ -99,4 +114,5 @@ WIKINER = Format(
     evidence="lines of token|pos|tag",
     recognise=recognise,
     read=read,
+    cut_at=lambda sample: "lines",
 )
