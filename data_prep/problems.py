@@ -96,12 +96,7 @@ class Problems:
         suggestion: Mapping[str, Any] | None = None,
         record: Mapping[str, Any] | None = None,
     ) -> None:
-        self.error_kinds[kind] += 1
-        where, what = by_address(where), by_address(what)
-        if len(self.errors) < MAX_SHOWN:
-            self.errors.append(f"{where}: error: {what}")
-        if self._sink is not None:
-            self._sink(Finding(kind, where, what, True, 1, document, suggestion, record))
+        self.add(Finding(kind, where, what, True, 1, document, suggestion, record))
 
     @property
     def wants_records(self) -> bool:
@@ -128,15 +123,26 @@ class Problems:
         record: Mapping[str, Any] | None = None,
     ) -> None:
         """`name` is the key under which index.json counts the warning."""
-        if name in self.ignored:
-            return
-        self.warnings[name] += count
-        where, what = by_address(where), by_address(what)
-        if name in self.all_shown or self._num_shown[name] < MAX_SHOWN_PER_WARNING:
-            self._num_shown[name] += 1
-            self.warning_lines.append(f"{where}: warning: {what}")
+        if name not in self.ignored:
+            self.add(Finding(name, where, what, False, count, document, suggestion, record))
+
+    def add(self, finding: Finding) -> bool:
+        """Whether anybody will see its message: it is one of the first, or all are wanted."""
+        kind, where, what = finding.kind, by_address(finding.place), by_address(finding.message)
+        if finding.is_error:
+            self.error_kinds[kind] += finding.number
+            is_shown = len(self.errors) < MAX_SHOWN
+            if is_shown:
+                self.errors.append(f"{where}: error: {what}")
+        else:
+            self.warnings[kind] += finding.number
+            is_shown = kind in self.all_shown or self._num_shown[kind] < MAX_SHOWN_PER_WARNING
+            if is_shown:
+                self._num_shown[kind] += 1
+                self.warning_lines.append(f"{where}: warning: {what}")
         if self._sink is not None:
-            self._sink(Finding(name, where, what, False, count, document, suggestion, record))
+            self._sink(finding._replace(place=where, message=what))
+        return is_shown or self._sink is not None
 
     def more_warnings(self, name: str, count: int) -> None:
         """Count warnings whose messages are not shown."""

@@ -14,16 +14,12 @@ from data_prep.problems import CorpusError
 from data_prep.remote.copies import own_folder
 from data_prep.staging import OutputError
 from ner_dist.cli.interrupts import terminate_like_interrupt
-from ner_dist.errors import UserError
-from ner_dist.stores.addresses import Address, StoreError, is_address, parse_address
-from ner_dist.stores.cache_room import cache_folder
+from ner_dist.stores.addresses import Address, is_address, parse_address
 from ner_dist.stores.file_locks import lock
 from ner_dist.stores.local_copies import is_copy_of
 from ner_dist.stores.objects import list_objects, size, upload
 from ner_dist.stores.published import publish, published
-
-# In the cache's folder: what is being built for an address, and what could not be sent.
-_UNPUBLISHED = "unpublished"
+from ner_dist.stores.unsent import kept_if_not_sent, unsent_folder
 
 
 @contextmanager
@@ -52,7 +48,7 @@ def sent_file(name: str) -> Iterator[str]:
 
 def _send_file(path: Path, address: Address) -> None:
     if path.is_file():
-        with _kept_if_not_sent(path, address):
+        with kept_if_not_sent(path, address):
             upload(path, address)
 
 
@@ -74,7 +70,7 @@ def published_directory(
         path = folder / out.name
         is_copy_of(path, out)
         yield path
-        with _kept_if_not_sent(path, out):
+        with kept_if_not_sent(path, out):
             publish(path, out, last)
         shutil.rmtree(path)
 
@@ -89,8 +85,8 @@ def _names_at(address: Address) -> list[str]:
 @contextmanager
 def _alone(out: Address) -> Iterator[Path]:
     """A folder for this address alone, always the same, where an interrupted build may go on."""
-    folder = cache_folder() / _UNPUBLISHED / hashlib.sha256(str(out).encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = unsent_folder() / hashlib.sha256(str(out).encode()).hexdigest()[:16]
+    folder.mkdir(exist_ok=True)
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if not lock(descriptor, wait=False):
@@ -98,18 +94,3 @@ def _alone(out: Address) -> Iterator[Path]:
         yield folder
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _kept_if_not_sent(path: Path, address: Address) -> Iterator[None]:
-    try:
-        yield
-    except UserError as error:
-        kept = cache_folder() / _UNPUBLISHED / f"{secrets.token_hex(4)}-{path.name}"
-        kept.parent.mkdir(exist_ok=True)
-        os.replace(path, kept)
-        raise StoreError(
-            # A plain copy beside a published.json would not be seen.
-            f"{error}; nothing was written to {address}, and what was to be there is complete in {kept}: copy it to an "
-            "address where nothing is, by any tool, or delete it"
-        ) from error

@@ -7,6 +7,7 @@ NER_CACHE/
   pins/NAME            keys that a process needs, one a line; it holds a lock on it as long as it runs
   room.lock            held while files are pinned or give way
   room.txt             how many bytes are held
+  unpublished/         what is not sent yet, or could not be: unsent.py; not counted
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from ner_dist.stores.addresses import StoreError
 from ner_dist.stores.file_locks import lock, locked
 
 _GIGABYTE = 1e9
-_FOLDERS = ("objects", "mirrors", "records", "locks", "pins")
+_FOLDERS = ("objects", "mirrors", "records", "locks", "pins", "unpublished")
 
 
 @dataclasses.dataclass(frozen=True)

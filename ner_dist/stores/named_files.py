@@ -6,9 +6,6 @@ What is written appears under its name when it is complete, or not at all, in a 
 from __future__ import annotations
 
 import io
-import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,17 +13,15 @@ from typing import BinaryIO, TextIO, Union
 
 from ner_dist.atomic_file import temporary_beside, whole_binary_file
 from ner_dist.errors import UserError
-from ner_dist.stores.addresses import Address, StoreError
+from ner_dist.stores.addresses import Address
 from ner_dist.stores.cache import cached
-from ner_dist.stores.cache_room import cache_folder
 from ner_dist.stores.local_copies import is_copy_of
 from ner_dist.stores.objects import size, upload
 from ner_dist.stores.published import publish
+from ner_dist.stores.unsent import kept_if_not_sent, unsent_folder
 
 # What a user has named.
 Place = Union[Path, Address]
-# In the cache's folder: what is not sent yet, or could not be.
-_UNSENT = "unpublished"
 
 
 def local_file(place: Place) -> Path:
@@ -53,7 +48,7 @@ def whole_binary(place: Place) -> Iterator[BinaryIO]:
         with whole_binary_file(place) as file:
             yield file
         return
-    with _unsent(place, upload) as path, whole_binary_file(path) as file:
+    with _sent(place, upload) as path, whole_binary_file(path) as file:
         yield file
 
 
@@ -73,27 +68,17 @@ def whole_folder(place: Place, last: str) -> Iterator[Path]:
     if not isinstance(place, Address):
         yield place
         return
-    with _unsent(place, lambda path, address: publish(path, address, last)) as path:
+    with _sent(place, lambda path, address: publish(path, address, last)) as path:
         yield path
 
 
 @contextmanager
-def _unsent(address: Address, send: Callable[[Path, Address], object]) -> Iterator[Path]:
-    """Where to write what is sent when the context ends without an error; what cannot be sent is kept."""
-    folder = cache_folder() / _UNSENT
-    folder.mkdir(exist_ok=True)
-    with temporary_beside(folder / address.name) as partial:
+def _sent(address: Address, send: Callable[[Path, Address], object]) -> Iterator[Path]:
+    """Where to write what is sent when the context ends without an error."""
+    with temporary_beside(unsent_folder() / address.name) as partial:
         path = partial / address.name
         partial.mkdir()
         is_copy_of(path, address)
         yield path
-        try:
+        with kept_if_not_sent(path, address):
             send(path, address)
-        except UserError as error:
-            kept = folder / f"{secrets.token_hex(4)}-{address.name}"
-            os.replace(path, kept)
-            raise StoreError(
-                f"{error}; nothing was written to {address}, and what was to be there is complete in {kept}: copy it "
-                "there by any tool, or delete it"
-            ) from error
-        shutil.rmtree(partial, ignore_errors=True)
