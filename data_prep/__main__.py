@@ -1,5 +1,5 @@
 # PYTHON_ARGCOMPLETE_OK
-"""Build shards from a corpus; check, describe, convert, generate or fetch corpora; inspect shards: commands.py."""
+"""Build shards from a corpus; check, describe, convert, generate or fetch corpora; inspect shards: commands/."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import errno
 import signal
 import sys
 
-from data_prep.commands import COMMANDS, command_line
+from data_prep.commands.table import COMMANDS, command_line
 from ner_dist.cli.options import read_options
 from ner_dist.cli.shell_completion import complete
 from ner_dist.engines.process_memory import save_memory

@@ -19,7 +19,7 @@ import yaml
 from command_tables import command, page_of, parser_of, shown_name
 
 import ner_dist
-from data_prep.commands import COMMANDS as PREPARATION
+from data_prep.commands.table import COMMANDS as PREPARATION
 from data_prep.formats.table import FORMATS
 from data_prep.writers.table import WRITERS as OUTPUT_FORMATS
 from launch.launchers import LAUNCHERS

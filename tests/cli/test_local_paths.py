@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.commands import command_line
+from data_prep.commands.table import command_line
 from data_prep.prepare_shards import prepare_shards
 from launch.doctor.doctor_command import doctor_parser
 from launch.launch_command import read_options

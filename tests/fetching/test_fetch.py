@@ -263,7 +263,7 @@ def test_an_interrupted_command_says_what_it_leaves(
 ) -> None:
     shop.registry.failure = KeyboardInterrupt()
     stand_in = functools.partial(fetch, download=shop.registry, resources={"pair": shop.resource})
-    monkeypatch.setattr("data_prep.commands.fetch", stand_in)
+    monkeypatch.setattr("data_prep.commands.fetch.fetch", stand_in)
     assert main(["fetch", "pair", "--out", str(shop.out)]) == 130
     assert capsys.readouterr().err == (
         "stopped by Ctrl-C; complete downloads are kept in DIR/packages for the next run, nothing else\n"

@@ -11,7 +11,8 @@ import pytest
 from pages import DOCS, blocks
 from processes import ROOT, Job
 
-from data_prep.commands import CheckCommand, command_line
+from data_prep.commands.check import CheckCommand
+from data_prep.commands.table import command_line
 from data_prep.formats.read_corpus import recognise
 from data_prep.formats.table import FORMATS
 from data_prep.problems import Problems

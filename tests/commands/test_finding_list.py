@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep.checking.finding_list import both, check_is_no_input, failures_listed, finding_list, row_of
+from data_prep.commands.finding_list import both, check_is_no_input, failures_listed, finding_list, row_of
 from data_prep.problems import CorpusError, Finding, Problems
 from ner_dist.errors import UserError
 

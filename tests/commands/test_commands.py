@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.__main__ import main
-from data_prep.commands import command_line
+from data_prep.commands.table import command_line
 from data_prep.synthesis.synth import synthesise
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from data_prep.commands.streams import STDOUT
 from data_prep.problems import UNREADABLE, CorpusError, Finding, Problems
 from data_prep.remote.outputs import sent_file
 from ner_dist.atomic_file import whole_file
@@ -22,7 +23,6 @@ from ner_dist.errors import UserError
 from ner_dist.stores.addresses import is_address, parse_address
 from ner_dist.stores.local_copies import by_address
 
-STDOUT = "-"
 Sink = Callable[[Finding], object]
 _PLACE = re.compile(r"(?P<place>.+?(?::\d+)?): (?:error: )?(?P<what>.+)", re.DOTALL)
 

@@ -1,15 +1,13 @@
-"""The command `check`: its options, and what it prints."""
+"""The command `check`: what is wrong or unusual in a corpus."""
 
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from data_prep.checking.corpus_files import CorpusFiles, ListOption
-from data_prep.checking.finding_list import (
-    STDOUT,
+from data_prep.commands.corpus_files import CorpusFiles, ListOption
+from data_prep.commands.finding_list import (
     JsonReport,
     both,
     check_is_no_input,
@@ -17,6 +15,7 @@ from data_prep.checking.finding_list import (
     finding_list,
     json_report,
 )
+from data_prep.commands.streams import STDOUT, print_to_stderr, report_stream
 from data_prep.passes.check import Checked, check
 from data_prep.prepare_shards import num_bytes, with_local_files
 from data_prep.problems import CorpusError, Problems
@@ -83,8 +82,7 @@ class CheckCommand:
             raise
 
     def _print(self, problems: Problems, report: list[str]) -> None:
-        for line in [*problems.errors, *problems.warning_lines]:
-            print(line, file=sys.stderr)
-        out = sys.stderr if self.findings.name == STDOUT else sys.stdout
+        print_to_stderr([*problems.errors, *problems.warning_lines])
+        out = report_stream(self.findings.name)
         print("\n".join(report), file=out)
         print(f"{problems.summary()}, {sum(problems.warnings.values())} warnings", file=out)
