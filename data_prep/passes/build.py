@@ -40,7 +40,7 @@ from data_prep.sources.stored_files import companions, describe
 from data_prep.sources.text_source import Progress
 from data_prep.staging import check_output, staged
 from ner_dist.contract.like_model import Like
-from ner_dist.contract.shard_format import Index, write_index
+from ner_dist.contract.shard_format import Index, VectorsFile, write_index
 from ner_dist.contract.tokenizers import TokenizerChoice
 from ner_dist.engines.choose_engine import EngineChoice, open_executor
 from ner_dist.engines.executor import Executor
@@ -72,8 +72,7 @@ def build(
     """
     if like is not None:
         settings = settings_like(settings, like)
-    lists = [("lexicon", entity_list.path) for entity_list in entity_lists(settings)]
-    check_output(out, [*(file.path for _, file in sources), *map(Path, settings.vectors), *(path for _, path in lists)])
+    check_output(out, _inputs(sources, settings))
     with _workplace(out, sources, settings, like, engine or EngineChoice()) as (directory, spill, executor):
         prepared = prepare(sources, settings, spill, problems, executor, read_progress, like=like)
         problems.raise_errors()
@@ -84,34 +83,31 @@ def build(
         cells = deal_to_shards(tagged, spill, prepared.edges, settings.num_shards, executor)
         for part in tagged.parts:
             part.path.unlink(missing_ok=True)
-        splits = write_shards(cells, encoder, directory, spill, executor, write_progress)
-        used, vectors, lookup = [], None, encoder.words.lookup
-        if prepared.vectors is not None and lookup is not None:
-            used = [("vectors", path) for path in prepared.vectors.files]
-            vectors = write_vectors(directory, lookup.row_I, lookup.first_unseen, prepared.vectors.matrix_RD)
-        elif like is not None and lookup is not None:
-            vectors = copy_vectors(like, directory)
-        beside = [(split, companion) for split, file in sources for companion in companions(file)]
+        shards = write_shards(cells, encoder, directory, spill, executor, write_progress)
+        vocab, vectors = write_vocabs(directory, encoder), _write_vectors(directory, prepared, like)
         index = Index(
             entity_types=tagged.entity_types,
             bucket_edges=prepared.edges,
             features=shard_features(encoder.features),
-            vocab=write_vocabs(directory, encoder),
+            vocab=vocab,
             vectors=vectors,
-            splits={split: splits[split] for split in tagged.splits},
-            raw={split: splits[raw_name(split)] for split in tagged.splits if raw_name(split) in splits},
+            splits={split: shards[split] for split in tagged.splits},
+            raw={split: shards[raw_name(split)] for split in tagged.splits if raw_name(split) in shards},
             has_text=encoder.has_text,
             tokenizer={**_tokenizer(prepared).to_record(), "applied": encoder.has_text},
             stats={split: split_stats(prepared, split_id) for split_id, split in enumerate(tagged.splits)},
-            sources=[
-                {"split": split, **describe(file)}
-                for split, file in [*sources, *beside, *((split, SourceFile(path)) for split, path in [*lists, *used])]
-            ],
+            sources=_described(sources, settings, prepared),
             settings={**_recorded(settings, like), "scheme_found": tagged.scheme.name},
             warnings=dict(sorted(problems.warnings.items())),
         )
         write_index(directory, index)
     return index
+
+
+def _inputs(sources: Sources, settings: Settings) -> list[Path]:
+    """All files that the set is made of."""
+    lists = [entity_list.path for entity_list in entity_lists(settings)]
+    return [*(file.path for _, file in sources), *map(Path, settings.vectors), *lists]
 
 
 @contextmanager
@@ -129,13 +125,30 @@ def _workplace(
         "engine": list(engine),
         "like": like and [str(like.directory), like.vocabularies.fingerprint()],
     }
-    files = [file.path for _, file in sources] + [Path(path) for path in settings.vectors]
-    files += [entity_list.path for entity_list in entity_lists(settings)]
-    with resumable(out, fingerprint(given, files)) as (directory, work):
+    with resumable(out, fingerprint(given, _inputs(sources, settings))) as (directory, work):
         spill = work / "spill"
         spill.mkdir(exist_ok=True)
         with open_executor(engine, work) as executor:
             yield directory, spill, executor
+
+
+def _write_vectors(directory: Path, prepared: PreparedCorpus, like: Like | None) -> VectorsFile | None:
+    """None if the words have no pretrained vectors."""
+    lookup = prepared.encoder.words.lookup
+    if lookup is None:
+        return None
+    if prepared.vectors is not None:
+        return write_vectors(directory, lookup.row_I, lookup.first_unseen, prepared.vectors.matrix_RD)
+    return None if like is None else copy_vectors(like, directory)
+
+
+def _described(sources: Sources, settings: Settings, prepared: PreparedCorpus) -> list[dict[str, Any]]:
+    """What index.json says of the files that the set is made of."""
+    files = [*sources, *((split, companion) for split, file in sources for companion in companions(file))]
+    files += [("lexicon", SourceFile(entity_list.path)) for entity_list in entity_lists(settings)]
+    if prepared.vectors is not None and prepared.encoder.words.lookup is not None:
+        files += [("vectors", SourceFile(path)) for path in prepared.vectors.files]
+    return [{"split": split, **describe(file)} for split, file in files]
 
 
 def _recorded(settings: Settings, like: Like | None) -> dict[str, Any]:
