@@ -15,6 +15,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         from launch.launch_errors import UsageError
         from ner_dist.errors import UserError
+        from ner_dist.stores.local_copies import by_address
 
         try:
             return _launch_or_examine(sys.argv[1:] if argv is None else argv)
@@ -26,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
                 raise
             message, code = f"{sys.executable} has no {error.name}; {_ENVIRONMENT}", 1
         except (UserError, OSError) as error:
-            message, code = str(error), 2 if isinstance(error, UsageError) else 1
+            message, code = by_address(str(error)), 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         message, code = "interrupted", 130
     print(f"error: {message}", file=sys.stderr)

@@ -34,7 +34,7 @@ from launch.job.elastic_server import MembersServer
 from launch.job.host_discovery import hosts_of
 from launch.job.job_end import JobEnd
 from launch.job.job_process import end_of, leave, run_and_tell, watch_signals
-from launch.job.job_ranks import JobRanks
+from launch.job.job_ranks import MARGIN_S, JobRanks
 from launch.job.rank_starter import RankOrder, interface_of, interface_variables, source_address
 from launch.job.rendezvous import LOOPBACK, Rendezvous, rank_variables
 from launch.remote_hosts.ssh_client import is_here
@@ -42,8 +42,6 @@ from ner_dist.ranks.board import Failure
 from ner_dist.ranks.membership import VARIABLE as MEMBER
 
 GRACE_S = 30.0
-# Ranks that are slower to end than they are allowed to be say so themselves, before they are killed.
-_MARGIN_S = 5.0
 _GRACE, _STOPPED = "--grace-seconds", "--stopped-seconds"
 # How long an elastic job may have too few ranks.
 _ELASTIC_TIMEOUT_S = 600
@@ -70,7 +68,7 @@ class _Job:
         self.args = args
         ssh = [f"-p{args.ssh_port}"] if args.ssh_port else []
         ssh += [f"-i{args.ssh_identity_file}"] if args.ssh_identity_file else []
-        self.ranks = JobRanks(times.grace_s + _MARGIN_S, ssh, held)
+        self.ranks = JobRanks(times.grace_s + MARGIN_S, ssh, held)
         self._times = times
         self._interface = sorted(args.nics)[0] if args.nics else ""
         self._added = config_parser.set_env_from_args({}, args)
@@ -143,7 +141,7 @@ class _Job:
         elif not remote:
             variables.update(interface_variables(interface_of(address) or "lo"))
         towards = address if remote and not self._interface else ""
-        return RankOrder(self.args.command, variables, self._times.grace_s + _MARGIN_S, self._times.stopped_s, towards)
+        return RankOrder(self.args.command, variables, self._times.grace_s + MARGIN_S, self._times.stopped_s, towards)
 
 
 def _parse(words: list[str]) -> tuple[argparse.Namespace, _Times]:

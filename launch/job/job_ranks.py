@@ -31,6 +31,8 @@ _OUTPUT_S = 3.0
 _ASKED = (128 + signal.SIGTERM, 128 + signal.SIGINT)
 # How long a starter may take to obey.
 _DEAF_S = 3.0
+# Ranks that are slower to end than they are allowed to be say so themselves, before they are killed.
+MARGIN_S = 5.0
 # Survivors of a failure usually end by themselves in less time, in which they find out who failed first.
 _FOLLOW_S = 4.0
 

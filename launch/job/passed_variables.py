@@ -19,6 +19,7 @@ def passed_variables(environment: dict[str, str], words: Iterable[str]) -> dict[
     """Those for ranks. words: arguments of training, and places that its job file names; the stores' variables are
     passed only if an address is among them.
     """
-    uses_stores = any(is_address(word.rpartition("=")[2]) for word in words)
+    # An address may have an = in it: s3://bucket/day=2026-11-30/shards.
+    uses_stores = any(is_address(word) or is_address(word.partition("=")[2]) for word in words)
     prefixes = (*_PREFIXES, *_STORES) if uses_stores else _PREFIXES
     return {name: value for name, value in environment.items() if name.startswith(prefixes)}

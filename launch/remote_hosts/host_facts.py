@@ -14,7 +14,7 @@ import socket
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from launch.remote_hosts.ssh_client import is_here
 
@@ -51,6 +51,11 @@ def gather(shards: str) -> HostFacts:
         address = socket.gethostbyname(name)
     checksum = hashlib.sha256(index.read_bytes()).hexdigest() if index.is_file() else None
     return HostFacts(versions, sources.hexdigest(), checksum, name, address, address is not None and is_here(address))
+
+
+def facts_of(said: dict[str, Any]) -> HostFacts | None:
+    """What a host says of itself; None if its code is so different that it says other things."""
+    return HostFacts(**said) if said.keys() == set(HostFacts._fields) else None
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from launch.launch_errors import LaunchError
-from launch.remote_hosts.host_facts import HostFacts, gather
+from launch.remote_hosts.host_facts import HostFacts, facts_of, gather
 from launch.remote_hosts.hostfile import Host
 from launch.remote_hosts.ssh_client import NO_CONNECTION, is_here, on_host
 
@@ -37,6 +37,9 @@ class HostProblem(NamedTuple):
     kind: str
     found: str
     advice: str
+
+
+OTHER_CODE = HostProblem("code", "its code of ner_dist or launch differs from that here", _SAME_COMMIT)
 
 
 def check_hosts(hosts: list[Host], shards: str) -> None:
@@ -81,7 +84,9 @@ def inspect_host(
     if finished.returncode:
         return None, [_no_report(host, place, finished)]
     # A login script may print lines before it.
-    facts = HostFacts(**json.loads(finished.stdout.splitlines()[-1]))
+    facts = facts_of(json.loads(finished.stdout.splitlines()[-1]))
+    if facts is None:
+        return None, [OTHER_CODE]
     return facts, differences(facts, here, address, place.shards, several)
 
 
@@ -116,7 +121,7 @@ def _unlike(facts: HostFacts, here: HostFacts, shards: str) -> Iterator[HostProb
         found = f"its versions differ from those here ({', '.join(other)})"
         yield HostProblem("versions", found, "run `make setup` there")
     if facts.sources != here.sources:
-        yield HostProblem("code", "its code of ner_dist or launch differs from that here", _SAME_COMMIT)
+        yield OTHER_CODE
     if facts.shards is None and here.shards is not None:
         elsewhere = "copy them there, or use a directory that all hosts share"
         yield HostProblem("shards", f"it has no shards in {shards}", elsewhere)

@@ -1,4 +1,4 @@
 """What all commands share: options as dataclasses, places, complaints in one sentence, tables, progress, completion.
 
-Imports foreign and stores.
+Imports stores, foreign and errors.
 """

@@ -1,6 +1,6 @@
 """What can be set of a training. Values come from job/*.yaml and the command line, and are stored with a run.
 
-Imports cli, foreign and errors.
+Imports cli, stores, foreign and errors.
 """
 
 from ner_dist.config.checks import ConfigError

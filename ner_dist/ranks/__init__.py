@@ -1,4 +1,4 @@
 """Where ranks meet, and how the process of a rank lives: communicator, device, threads, watchdog.
 
-Imports errors alone. Only horovod_comm.py imports Horovod.
+Imports stores, for what messages call their files, and errors. Only horovod_comm.py imports Horovod.
 """

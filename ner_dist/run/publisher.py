@@ -41,14 +41,12 @@ class Publisher:
     def take(self) -> None:
         """Have the run's directory published as it is now; nobody may be writing its checkpoints meanwhile.
 
-        Raises OSError if there is no room for copies of its small files, and RunLocked if another process has taken
+        Raises UserError if there is no room for copies of its small files, and RunLocked if another process has taken
         over the run.
         """
         if isinstance(self._error, RunLocked):
             raise self._error
-        folder = self._run.parent / f"publishing-{self._num_taken}"
-        self._num_taken += 1
-        take_snapshot(self._run, folder)
+        folder = self._snapshot()
         with self._changed:
             before, self._waiting = self._waiting, folder
             if not self._is_busy:
@@ -56,6 +54,20 @@ class Publisher:
                 threading.Thread(target=self._upload, name="publisher", daemon=True).start()
         if before is not None:
             shutil.rmtree(before, ignore_errors=True)
+
+    def _snapshot(self) -> Path:
+        folder = self._run.parent / f"publishing-{self._num_taken}"
+        self._num_taken += 1
+        try:
+            take_snapshot(self._run, folder)
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise UserError(
+                f"{self._publication.address}: what is to be published could not be copied in {self._run.parent} "
+                f"({error.strerror or error}); what was saved is intact here: make room and continue with "
+                "--train.resume true"
+            ) from error
+        return folder
 
     def wait(self, seconds: float = float("inf"), beat: Callable[[], object] = lambda: None) -> bool:
         """Until all that was taken is published; False if that takes longer. beat: called every now and then.

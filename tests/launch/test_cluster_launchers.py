@@ -30,7 +30,8 @@ def knobs(synth_shards: Path) -> list[str]:
 
 
 def request(**values: Any) -> SeatedRequest:
-    default = SeatedRequest(4, 2, 0, {"master": "", "conf": []}, "", 600.0, 30.0, 0.0, "data/shards", "runs/x")
+    places = ["data/shards", "runs/x"]
+    default = SeatedRequest(4, 2, 0, {"master": "", "conf": []}, "", 600.0, 30.0, 0.0, *places, places)
     return default._replace(**values)
 
 
@@ -44,6 +45,16 @@ def test_a_dry_run_shows_the_job_and_its_rank(capsys: pytest.CaptureFixture[str]
     assert found.options == {"address": "head:6379"}
     assert (found.run, found.shards, found.grace_s) == ("runs/x", knobs[1], 30.0)
     assert command[at + 2 :] == [sys.executable, "-m", "ner_dist.train", *knobs]
+
+
+def test_places_that_a_job_file_names_are_told_as_ranks_may_need_the_stores_variables(
+    capsys: pytest.CaptureFixture[str], knobs: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "job.yaml").write_text("train: {begin_from: 's3://bucket/runs/old'}")
+    assert main(["ray", "--np", "2", "--dry-run", "--", *knobs, "--config", str(tmp_path / "job.yaml")]) == 0
+    command = shlex.split(capsys.readouterr().out)
+    found = SeatedRequest(**json.loads(command[command.index("launch.launchers.ray.ray_job") + 1]))
+    assert sorted(found.places) == sorted(["runs/x", knobs[1], "s3://bucket/runs/old"])
 
 
 def test_settings_of_spark_follow_its_master(capsys: pytest.CaptureFixture[str], knobs: list[str]) -> None:

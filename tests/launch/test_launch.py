@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import store_folder
 from processes import ROOT, alone, run
 
 from launch import launch_command
@@ -157,8 +158,9 @@ def test_other_hosts_are_not_told_the_whole_environment(
     training = check_training(knobs)
     assert set(ssh._variables(training)) == set(passed)
     # Unless the training needs it.
-    at_address = training._replace(arguments=["--run=s3://bucket/mine"])
-    assert set(ssh._variables(at_address)) == {*passed, "AWS_SECRET_ACCESS_KEY"}
+    for words in (["--run=s3://bucket/day=1/mine"], ["--run", "s3://bucket/day=1/mine"]):
+        at_address = training._replace(arguments=words)
+        assert set(ssh._variables(at_address)) == {*passed, "AWS_SECRET_ACCESS_KEY"}
     (tmp_path / "job.yaml").write_text("data: {shards: s3://bucket/mine}")
     in_job_file = check_training(["--config", str(tmp_path / "job.yaml"), "--run", "runs/x"])
     assert set(ssh._variables(in_job_file)) == {*passed, "AWS_SECRET_ACCESS_KEY"}
@@ -246,6 +248,19 @@ def test_what_cannot_be_started_ends_with_1(
     assert (code, out) == (1, "")
     assert complaint.format(shards=synth_shards) in err
     assert err.count("\n") == 1
+
+
+def test_shards_in_a_store_are_called_by_their_address(
+    capsys: pytest.CaptureFixture[str], knobs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_folder.use(tmp_path, monkeypatch)
+    shards = tmp_path / "store" / "s3" / "bucket" / "shards"
+    shards.mkdir(parents=True)
+    (shards / "index.json").write_text("{}")
+    code, out, err = outcome(capsys, "local", "--", *knobs, "--data.shards", "s3://bucket/shards")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: s3://bucket/shards/index.json: not an index of NER shards")
+    assert str(tmp_path) not in err
 
 
 def test_hosts_are_not_sent_to_a_directory_that_horovodrun_cannot_name(

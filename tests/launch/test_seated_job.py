@@ -21,8 +21,8 @@ SECRET = "pa55 word's"
 
 def request(folder: Path, fault: str, wait_s: float) -> str:
     options = {"fault": fault}
-    run = str(folder / "runs" / "mine")
-    return json.dumps(SeatedRequest(2, 1, 0, options, "", wait_s, 5.0, 0.0, str(folder / "shards"), run)._asdict())
+    places = [str(folder / "shards"), str(folder / "runs" / "mine")]
+    return json.dumps(SeatedRequest(2, 1, 0, options, "", wait_s, 5.0, 0.0, *places, places)._asdict())
 
 
 class Ranks(IdleRanks):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,8 @@ from typing import Any, cast
 
 import pytest
 
+from ner_dist.errors import UserError
+from ner_dist.run import publisher as publisher_module
 from ner_dist.run.publisher import Publisher
 from ner_dist.run.run_lock import RunLocked
 from ner_dist.run.run_publication import RunPublication
@@ -102,6 +105,20 @@ def test_a_run_that_another_process_has_taken_over_is_an_error(run: Path, store:
     # So the checkpoint after it fails, which ends the run.
     with pytest.raises(RunLocked):
         publisher.take()
+
+
+def test_what_cannot_be_copied_for_publishing_is_one_sentence_and_leaves_no_part(
+    run: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_the_disk(run: Path, into: Path) -> None:
+        into.mkdir()
+        (into / "number").touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(publisher_module, "take_snapshot", fill_the_disk)
+    with pytest.raises(UserError, match=r"^s3://bucket/run: what is to be published could not be copied in .*No space"):
+        new_publisher(run, store).take()
+    assert [path.name for path in run.parent.iterdir()] == ["mine"]
 
 
 def test_a_stop_says_whether_all_that_is_saved_is_published() -> None:

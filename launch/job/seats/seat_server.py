@@ -13,7 +13,8 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 
 from launch.job.seats.seat import ERRORS, HANDSHAKE_S, ORDERS, OUTPUT, set_patience
-from launch.remote_hosts.host_facts import HostFacts
+from launch.remote_hosts.host_facts import HostFacts, facts_of
+from launch.remote_hosts.preflight import OTHER_CODE
 from launch.remote_hosts.ssh_client import NO_CONNECTION
 
 # Bytes of what a seat says of its host.
@@ -24,9 +25,9 @@ _PAUSE_S = 0.1
 class Seat:
     """One that is complete; its starter is waiting for an order. The face of a Popen, for JobRanks."""
 
-    def __init__(self, channels: dict[str, socket.socket], said: dict[str, object]) -> None:
+    def __init__(self, channels: dict[str, socket.socket], facts: HostFacts, said: dict[str, object]) -> None:
         self.stdin, self.stdout, self.stderr = (channels[name] for name in (ORDERS, OUTPUT, ERRORS))
-        self.facts = HostFacts(**said["facts"])  # type: ignore[arg-type]
+        self.facts = facts
         self.sees_run = bool(said["sees_run"])
         # CUDA_VISIBLE_DEVICES of the task.
         self.gpus = str(said["gpus"])
@@ -58,6 +59,8 @@ class SeatServer:
         self._channels: dict[int, dict[str, socket.socket]] = {}
         # By number; of each number the first.
         self.seats: dict[int, Seat] = {}
+        # Why a host of this job cannot have a seat; empty as long as none is known.
+        self.problem = ""
         self._lock = threading.Lock()
         self._is_closed = False
         threading.Thread(target=self._accept, name="seats", daemon=True).start()
@@ -79,16 +82,16 @@ class SeatServer:
     def _accept(self) -> None:
         while True:
             try:
-                connection, _ = self._listener.accept()
+                connection, (address, _) = self._listener.accept()
             except OSError:
                 if self._is_closed:
                     return
                 # There are too many open files for the moment.
                 time.sleep(_PAUSE_S)
                 continue
-            threading.Thread(target=self._greet, args=(connection,), daemon=True).start()
+            threading.Thread(target=self._greet, args=(connection, address), daemon=True).start()
 
-    def _greet(self, connection: socket.socket) -> None:
+    def _greet(self, connection: socket.socket, address: str) -> None:
         key = bytes.fromhex(self.key)
         try:
             set_patience(connection, HANDSHAKE_S)
@@ -101,6 +104,11 @@ class SeatServer:
             # A stranger, or a host that is gone already.
             connection.close()
             return
+        facts = facts_of(said["facts"])
+        if facts is None:
+            self.problem = f"{address}: {OTHER_CODE.found}; {OTHER_CODE.advice}"
+            connection.close()
+            return
         with self._lock:
             number, channel = said["number"], said["channel"]
             channels = self._channels.setdefault(number, {})
@@ -109,4 +117,4 @@ class SeatServer:
                 return
             channels[channel] = connection
             if len(channels) == len((ORDERS, OUTPUT, ERRORS)):
-                self.seats[number] = Seat(channels, said)
+                self.seats[number] = Seat(channels, facts, said)

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from launch.job.job_end import JobEnd
 from launch.job.job_process import catch_signals, end_of, leave, run_and_tell, watch_signals
-from launch.job.job_ranks import JobRanks
+from launch.job.job_ranks import MARGIN_S, JobRanks
 from launch.job.passed_variables import passed_variables
 from launch.job.rank_starter import RankOrder, interface_variables
 from launch.job.rendezvous import Rendezvous, rank_variables, slots_on
@@ -25,8 +25,6 @@ from launch.job.seats.seat_server import Seat, SeatServer
 from launch.job.seats.seated_request import SeatedRequest
 from launch.launch_errors import LaunchError
 
-# Ranks that are slower to end than they are allowed to be say so themselves, before they are killed.
-_MARGIN_S = 5.0
 _POLL_S = 0.1
 # After so long, what is waited for is said; and a cluster may take so long to let this process go.
 _PATIENCE_S, _CLOSE_S = 10.0, 10.0
@@ -61,7 +59,7 @@ class _SeatedJob:
     def __init__(self, request: SeatedRequest, cluster: Cluster) -> None:
         self._request, self._cluster = request, cluster
         self._seats: dict[int, Seat] = {}
-        self._ranks = JobRanks(request.grace_s + _MARGIN_S, seats=self._seats)
+        self._ranks = JobRanks(request.grace_s + MARGIN_S, seats=self._seats)
         self._address = ""
         self._server: SeatServer | None = None
         self._problem = ""
@@ -88,7 +86,7 @@ class _SeatedJob:
         try:
             self._address = self._cluster.connect()
             self._server = server = SeatServer(self._address)
-            environment = passed_variables(dict(os.environ), [*command, self._request.shards, self._request.run])
+            environment = passed_variables(dict(os.environ), [*command, *self._request.places])
             key, shards = server.key, self._request.shards
             tickets = [
                 Ticket(number, self._address, server.port, key, probe, shards, environment)
@@ -105,22 +103,21 @@ class _SeatedJob:
         while self._ranks.asked is None:
             # Ray sets a handler of its own, in C.
             catch_signals()
-            seats = self._server.seats if self._server is not None else {}
-            if len(seats) == num_ranks:
-                assert self._server is not None
-                self._server.close()
-                return [seats[number] for number in range(num_ranks)]
-            if problem := self._problem or (self._server is not None and self._cluster.problem()):
+            server = self._server
+            if server is not None and len(server.seats) == num_ranks:
+                server.close()
+                return [server.seats[number] for number in range(num_ranks)]
+            if problem := self._problem or (server is not None and (server.problem or self._cluster.problem())):
                 raise LaunchError(str(problem))
             waited_s = time.monotonic() - began_s
             if waited_s > min(_PATIENCE_S, wait_s) and not is_said:
                 is_said = True
-                room = self._cluster.room() if self._server is not None else "the cluster has not answered yet"
+                room = self._cluster.room() if server is not None else "the cluster has not answered yet"
                 _say(f"waiting for room for {num_ranks} ranks, {self._needs()} each; {room}")
             if waited_s > wait_s:
                 short = f"there was no room for {num_ranks} ranks, {self._needs()} each; use a smaller --np, or"
                 away = "the cluster has not answered; check that it is there, or"
-                reason = away if self._server is None else short
+                reason = away if server is None else short
                 raise LaunchError(f"within {wait_s:g} s {reason} wait longer with --wait-seconds")
             time.sleep(_POLL_S)
         return []
@@ -157,7 +154,7 @@ class _SeatedJob:
         request = self._request
         own = interface_variables(request.interface) if request.interface else {}
         towards = "" if request.interface else self._address
-        return RankOrder(command, {**variables, **own}, request.grace_s + _MARGIN_S, request.stopped_s, towards)
+        return RankOrder(command, {**variables, **own}, request.grace_s + MARGIN_S, request.stopped_s, towards)
 
 
 def _say(sentence: str) -> None:

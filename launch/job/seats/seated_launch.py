@@ -46,6 +46,7 @@ def launch_seated(
         stopped_s=training_command.stopped_seconds(training),
         shards=str(training.config.data.shards),
         run=str(training.run),
+        places=training.places,
     )
     command = [sys.executable, "-m", module, json.dumps(request._asdict()), *training_command.rank_command(training)]
     variables = training_command.environment()

@@ -21,3 +21,5 @@ class SeatedRequest(NamedTuple):
     stopped_s: float
     shards: str
     run: str
+    # All places that the job file and the command line name, these two among them.
+    places: list[str]

@@ -91,7 +91,7 @@ def launch(options: KubernetesOptions, training: TrainingRequest) -> int:
 def manifest(options: KubernetesOptions, training: TrainingRequest) -> str:
     """The text of the file for kubectl. Raises LaunchError."""
     check(options)
-    run, ranks = training.run_directory("kubernetes").as_posix(), options.workers * options.ranks_per_worker
+    run, ranks = training.run_directory("kubernetes"), options.workers * options.ranks_per_worker
     grace_s, in_store = grace_seconds(training), is_address(training.config.data.shards)
     horovodrun = ["python", "-m", "launch.job.horovodrun", "--grace-seconds", f"{grace_s:g}"]
     command = [*horovodrun, "-np", str(ranks), "--hostfile", "/etc/mpi/hostfile"]
@@ -100,13 +100,13 @@ def manifest(options: KubernetesOptions, training: TrainingRequest) -> str:
         Path(__file__).with_name("manifest.yaml.j2"),
         {"sh": shlex.quote, "json": as_json},
         options=options,
-        name=options.name or _name_of(training.run_directory("kubernetes").name, options),
+        name=options.name or _name_of(run.name, options),
         ranks=ranks,
         # Those in a store are fetched by the ranks.
         shards=None if in_store else _in_volume(training.config.data.shards, "data.shards"),
-        run=run,
-        parent=PurePosixPath(run).parent.as_posix(),
-        job_file=_job_file(training, options),
+        run=run.as_posix(),
+        parent=run.parent.as_posix(),
+        job_file=_job_file(training, run, options),
         # The launcher passes SIGTERM on to the ranks, and waits until they have saved.
         grace_s=math.ceil(grace_s) + _END_S,
         command=[*command, "python", "-m", "ner_dist.train", "--config", "/etc/ner-dist/job.yaml"],
@@ -175,9 +175,9 @@ def _in_volume(path: str, knob: str) -> str:
     return PurePosixPath(path).as_posix()
 
 
-def _job_file(training: TrainingRequest, options: KubernetesOptions) -> str:
+def _job_file(training: TrainingRequest, run: Path, options: KubernetesOptions) -> str:
     config = copy.deepcopy(training.config)
-    config.run = _in_volume(training.run_directory("kubernetes").as_posix(), "run")
+    config.run = _in_volume(run.as_posix(), "run")
     config.train.resume = True
     if config.train.device == "gpu" and not options.gpus:
         raise LaunchError("kubernetes: train.device is gpu, but the workers have no GPUs; set --gpus")
