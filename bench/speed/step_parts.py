@@ -182,7 +182,11 @@ def _take_apart(settings: Config, comm: Comm) -> dict[str, Any]:
     }
 
 
-if __name__ == "__main__":
+def main() -> None:
     # Before MXNet is imported.
     os.environ.update(MXNET_ENGINE_TYPE="NaiveEngine", OMP_NUM_THREADS="1")
     measure_rank(_take_apart)
+
+
+if __name__ == "__main__":
+    main()

@@ -179,6 +179,17 @@ def test_a_run_that_is_being_trained_is_left_alone(folder: Path) -> None:
         assert job.wait().code == 0
 
 
+@pytest.mark.ranks
+def test_no_rank_outlives_a_command_that_is_stopped(folder: Path) -> None:
+    (folder / "hold-1").touch()
+    with Job(words("--seeds", 1, "--np", 2), folder) as job:
+        job.wait_until(lambda: (folder / "began").exists() and len(began(folder)) == 2)
+        job.signal(signal.SIGTERM)
+        finished = job.wait()
+    assert (finished.code, finished.left) == (130, [])
+    assert finished.err == "error: interrupted; repeat the command to continue\n"
+
+
 MISTAKES = {
     "no such job": (["absent.yaml"], "absent.yaml"),
     "unknown knob": (
@@ -219,14 +230,3 @@ def test_a_seed_is_really_trained(synth_shards: Path, tiny_knobs: list[str], tmp
     (record,) = records(tmp_path)
     for split in ("dev", "test"):
         assert record["mean"][f"{split}.entity.f1"] == pytest.approx(result[split]["entity"]["f1"], abs=1e-6)
-
-
-@pytest.mark.ranks
-def test_no_rank_outlives_a_command_that_is_stopped(synth_shards: Path, tiny_knobs: list[str], tmp_path: Path) -> None:
-    (tmp_path / "tiny.yaml").write_text(f"data:\n  shards: {synth_shards}\ntrain:\n  epochs: 1000\n")
-    with Job(alone("bench.seeds", "tiny.yaml", "--seeds", 1, "--np", 2, "--", *tiny_knobs), tmp_path) as job:
-        job.wait_until(lambda: (tmp_path / "runs/tiny-seed1/checkpoints/best").exists())
-        job.signal(signal.SIGTERM)
-        finished = job.wait()
-    assert (finished.code, finished.left) == (130, [])
-    assert finished.err == "error: interrupted; repeat the command to continue\n"

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from run_here import run_here
 from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
 from seqeval.scheme import IOB2, Entities
 from tag_sequences import TYPES, ids, starts
 from trained import train
 
+from ner_dist import evaluate
 from ner_dist.evaluation.f1 import count, scores
 from ner_dist.evaluation.score_table import score_table
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Evaluation(NamedTuple):
@@ -34,15 +32,14 @@ class Evaluation(NamedTuple):
 def evaluation(synth_shards: Path, tiny_knobs: list[str], tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     folder = tmp_path_factory.mktemp("evaluate")
     train(folder / "run", synth_shards, tiny_knobs)
-    command = [sys.executable, "-m", "ner_dist.evaluate", str(folder / "run"), "--conll", str(folder / "test.conll")]
-    command += ["--sentences", str(folder / "test.jsonl"), "--n-best", "3"]
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (finished.returncode, finished.stderr) == (0, "")
+    files = ["--conll", folder / "test.conll", "--sentences", folder / "test.jsonl", "--n-best", 3]
+    found = run_here(evaluate, folder / "run", *files)
+    assert (found.error, found.err) == (None, "")
     assert sorted(path.name for path in folder.iterdir()) == ["run", "test.conll", "test.jsonl"]
     blocks = (folder / "test.conll").read_text(encoding="utf-8").split("\n\n")
     assert blocks.pop() == ""
     records = [json.loads(line) for line in (folder / "test.jsonl").read_text(encoding="utf-8").splitlines()]
-    return Evaluation(finished.stdout, [_columns(block) for block in blocks], records)
+    return Evaluation(found.out, [_columns(block) for block in blocks], records)
 
 
 def _columns(block: str) -> list[tuple[str, str, str]]:
@@ -126,15 +123,14 @@ def test_the_first_reading_is_the_prediction_and_probabilities_are_those_of_a_di
             assert held - 1e-5 <= entity["confidence"] <= 1
 
 
-def test_n_best_needs_the_file_it_goes_to(tmp_path: Path) -> None:
+def test_n_best_needs_the_file_it_goes_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number, complaint in (
         ("3", "--n-best needs --sentences FILE"),
         ("-1", "--n-best: -1 is out of range; expected 0 or more"),
     ):
-        command = [sys.executable, "-m", "ner_dist.evaluate", str(tmp_path), "--n-best", number]
-        finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert finished.returncode == 2
-        assert complaint in finished.stderr
+        with pytest.raises(SystemExit, match="2"):
+            evaluate.main([str(tmp_path), "--n-best", number])
+        assert complaint in capsys.readouterr().err
 
 
 def test_the_head_says_what_was_scored(evaluation: Evaluation) -> None:

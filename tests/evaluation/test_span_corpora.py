@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from processes import ROOT, alone, run
+from run_here import run_here
 from span_corpus import SpanRecord, span_corpus, write_spans
 
 from data_prep.prepare_shards import prepare_shards
-from ner_dist import Tagger, config
+from ner_dist import Tagger, config, evaluate
 from ner_dist.contract.shard_format import read_index
 from ner_dist.contract.tokenizers import TokenizerChoice, make_tokenizer
 from ner_dist.evaluate import evaluate_tagger
@@ -96,9 +96,16 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def made(tiny_knobs: list[str], tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return trained(tmp_path_factory.mktemp("spans"), tiny_knobs, **WAYS["split"])
+
+
 @pytest.mark.parametrize("way", WAYS)
-def test_characters_are_what_predict_yields_on_the_raw_texts(way: str, tiny_knobs: list[str], tmp_path: Path) -> None:
-    made = trained(tmp_path, tiny_knobs, **WAYS[way])
+def test_characters_are_what_predict_yields_on_the_raw_texts(
+    way: str, made: Trained, tiny_knobs: list[str], tmp_path: Path
+) -> None:
+    made = made if way == "split" else trained(tmp_path, tiny_knobs, **WAYS[way])
     tagger = Tagger.load(made.run, device="cpu")
     for split in ("dev", "test"):
         scores = made.result[split]
@@ -113,11 +120,6 @@ def test_characters_are_what_predict_yields_on_the_raw_texts(way: str, tiny_knob
         assert [characters[name] for name in ("right", "gold")] != [
             scores["entity"][name] for name in ("right", "gold")
         ]
-
-
-@pytest.fixture(scope="module")
-def made(tiny_knobs: list[str], tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return trained(tmp_path_factory.mktemp("spans"), tiny_knobs, on_misaligned="split")
 
 
 def test_evaluate_and_an_export_give_the_same(made: Trained, tmp_path: Path) -> None:
@@ -135,11 +137,11 @@ def test_training_sentences_are_scored_likewise(made: Trained) -> None:
 
 
 def test_evaluate_says_what_it_is_about_and_where_sentences_are(made: Trained, tmp_path: Path) -> None:
-    finished = run(alone("ner_dist.evaluate", made.run, "--sentences", tmp_path / "test.jsonl"), ROOT)
-    assert finished.code == 0
+    found = run_here(evaluate, made.run, "--sentences", tmp_path / "test.jsonl")
+    assert found.error is None
     number = made.result["test"]["characters"]["inexpressible"]
     about = f"cut by rules/en as predict cuts it; {number} gold spans fit no tokens and count as missed"
-    assert about in " ".join(finished.out.split())
+    assert about in " ".join(found.out.split())
     texts: dict[str, str] = {}
     for line in (tmp_path / "test.jsonl").read_text(encoding="utf-8").splitlines():
         sentence = json.loads(line)

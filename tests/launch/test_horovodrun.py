@@ -30,6 +30,16 @@ class Ranks(IdleRanks):
         self.wait_for_ranks()
 
 
+class FollowingRanks(IdleRanks):
+    """The launcher is less patient with those that are left than for users."""
+
+    def __init__(self, folder: Path) -> None:
+        start = "import sys, launch.job.horovodrun as h, launch.job.job_ranks as r; r._FOLLOW_S = 0.5; "
+        words = ["-np", "2", sys.executable, "-c", RANK, "wait"]
+        super().__init__(folder, [sys.executable, "-c", f"{start}h.leave(h.main(sys.argv[1:]))", *words])
+        self.wait_for_ranks()
+
+
 def last(finished: Finished) -> str:
     return finished.err.splitlines()[-1]
 
@@ -63,7 +73,7 @@ def test_the_first_error_is_the_last_line_and_said_once(tmp_path: Path) -> None:
 
 
 def test_the_others_are_asked_to_end_when_one_is_killed(tmp_path: Path) -> None:
-    with Ranks(tmp_path) as job:
+    with FollowingRanks(tmp_path) as job:
         job.process(1).kill()
         finished = job.wait()
     assert (finished.code, finished.left, job.got()) == (137, [], ["SIGTERM"])
@@ -72,7 +82,7 @@ def test_the_others_are_asked_to_end_when_one_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_stopped_rank_is_to_blame_not_the_one_that_gave_up(tmp_path: Path) -> None:
-    with Ranks(tmp_path) as job:
+    with FollowingRanks(tmp_path) as job:
         job.process(0).suspend()
         job.go(1, "error: waited in vain\n")
         finished = job.wait()
@@ -96,7 +106,7 @@ def test_a_signal_reaches_the_ranks_as_it_is(tmp_path: Path, number: signal.Sign
 
 
 def test_ranks_that_do_not_end_are_killed_after_the_grace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    start = "import sys, launch.job.horovodrun as h; h._MARGIN_S = 0.2; sys.exit(h.main(sys.argv[1:]))"
+    start = "import sys, launch.job.horovodrun as h; h.MARGIN_S = 0.2; sys.exit(h.main(sys.argv[1:]))"
     command = [sys.executable, "-c", start, "--grace-seconds", "0.3", "-np", "2", sys.executable, "-c", RANK, "deaf"]
     with Job(command, tmp_path, 60) as job:
         job.wait_until(lambda: all((tmp_path / f"pid-{rank}").exists() for rank in range(2)))

@@ -343,7 +343,7 @@ HOSTILE = st.text(st.sampled_from(list("'\"\\$`!*?~#;&|<>(){}[] \t\r\n%=-ä€\u
 
 
 @given(st.lists(st.one_of(TEXTS, HOSTILE), min_size=2, max_size=2))
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_reaches_the_training_unchanged(cluster: Cluster, texts: list[str]) -> None:
     (cluster.project / "calls").unlink(missing_ok=True)
     training = [*RUN, f"--data.shards={texts[0]}"]

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 import sealed_files
-from processes import ROOT, alone, run
 from reported import Runs, curve_record, options, words
+from run_here import run_here
 from span_corpus import span_corpus, write_spans
 
+from ner_dist import report
 from ner_dist.errors import UserError
 from ner_dist.evaluation.calibration import calibration_error
 from ner_dist.reporting.gather import ReportData, gather
@@ -136,10 +137,8 @@ def test_models_that_cut_texts_differently_are_compared_by_characters(
 
 def test_a_mistake_in_a_gold_file_is_told(runs: Runs, tmp_path: Path) -> None:
     (tmp_path / "wrong.conll").write_text("EU I-ORG O O\nrejects B-\n\n")
-    finished = run(alone("ner_dist.report", runs.one, "--gold", tmp_path / "wrong.conll"), ROOT)
-    assert finished.code == 1
-    assert "wrong.conll" in finished.err
-    assert "Traceback" not in finished.err
+    found = run_here(report, runs.one, "--gold", tmp_path / "wrong.conll")
+    assert "wrong.conll" in str(found.error)
     assert not (runs.one / "report.html").exists()
 
 
@@ -157,7 +156,7 @@ def test_nothing_is_written_into_a_checkpoint_or_an_export(runs: Runs, exported:
     assert place_of_page(exported) == exported.with_name("one-onnx-report.html").resolve()
 
 
-def test_options_of_reading_need_gold(runs: Runs) -> None:
-    finished = run(alone("ner_dist.report", runs.one, "--", "--tag-column", "2"), ROOT)
-    assert finished.code == 2
-    assert "options after -- are about reading gold files; name them with --gold FILE" in finished.err
+def test_options_of_reading_need_gold(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        report.main([str(runs.one), "--", "--tag-column", "2"])
+    assert "options after -- are about reading gold files; name them with --gold FILE" in capsys.readouterr().err

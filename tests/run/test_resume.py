@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from ner_dist.errors import UserError
 from ner_dist.ranks.comm import Solo
 from ner_dist.run import checkpoint
 
+# Of two, a process of their own is killed; of the others, the files are copied at that moment.
+KILLED = ("adam", "everything")
 RULES = {
     "adam": [],
     "nadam": ["--optimizer.name", "nadam", "--optimizer.decay", "0.1"],
@@ -61,6 +64,28 @@ def train(knobs: list[str], path: Path, *more: str) -> None:
     loop.train(settings, job, Solo(), show_progress=False)
 
 
+def train_and_copy(knobs: list[str], path: Path, copy: Path) -> None:
+    """The same, and what a kill would have left in the midst of it."""
+    from ner_dist.training.step import Learner
+
+    step, num_steps = Learner.step, 0
+
+    def step_or_copy(learner: Learner, *arguments: Any) -> Any:
+        nonlocal num_steps
+        num_steps += 1
+        if num_steps == KILLED_IN_STEP:
+            for thread in threading.enumerate():
+                if thread.name == "checkpoint":
+                    thread.join()
+            # The lock of a process that lives is not taken over.
+            shutil.copytree(path, copy, ignore=shutil.ignore_patterns("run.lock"))
+        return step(learner, *arguments)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Learner, "step", step_or_copy)
+        train(knobs, path)
+
+
 def train_by_command(knobs: list[str], path: Path, *more: str) -> None:
     finished = run(alone("ner_dist.train", *knobs, "--run", path, *more), path.parent)
     assert finished.code == 0, finished.err
@@ -68,7 +93,7 @@ def train_by_command(knobs: list[str], path: Path, *more: str) -> None:
 
 @pytest.fixture(scope="module")
 def runs(knobs: list[str], rules: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of runs of each rule: whole-RULE, and killed-RULE as the kill of a process of its own left it."""
+    """A folder of runs of each rule: whole-RULE, and killed-RULE as a kill left it, or would have."""
     folder = tmp_path_factory.mktemp("runs")
 
     def kill(rule: str) -> None:
@@ -79,9 +104,12 @@ def runs(knobs: list[str], rules: dict[str, list[str]], tmp_path_factory: pytest
         assert finished.code in (-9, 137), finished.err
 
     with ThreadPoolExecutor(1) as pool:
-        killed = [pool.submit(kill, rule) for rule in rules]
-        for rule in rules:
-            train([*knobs, *rules[rule]], folder / f"whole-{rule}")
+        killed = [pool.submit(kill, rule) for rule in KILLED]
+        for rule, own in rules.items():
+            if rule in KILLED:
+                train([*knobs, *own], folder / f"whole-{rule}")
+            else:
+                train_and_copy([*knobs, *own], folder / f"whole-{rule}", folder / f"killed-{rule}")
         for one in killed:
             one.result()
     return folder

@@ -12,13 +12,14 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, get_args
 
 import pytest
-from processes import Finished, alone, run
+from processes import alone, run
 from thread_comm import ThreadComm
 from thread_comm import on_ranks as thread_ranks
 
 from ner_dist import config
 from ner_dist.config import TrackerName
 from ner_dist.errors import UserError
+from ner_dist.ranks.comm import Solo
 from ner_dist.run.trackers import reporting, table
 from ner_dist.run.trackers.reporting import Trackers
 from ner_dist.training import loop
@@ -264,24 +265,20 @@ def test_the_knob_names_trackers_and_may_change_when_a_run_is_continued(tmp_path
 # --- Training
 
 
-def train(folder: Path, synth_shards: Path, knobs: list[str], *more: object, **variables: str) -> Finished:
-    command = ["ner_dist.train", "--data.shards", synth_shards, "--run", "run", *knobs, "--train.log_steps", 4, *more]
-    packages = f"{folder / 'packages'}:{Path(reporting.__file__).parents[3]}"
-    return run(alone(*command), folder, PYTHONPATH=packages, TRACKED=str(folder / "tracked"), **variables)
-
-
 def test_a_training_tells_its_trackers_what_its_own_files_say_and_continues_there(
-    synth_shards: Path, tmp_path: Path, tiny_knobs: list[str]
+    synth_shards: Path, tmp_path: Path, tiny_knobs: list[str], tracked: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand_ins(tmp_path / "packages")
-    track = ["--train.track", "[mlflow,wandb]"]
-    begun = train(tmp_path, synth_shards, tiny_knobs, *track, "--train.epochs", 1, TRACKER_FAILS="summary")
+    knobs = ["--data.shards", str(synth_shards), "--run", "run", *tiny_knobs, "--train.log_steps", "4"]
+    knobs += ["--train.track", "[mlflow,wandb]"]
+    packages = f"{stand_ins(tmp_path / 'packages')}:{Path(reporting.__file__).parents[3]}"
+    variables = {"PYTHONPATH": packages, "TRACKED": str(tracked), "TRACKER_FAILS": "summary"}
+    begun = run(alone("ner_dist.train", *knobs, "--train.epochs", 1), tmp_path, **variables)
     # What it hears instead is of so short a training.
     assert (begun.code, "network" in begun.err) == (0, False)
     log = (tmp_path / "run" / "rank-0.log").read_text()
     assert log.count("wandb failed (OSError: the network is gone); training goes on") == 1
-    ended = train(tmp_path, synth_shards, tiny_knobs, *track, "--train.epochs", 2, "--train.resume", "true")
-    assert ended.code == 0
+    monkeypatch.chdir(tmp_path)
+    loop.train(*config.parse([*knobs, "--train.epochs", "2", "--train.resume", "true"]), Solo(), show_progress=False)
 
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     expected: list[tuple[dict[str, float], int]] = []

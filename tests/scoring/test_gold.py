@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from processes import ROOT, Job, alone, launched, run
+from run_here import run_here
 from span_corpus import span_corpus, write_spans
 
 from data_prep.passes.convert import Target, convert
@@ -21,6 +22,7 @@ from data_prep.prepare_shards import prepare_shards
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from data_prep.sources.source_files import SourceFile
+from ner_dist import evaluate
 from ner_dist.contract.shard_format import read_index
 from ner_dist.errors import UserError
 from ner_dist.evaluate import evaluate_tagger, main
@@ -135,10 +137,10 @@ def test_types_that_the_model_does_not_know_are_gold_that_it_misses(
     gold = tmp_path / "gold.conll"
     gold.write_text("Ada B-ROBOT\nsaw O\nParis B-LOC\n\nBob B-ROBOT\n", encoding="utf-8")
     out = [tmp_path / name for name in ("scores.json", "lines.jsonl")]
-    finished = run(alone("ner_dist.evaluate", exported, "--gold", gold, "--json", out[0], "--sentences", out[1]), ROOT)
-    assert finished.code == 0
+    found = run_here(evaluate, exported, "--gold", gold, "--json", out[0], "--sentences", out[1])
+    assert found.error is None
     said = "1 type that the model does not know, whose entities count as missed: ROBOT (2 entities)"
-    assert said in finished.out
+    assert said in found.out
     record = json.loads(out[0].read_text(encoding="utf-8"))
     assert record["unknown_types"] == {"ROBOT": 2}
     assert [record["entity"]["per_type"]["ROBOT"][key] for key in ("gold", "right")] == [2, 0]

@@ -7,21 +7,27 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from corpus_sources import sources_of
-from processes import ROOT, Finished, alone, run
+from processes import ROOT, alone, run
 from published_shards import published_shards
+from run_here import run_here
 
 from data_prep.passes.build import build
 from data_prep.problems import Problems
 from data_prep.settings import Settings
 from ner_dist import config
+from ner_dist import evaluate as evaluate_command
+from ner_dist import train as train_command
 from ner_dist.config import read_stored
 from ner_dist.contract.shard_format import read_index, write_index
+from ner_dist.errors import UserError
 from ner_dist.evaluate import evaluate_tagger
 from ner_dist.ranks.comm import Solo
 from ner_dist.run import checkpoint
@@ -43,6 +49,11 @@ def smoke(synth_shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "stdout").write_text(finished.out)
     (folder / "stderr").write_text(finished.err)
     return folder
+
+
+def trained_here(words: Sequence[object]) -> None:
+    """As the command does, in this process, which has loaded MXNet already."""
+    train(*config.parse([str(word) for word in words]), Solo(), show_progress=False)
 
 
 def metrics(folder: Path) -> list[dict[str, Any]]:
@@ -192,15 +203,11 @@ def test_without_arguments_the_default_job_trains_on_data_shards_into_a_fresh_ru
         "    return found(name)\n"
         "m.version = version\n"
     )
-    for _ in range(2):
-        finished = run(alone("ner_dist.train"), tmp_path, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
-        assert finished.code == 0
-    names = [path.name for path in (tmp_path / "runs").iterdir()]
-    assert len(names) == 2
-    assert all(re.fullmatch(r"default-\d{8}-\d{6}(-\d+)?", name) for name in names)
-    for name in names:
-        found = json.loads((tmp_path / "runs" / name / "result.json").read_text())
-        assert (found["epochs"], found["versions"]["horovod"]) == (1, "none")
+    assert run(alone("ner_dist.train"), tmp_path, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}").code == 0
+    (path,) = (tmp_path / "runs").iterdir()
+    assert re.fullmatch(r"default-\d{8}-\d{6}", path.name)
+    found = json.loads((path / "result.json").read_text())
+    assert (found["epochs"], found["versions"]["horovod"]) == (1, "none")
 
 
 # --- Mistakes
@@ -284,58 +291,85 @@ SCORING_MISTAKES = {
 }
 
 
-def assert_refused(finished: Finished, message: str, folder: Path) -> None:
-    """One clear sentence, no traceback, a code other than 0, and nothing left behind."""
-    assert finished.code in (1, 2)
+@pytest.mark.parametrize(
+    ("module", "mistakes", "mistake", "code"),
+    [
+        # Before MXNet is loaded, and after it.
+        ("ner_dist.train", TRAINING_MISTAKES, "unknown knob", 2),
+        ("ner_dist.train", TRAINING_MISTAKES, "no shards", 1),
+        ("ner_dist.evaluate", SCORING_MISTAKES, "no run at all", 1),
+    ],
+)
+def test_a_command_ends_with_its_code_and_one_clear_sentence_and_leaves_nothing(
+    places: dict[str, Path],
+    tmp_path: Path,
+    module: str,
+    mistakes: dict[str, tuple[str, str]],
+    mistake: str,
+    code: int,
+) -> None:
+    arguments, message = (text.format_map(places) for text in mistakes[mistake])
+    finished = run(alone(module, *arguments.split()), tmp_path)
+    assert (finished.code, finished.out, finished.err.count("\n"), finished.left) == (code, "", 1, [])
     assert finished.err.startswith("error: ")
-    assert finished.err.count("\n") == 1
     assert message in finished.err
-    assert finished.out == ""
-    assert list(folder.iterdir()) == []
-    assert finished.left == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[ModuleType, str], str]:
+    """The one clear sentence with which a command refuses its arguments; it leaves nothing."""
+
+    def refuse(command: ModuleType, arguments: str) -> str:
+        (tmp_path / "here").mkdir()
+        monkeypatch.chdir(tmp_path / "here")
+        found = run_here(command, *arguments.split())
+        assert (found.out, found.err) == ("", "")
+        assert list((tmp_path / "here").iterdir()) == []
+        assert found.error is not None
+        assert "\n" not in str(found.error)
+        return str(found.error)
+
+    return refuse
 
 
 @pytest.mark.parametrize("mistake", TRAINING_MISTAKES)
 def test_a_mistake_in_training_is_one_clear_sentence_and_leaves_nothing(
-    places: dict[str, Path], tmp_path: Path, mistake: str
+    places: dict[str, Path], refused: Callable[[ModuleType, str], str], mistake: str
 ) -> None:
     arguments, message = (text.format_map(places) for text in TRAINING_MISTAKES[mistake])
     before = sorted(places["run"].rglob("*"))
-    finished = run(alone("ner_dist.train", *arguments.split()), tmp_path, CUDA_VISIBLE_DEVICES="")
-    assert_refused(finished, message, tmp_path)
+    assert message in refused(train_command, arguments)
     assert sorted(places["run"].rglob("*")) == before
 
 
 @pytest.mark.parametrize("mistake", SCORING_MISTAKES)
 def test_a_mistake_in_scoring_is_one_clear_sentence_and_leaves_nothing(
-    places: dict[str, Path], tmp_path: Path, mistake: str
+    places: dict[str, Path], refused: Callable[[ModuleType, str], str], mistake: str
 ) -> None:
     arguments, message = (text.format_map(places) for text in SCORING_MISTAKES[mistake])
-    finished = run(alone("ner_dist.evaluate", *arguments.split()), tmp_path, CUDA_VISIBLE_DEVICES="")
-    assert_refused(finished, message, tmp_path)
+    assert message in refused(evaluate_command, arguments)
 
 
 def test_a_split_that_the_shards_lack_is_one_clear_sentence(
-    places: dict[str, Path], tiny_knobs: list[str], tmp_path: Path
+    places: dict[str, Path], tiny_knobs: list[str], tmp_path: Path, refused: Callable[[ModuleType, str], str]
 ) -> None:
-    train = ["--data.shards", places["no_test"], *tiny_knobs, "--train.epochs", 1, "--run", tmp_path / "run"]
-    assert run(alone("ner_dist.train", *train), tmp_path).code == 0
-    (tmp_path / "empty").mkdir()
-    finished = run(alone("ner_dist.evaluate", tmp_path / "run"), tmp_path / "empty")
-    assert_refused(finished, f"{places['no_test']}: has no test split, only train, dev", tmp_path / "empty")
+    trained_here(["--data.shards", places["no_test"], *tiny_knobs, "--train.epochs", 1, "--run", tmp_path / "run"])
+    sentence = refused(evaluate_command, str(tmp_path / "run"))
+    assert sentence.startswith(f"{places['no_test']}: has no test split, only train, dev")
 
 
 def test_a_loss_that_is_not_finite_is_one_clear_sentence_and_the_last_checkpoint_is_the_step_before(
-    synth_shards: Path, tiny_knobs: list[str], tmp_path: Path
+    synth_shards: Path, tiny_knobs: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     settings = "--optimizer.name sgd --optimizer.learning_rate 1e30 --optimizer.clip_norm 0 --train.checkpoint_steps 1"
-    knobs = ["--data.shards", synth_shards, *tiny_knobs, *settings.split()]
-    finished = run(alone("ner_dist.train", *knobs, "--run", "run"), tmp_path)
-    assert (finished.code, finished.out, finished.err.count("\n")) == (1, "", 1)
-    told = re.match(
-        r"error: the loss or gradient is not finite at epoch 1, step (\d+) \(rank 0: sentences [\d, ]+\); "
-        r"nothing was updated; try a smaller --optimizer.learning_rate",
-        finished.err,
+    with pytest.raises(UserError) as error:
+        trained_here(["--data.shards", synth_shards, *tiny_knobs, *settings.split(), "--run", tmp_path / "run"])
+    assert capfd.readouterr() == ("", "")
+    told = re.fullmatch(
+        r"the loss or gradient is not finite at epoch 1, step (\d+) \(rank 0: sentences [\d, ]+\); "
+        r"nothing was updated; try a smaller --optimizer.learning_rate.*",
+        str(error.value),
     )
     assert told
     last = checkpoint.load(tmp_path / "run" / "checkpoints" / "last")
@@ -345,16 +379,17 @@ def test_a_loss_that_is_not_finite_is_one_clear_sentence_and_the_last_checkpoint
 
 
 def test_a_full_disk_is_one_clear_sentence_and_the_checkpoint_before_loads(
-    synth_shards: Path, tiny_knobs: list[str], tmp_path: Path
+    synth_shards: Path, tiny_knobs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     knobs = ["--data.shards", synth_shards, *tiny_knobs, "--model.word_units", 128, "--run", "run"]
-    assert run(alone("ner_dist.train", *knobs, "--train.epochs", 1), tmp_path).code == 0
+    trained_here([*knobs, "--train.epochs", 1])
     places = [tmp_path / "run" / "checkpoints" / name for name in ("last", "best")]
     before = {path: path.read_bytes() for place in places for path in place.rglob("*") if path.is_file()}
     kilobytes = (places[0] / "arrays.npz").stat().st_size // 2048
-    again = alone("ner_dist.train", *knobs, "--train.epochs", 2, "--train.resume", "true")
+    again = [*knobs, "--train.epochs", 2, "--train.resume", "true"]
     # No file may grow beyond half of what the arrays need.
-    limited = ["bash", "-c", f'ulimit -f {kilobytes} && exec "$@"', "limited", *again]
+    limited = ["bash", "-c", f'ulimit -f {kilobytes} && exec "$@"', "limited", *alone("ner_dist.train", *again)]
     finished = run(limited, tmp_path)
     assert finished.code == 1
     assert finished.err.count("\n") == 1, finished.err
@@ -366,5 +401,5 @@ def test_a_full_disk_is_one_clear_sentence_and_the_checkpoint_before_loads(
     assert {path: path.read_bytes() for path in before} == before
     assert checkpoint.load(places[0]).progress.epoch == 1
     assert [path for path in tmp_path.rglob("*") if ".partial" in path.name] == []
-    assert run(again, tmp_path).code == 0
+    trained_here(again)
     assert checkpoint.load(places[0]).progress.epoch == 2
