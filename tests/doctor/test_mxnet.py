@@ -13,6 +13,8 @@ from launch.doctor.checks import mxnet_and_horovod
 from launch.doctor.machine import DoctorOptions, Machine
 
 NOTHING = DoctorOptions()
+# Any that loads.
+LIBRARY = next(Path("/lib/x86_64-linux-gnu").glob("libm.so.6"), None) or next(Path("/lib64").glob("libm.so.6"))
 MXNET = """
 __version__ = "1.9.1"
 class nd:
@@ -43,6 +45,18 @@ def test_an_mxnet_that_computes_wrong_is_installed_anew(environment: Environment
     assert mxnet_and_horovod.mxnet(machine, NOTHING).status == "ok"
 
 
+def test_it_computes_unless_ranks_do_so_below(environment: Environment) -> None:
+    distribution(environment.site, "mxnet", "1.9.1")
+    write(environment.site, "mxnet/__init__.py", MXNET.format(product=[17.0, 38.0]))
+    shutil.copy(LIBRARY, environment.site / "mxnet" / "libmxnet.so")
+    machine = Machine(python=environment.python, places=(str(environment.site),))
+    for only in ((), ("mxnet", "horovod")):
+        found = mxnet_and_horovod.mxnet(machine, DoctorOptions(only=only))
+        assert (found.status, found.found) == ("ok", "1.9.1, its library loads; the ranks below compute with it")
+    for options in (DoctorOptions(only=("mxnet",)), DoctorOptions(deep=True)):
+        assert mxnet_and_horovod.mxnet(machine, options).status == "FAIL"
+
+
 @provokes("mxnet")
 def test_a_numpy_that_mxnet_cannot_import_is_replaced(environment: Environment, tmp_path: Path) -> None:
     distribution(environment.site, "mxnet", "1.9.1")
@@ -67,9 +81,8 @@ def test_a_library_that_mxnet_lacks_is_installed(environment: Environment, tmp_p
     machine = debian(tmp_path, python=environment.python, places=(str(environment.site),), environment=variables)
     found = mxnet_and_horovod.mxnet(machine, NOTHING)
     assert "libnosuch.so.3: cannot open shared object file" in found.found
-    library = next(Path("/lib/x86_64-linux-gnu").glob("libm.so.6"), None) or next(Path("/lib64").glob("libm.so.6"))
     programs = program(
-        tmp_path, "apt-get", f'[ "$*" = "install -y libnosuch" ]; cp {library} {tmp_path}/lib/libnosuch.so.3'
+        tmp_path, "apt-get", f'[ "$*" = "install -y libnosuch" ]; cp {LIBRARY} {tmp_path}/lib/libnosuch.so.3'
     )
     follow(found, tmp_path, programs)
     assert mxnet_and_horovod.mxnet(machine, NOTHING).status == "ok"

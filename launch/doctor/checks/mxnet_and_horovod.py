@@ -32,8 +32,9 @@ _EXPECTED = [17.0, 39.0]
 
 
 def mxnet(machine: Machine, options: DoctorOptions) -> Finding:
-    """Whether MXNet's library loads; with --deep, whether it can be imported and multiplies matrices correctly."""
-    if not options.deep and (version := _loads(machine)):
+    """Whether MXNet can be imported and multiplies correctly; or only loads, if ranks are to show the rest."""
+    ranks_follow = not options.only or "horovod" in options.only
+    if ranks_follow and not options.deep and (version := _loads(machine)):
         return ok(f"{version}, its library loads; the ranks below compute with it")
     try:
         version, product = machine.ask(_MULTIPLY, TIMEOUT_S)
@@ -46,7 +47,7 @@ def mxnet(machine: Machine, options: DoctorOptions) -> Finding:
 
 def _loads(machine: Machine) -> str | None:
     """The version of MXNet, if its library can be loaded."""
-    version = version_of(machine, "mxnet") or version_of(machine, "mxnet-cu117")
+    version = version_of(machine, "mxnet")
     with contextlib.suppress(ChildError):
         return version and machine.ask(_LIBRARY, TIMEOUT_S) and version
     return None
