@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from launch.doctor.checks import stored_shards
 from launch.doctor.finding import Finding, as_root, fail, ok, quoted, skip, warn
 from launch.doctor.machine import DoctorOptions, Machine
 from ner_dist.errors import UserError
@@ -49,11 +50,8 @@ class ShardSet(NamedTuple):
 def read_shard_set(directory: str) -> ShardSet:
     """Without numpy or pyarrow, which may be what is broken; but a store is asked with pyarrow."""
     if is_address(directory):
-        # Late, as most sets are on a disk.
-        from launch.doctor.checks.stored_shards import folder_of
-
         try:
-            return read_shard_set(str(folder_of(directory)))
+            return read_shard_set(str(stored_shards.folder_of(directory)))
         except UserError as error:
             return ShardSet(f"cannot be read: {error}")
     path = Path(directory) / "index.json"
@@ -108,20 +106,15 @@ def shards(machine: Machine, options: DoctorOptions) -> Finding:
         fewer = f"python -m launch doctor --np {found.num_shards}   # fewer ranks, or build more shards:"
         return fail(what, fewer, *_build(options, options.np))
     total = sum(found.files.values())
-    if is_address(options.shards):
-        from launch.doctor.checks.stored_shards import room
-
-        if (too_large := room(options.shards, total)) is not None:
-            return too_large
+    if is_address(options.shards) and (too_large := stored_shards.room(options.shards, total)) is not None:
+        return too_large
     return ok(f"{options.shards}: {found.num_shards} for train, {total / 1e6:.1f} MB, all sizes as in the index")
 
 
 def _sizes(place: str, names: Iterable[str]) -> dict[str, int]:
     """Of the files that are there. Raises UserError."""
     if is_address(place):
-        from launch.doctor.checks.stored_shards import sizes
-
-        return sizes(place)
+        return stored_shards.sizes(place)
     paths = {name: Path(place) / name for name in names}
     return {name: path.stat().st_size for name, path in paths.items() if path.is_file()}
 
@@ -129,9 +122,7 @@ def _sizes(place: str, names: Iterable[str]) -> dict[str, int]:
 def _build(options: DoctorOptions, num_shards: int, problem: str = "") -> list[str]:
     """The commands that build the set again; only the user knows its corpus."""
     if is_address(options.shards):
-        from launch.doctor.checks.stored_shards import repair
-
-        return repair(options.shards, problem, num_shards)
+        return stored_shards.repair(options.shards, problem, num_shards)
     place = options.shards.rstrip("/")
     out = quoted(place)
     # Moved, not removed, because it may have been named by mistake.
@@ -197,9 +188,7 @@ def shards_disk(machine: Machine, options: DoctorOptions, clock: Callable[[], fl
     if found.problem:
         return skip("no shards to read")
     if is_address(options.shards):
-        from launch.doctor.checks.stored_shards import transfer
-
-        return transfer(options.shards, found.files, TRIAL_BYTES, SLOW, clock)
+        return stored_shards.transfer(options.shards, found.files, TRIAL_BYTES, SLOW, clock)
     num_bytes, elapsed_s = 0, 0.0
     for name in sorted(found.files, key=lambda name: -found.files[name]):
         path = Path(options.shards) / name
