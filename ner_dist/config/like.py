@@ -16,8 +16,9 @@ from ner_dist.stores.addresses import Address
 from ner_dist.stores.local_copies import by_address
 from ner_dist.stores.models import KNOBS, local_files
 
-# What --like leaves to the new run, and how large an export's description may be.
-_NOT_LIKE, _MOST_EXPORT_BYTES = ("run", "train.resume", "train.begin_from"), 1 << 30
+# What --like leaves to the new run.
+_NOT_LIKE = ("run", "train.resume", "train.begin_from")
+_MOST_EXPORT_BYTES = 1 << 30
 
 
 def like_model(argv: list[str]) -> tuple[Path | Address | None, list[str]]:

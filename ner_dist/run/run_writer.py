@@ -26,9 +26,10 @@ class RunWriter:
     def __init__(self, place: RunPlace, say: Callable[[str], None] = lambda sentence: None) -> None:
         """say: called with sentences about locks of others and about stores that do not answer."""
         self._place, self._is_complete = place, False
+        self._publication: RunPublication | None = None
+        self._publisher: Publisher | None = None
         if place.address is None:
             self.lock: RunLock | StoreLock = RunLock(place.path, say)
-            self._publisher: Publisher | None = None
         else:
             # Beside the run's files, which are published.
             lock = self.lock = StoreLock(place.address, RunLock(place.path.parent, say), say)
@@ -44,10 +45,11 @@ class RunWriter:
         if self.lock.is_held:
             return
         self.lock.acquire()
-        if self._publisher is not None:
+        if self._publication is not None:
             self._publication.bring(resume or is_ours)
 
     def release(self) -> None:
+        """Let others write; what is being published gets a little time before."""
         self._settle(_AFTER_SIGNAL_S if stop_signals.received() else _AFTER_FAILURE_S)
         if self._is_complete:
             # Whoever goes on with the run fetches it again.

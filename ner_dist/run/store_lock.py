@@ -126,8 +126,9 @@ class StoreLock:
             now, there = facts(probe), facts(self._object)
         finally:
             delete([probe])
-        has_clock = now is not None and there is not None and now.modified_ns and there.modified_ns
-        return bool(has_clock) and now.modified_ns - there.modified_ns > _STALE_S * 1e9  # type: ignore[union-attr]
+        if now is None or there is None or not (now.modified_ns and there.modified_ns):
+            return False
+        return now.modified_ns - there.modified_ns > _STALE_S * 1e9
 
     def _next_of(self, holder: dict[str, Any]) -> dict[str, Any] | None:
         """What is there once it has changed, or what is still there when that would have been long ago."""
