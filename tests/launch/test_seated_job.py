@@ -105,7 +105,10 @@ def test_a_signal_reaches_the_ranks_as_it_is(tmp_path: Path, number: signal.Sign
 def test_a_rank_that_is_killed_ends_the_job(tmp_path: Path) -> None:
     with Ranks(tmp_path) as job:
         job.wait_for_ranks()
+        seat = job.seat(1)
         job.process(1).kill()
+        # So that this is known before the other gives up.
+        job.wait_until(lambda: not seat.is_running())
         job.go(0, "error: another rank is gone\n")
         finished = job.wait()
     assert (finished.code, finished.left) == (137, [])

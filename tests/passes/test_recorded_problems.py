@@ -51,7 +51,7 @@ def all_of(problems: Problems) -> list[object]:
 
 
 def test_what_tasks_tell_in_turn_is_what_is_found_one_after_another(tmp_path: Path) -> None:
-    @hypothesis_settings(max_examples=50, deadline=None)
+    @hypothesis_settings(max_examples=20, deadline=None)
     @given(tasks=st.lists(st.lists(events, max_size=30), max_size=3), listed=st.booleans())
     def same(tasks: list[list[Event]], listed: bool) -> None:
         expected, all_findings = heard(listed)
