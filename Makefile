@@ -123,7 +123,7 @@ test-clusters: setup ## Only the tests in a Ray and a Spark on this machine, in 
 
 # Neither Dask nor Ray belongs into .venv, which has what training needs.
 ENGINES_PYTHON ?= python3
-test-engines: setup ## Only the tests of preparation on Dask and Ray, in an environment of their own
+test-engines: setup ## Only the tests of preparation and predict on Dask and Ray, in an environment of their own
 	test -x .venv-engines/bin/ray || { $(ENGINES_PYTHON) -m venv .venv-engines && .venv-engines/bin/python -m pip \
 	  install --quiet --constraint constraints.txt --editable ".[dask]" pytest hypothesis "ray>=2.40,<2.61"; }
 	.venv-engines/bin/python -m pytest -m engines tests/engines $(ARGS)

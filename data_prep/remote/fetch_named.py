@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Collection, Sequence
-from fnmatch import fnmatchcase
 from multiprocessing.pool import ThreadPool
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -21,10 +20,10 @@ from ner_dist.foreign.names import is_plain, shortened
 from ner_dist.stores.addresses import Address, is_address, parse_address
 from ner_dist.stores.cache import cached
 from ner_dist.stores.objects import list_objects, size
+from ner_dist.stores.patterns import is_like, split_pattern
 
 # Stores answer one request in tens of milliseconds, and many at the same time.
 NUM_THREADS = 8
-WILD = frozenset("*?[")
 
 
 class Wish(NamedTuple):
@@ -66,12 +65,11 @@ def _named_objects(address: Address, wish: Wish) -> list[_Object]:
     """An object with its companions, all of a folder, those of a pattern, or an archive whose member is named."""
     if one := _one(address):
         return [*one, *(found for name in wish.companions(address.name) for found in _one(address.parent / name))]
-    parts = address.key.split("/")
-    first_wild = next((place for place, part in enumerate(parts) if WILD & set(part)), None)
-    if first_wild is None:
+    fixed, pattern = split_pattern(address.key.split("/"))
+    if not pattern:
         return _archive_from(address.parent) or _of_folder(address, wish)
-    folder = address._replace(key="/".join(parts[:first_wild]))
-    return _archive_from(folder) or _matching(folder, parts[first_wild:], wish)
+    folder = address._replace(key="/".join(fixed))
+    return _archive_from(folder) or _matching(folder, pattern, wish)
 
 
 def _one(address: Address) -> list[_Object]:
@@ -93,7 +91,7 @@ def _of_folder(folder: Address, wish: Wish) -> list[_Object]:
 
 def _matching(folder: Address, pattern: Sequence[str], wish: Wish) -> list[_Object]:
     listing = _listing(folder)
-    names = {name for name in listing if _is_like(name.split("/"), pattern)}
+    names = {name for name in listing if is_like(name.split("/"), pattern)}
     along = {
         str(PurePosixPath(name).with_name(other))
         for name in names
@@ -113,15 +111,6 @@ def _listing(folder: Address) -> dict[str, int]:
         if path.is_file() and path.relative_to(place).as_posix() not in listing:
             path.unlink()
     return listing
-
-
-def _is_like(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """As glob's, part by part; ** is any number of them."""
-    if not pattern:
-        return not parts
-    if pattern[0] == "**":
-        return any(_is_like(parts[place:], pattern[1:]) for place in range(len(parts) + 1))
-    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _is_like(parts[1:], pattern[1:])
 
 
 def _archive_from(address: Address) -> list[_Object]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from data_prep.remote.fetch_named import WILD
 from ner_dist.contract.shard_format import INDEX_NAME
 from ner_dist.stores.addresses import Address, is_address, parse_address
 from ner_dist.stores.local_copies import is_copy_of
 from ner_dist.stores.mirror import mirror
 from ner_dist.stores.objects import size
+from ner_dist.stores.patterns import WILD
 from ner_dist.stores.published import published
 
 _EVERYTHING = ("*",)

@@ -42,13 +42,13 @@ class WorkerError(Exception):
 
 
 def perform(call: Call) -> Done:
-    """In the worker. Raises EngineError if it cannot work for this build, UserError as the task does, WorkerError."""
+    """In the worker. Raises EngineError if it cannot work for this command, UserError as the task does, WorkerError."""
     if call.version != __version__:
-        what = f"the worker has version {__version__} of this program, the build {call.version}; install the same one"
+        what = f"the worker has version {__version__} of this program, the command {call.version}; install the same one"
         raise EngineError(what)
     for folder in (call.work, call.current):
         if not Path(folder).is_dir():
-            raise EngineError(f"a worker does not see {folder}; --out and the corpus must lie on disks that all share")
+            raise EngineError(f"a worker does not see {folder}; --out and the input must lie on disks that all share")
     use_cores(call.num_cores)
     # A worker elsewhere was started in another folder.
     os.chdir(call.current)

@@ -16,6 +16,12 @@ def use_cores(num: int) -> None:
     _Share.num_cores = num
 
 
+def share_threads() -> None:
+    """Have libraries that are imported from now on start no more threads than this process has cores for itself."""
+    if _Share.num_cores is not None:
+        os.environ["OMP_NUM_THREADS"] = str(_Share.num_cores)
+
+
 def num_cores() -> int:
     if _Share.num_cores is not None:
         return _Share.num_cores

@@ -18,14 +18,15 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 class FinishedTasks:
     """Those of one stage. A file of each: a digest of function and task, one of the rest, and the pickled result.
 
-    The folder is one that only this user can write to, so what lies there may be unpickled.
+    number: or another name of the task, which no other one of the stage has. The folder is one that only this user can
+    write to, so what lies there may be unpickled.
     """
 
     def __init__(self, work: Path, stage: str) -> None:
         self._folder = work / "finished" / stage
         self._folder.mkdir(parents=True, exist_ok=True)
 
-    def read(self, number: int, function: Callable[..., Any], task: Any) -> Done | None:
+    def read(self, number: int | str, function: Callable[..., Any], task: Any) -> Done | None:
         """None if it is not finished, or was another task then."""
         with contextlib.suppress(FileNotFoundError):
             data = self._place(number).read_bytes()
@@ -39,12 +40,12 @@ class FinishedTasks:
                 return Done(*pickle.loads(rest))
         return None
 
-    def write(self, number: int, function: Callable[..., Any], task: Any, done: Done) -> None:
+    def write(self, number: int | str, function: Callable[..., Any], task: Any, done: Done) -> None:
         rest = pickle.dumps(tuple(done))
         with whole_binary_file(self._place(number)) as file:
             file.write(_digest(function, task) + hashlib.sha256(rest).digest() + rest)
 
-    def _place(self, number: int) -> Path:
+    def _place(self, number: int | str) -> Path:
         return self._folder / str(number)
 
 

@@ -31,13 +31,14 @@ class Interrupted(KeyboardInterrupt):
     left_behind = "what is finished is kept for the same command, older files are untouched"
 
 
-def fingerprint(settings: Mapping[str, Any], files: Iterable[Path]) -> str:
+def fingerprint(settings: Mapping[str, Any], files: Iterable[Path], outlasts_restart: bool = False) -> str:
     """Of a command: what it would build, from which files, by which version of the program.
 
-    And since which start of this machine: a power cut may have taken parts of what finished tasks have left.
+    And since which start of this machine: a power cut may have taken parts of what finished tasks have left, unless it
+    is said that they outlast one.
     """
     seen = [(str(path.resolve()), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files]
-    start = _BOOT_ID.read_text() if _BOOT_ID.is_file() else ""
+    start = _BOOT_ID.read_text() if _BOOT_ID.is_file() and not outlasts_restart else ""
     text = json.dumps([__version__, settings, seen, start], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -51,26 +52,36 @@ def resumable(out: Path, command: str) -> Iterator[tuple[Path, Path]]:
     same command is at work already.
     """
     out = out.resolve()
+    taken = f"another process builds {out} by the same command; wait for it, or end it"
+    with terminate_like_interrupt(), work_folder(out, command, taken) as work:
+        built = work / "built"
+        built.mkdir(exist_ok=True)
+        try:
+            yield built, work
+            replace(built, out)
+        except KeyboardInterrupt as interrupt:
+            raise Interrupted(*interrupt.args) from None
+        except EngineError:
+            raise
+        except BaseException:
+            remove(work)
+            raise
+        remove(work)
+
+
+@contextmanager
+def work_folder(out: Path, command: str, taken: str) -> Iterator[Path]:
+    """The folder beside `out` that the same command finds again unless it removes it; this process has it alone.
+
+    Those of other commands with the same `out` are removed. Raises EngineError(taken) if the same command is at work.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     work = out.parent / f".{out.name}-{command[:_NAME_CHARS]}.work"
     _remove_others(out, work)
-    with terminate_like_interrupt():
-        lock = _take(work, f"another process builds {out} by the same command; wait for it, or end it")
-        assert lock is not None
-        with lock:
-            built = work / "built"
-            built.mkdir(exist_ok=True)
-            try:
-                yield built, work
-                replace(built, out)
-            except KeyboardInterrupt as interrupt:
-                raise Interrupted(*interrupt.args) from None
-            except EngineError:
-                raise
-            except BaseException:
-                _remove(work)
-                raise
-            _remove(work)
+    lock = _take(work, taken)
+    assert lock is not None
+    with lock:
+        yield work
 
 
 def _take(work: Path, otherwise: str | None) -> IO[bytes] | None:
@@ -107,10 +118,10 @@ def _remove_others(out: Path, work: Path) -> None:
             lock = _take(path, None)
             if lock is not None:
                 with lock:
-                    _remove(path)
+                    remove(path)
 
 
-def _remove(work: Path) -> None:
+def remove(work: Path) -> None:
     """In one step for those who look for it; the caller has the lock."""
     gone = work.with_suffix(f".{os.getpid()}.removed")
     os.replace(work, gone)

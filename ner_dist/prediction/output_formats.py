@@ -16,6 +16,18 @@ from ner_dist.prediction.document_writer import DocumentWriter, text_writer
 from ner_dist.prediction.documents import Document, Entity, certainty_record
 
 FORMATS = ("jsonl", "conll", "inline", "html", "doccano", "label-studio", "prodigy", "docbin", "parquet")
+# What the names of their files end in.
+ENDINGS = {
+    "jsonl": ".jsonl",
+    "conll": ".conll",
+    "inline": ".xml",
+    "html": ".html",
+    "doccano": ".jsonl",
+    "label-studio": ".json",
+    "prodigy": ".jsonl",
+    "docbin": ".spacy",
+    "parquet": ".parquet",
+}
 # Those that are no text.
 BINARY = ("docbin", "parquet")
 # Those that say how sure the model is of a document.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import List, Literal, Optional, Tuple
 
@@ -72,7 +72,7 @@ class OpenedInput:
     """A file that is being read, portion by portion."""
 
     portions: Iterator[Portion]
-    _bar: tqdm
+    _told: Callable[[int], object]
     _format: str
     _name: str
     _options: InputOptions
@@ -83,14 +83,21 @@ class OpenedInput:
 
     def advance(self, portion: Portion) -> None:
         """Show that a portion is done."""
-        self._bar.update(sum(len(line.text) for line in portion.lines))
+        self._told(sum(len(line.text) for line in portion.lines))
 
 
 @contextmanager
 def open_documents(
-    place: Place | None, options: ReadingOptions, tagger: Tagger, show_progress: bool = True
+    place: Place | None,
+    options: ReadingOptions,
+    tagger: Tagger,
+    show_progress: bool = True,
+    progress: Callable[[int], object] | None = None,
 ) -> Iterator[OpenedInput]:
-    """place: of a file, None: standard input. show_progress: if stderr is a terminal. Raises UserError."""
+    """place: of a file, None: standard input. show_progress: if stderr is a terminal. Raises UserError.
+
+    progress: called with the number of characters that are done since the last call, instead of showing it.
+    """
     path = None if place is None else local_file(place)
     format_name = input_formats.format_of(path, options.input_format)
     name = str(place or "standard input")
@@ -99,8 +106,9 @@ def open_documents(
     reading = InputOptions(tagger.document, TokenColumns(options.token_column, columns), tagger.given_features)
     with input_lines.open_input(path) as file:
         size = path.stat().st_size if path is not None and path.suffix != ".gz" else None
-        # disable=None: unless stderr is a terminal.
-        with tqdm(total=size, unit="B", unit_scale=True, leave=False, disable=None if show_progress else True) as bar:
+        # None: unless stderr is a terminal.
+        is_hidden = True if progress is not None or not show_progress else None
+        with tqdm(total=size, unit="B", unit_scale=True, leave=False, disable=is_hidden) as bar:
             lines = input_lines.read_lines(file, name, options.max_line_mb)
             portions = input_lines.portions(lines, format_name, next_document, name, options.max_line_mb)
-            yield OpenedInput(portions, bar, format_name, name, reading)
+            yield OpenedInput(portions, progress or bar.update, format_name, name, reading)

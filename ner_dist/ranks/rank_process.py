@@ -53,7 +53,7 @@ def run_rank(
     """Connect this rank and call action(comm). A failure ends the process with one sentence and a code other than 0.
 
     load: called before; what takes time and needs no other ranks, which would have to wait for it. when_interrupted:
-    how to go on after a signal that was not waited for.
+    how to go on after a signal that was not waited for, unless the KeyboardInterrupt says it.
     """
 
     def connected() -> None:
@@ -84,12 +84,13 @@ def run_alone(action: Callable[[], object], when_interrupted: str = "") -> None:
         os._exit(stop_signals.exit_code() if stop_signals.received() else 0)
     except Stopped as stopped:
         _exit(stopped.code, str(stopped), last_words.of_all, kind="note")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         if board.of_this_job().first_failure() is not None:
             # The launcher's signal came before this rank noticed the loss of the one that failed.
             _exit_after_loss(RankLost("interrupted"))
         name = signal.Signals(stop_signals.exit_code() - 128).name
-        _exit(stop_signals.exit_code(), f"interrupted by {name}{when_interrupted and f'; {when_interrupted}'}")
+        how_to_go_on = str(interrupt) or when_interrupted
+        _exit(stop_signals.exit_code(), f"interrupted by {name}{how_to_go_on and f'; {how_to_go_on}'}")
     except BrokenPipeError:
         # Whoever reads the output, such as head, has stopped reading.
         os._exit(0)

@@ -95,6 +95,35 @@ def watch_signals() -> None:
     threading.Thread(target=watch, name="signals", daemon=True).start()
 
 
+@contextmanager
+def at_leisure() -> Iterator[None]:
+    """Within the context, a signal interrupts the main thread and leaves it as much time to clean up as it takes.
+
+    For a process that waits for no ranks, and starts others, which would inherit that signals are blocked.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        if not _State.received or time.monotonic() > _State.received_s + _AGAIN_S:
+            _State.received, _State.received_s = number, time.monotonic()
+            raise KeyboardInterrupt
+
+    descriptor = signal.set_wakeup_fd(-1)
+    # nohup has it ignored.
+    hanging_up = () if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else (signal.SIGHUP,)
+    handlers = {number: signal.signal(number, interrupt) for number in (*_ASKING, *hanging_up)}
+    blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
+
+
 def watch_launcher() -> None:
     """End as after SIGTERM when nobody reads this rank's output any more: then its launcher is gone.
 

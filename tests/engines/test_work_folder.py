@@ -85,3 +85,6 @@ def test_after_a_restart_of_the_machine_nothing_is_gone_on_from(
     (tmp_path / "boot_id").write_text("another\n")
     monkeypatch.setattr("ner_dist.engines.work_folder._BOOT_ID", tmp_path / "boot_id")
     assert fingerprint({"seed": 1}, []) != first
+    lasting = fingerprint({"seed": 1}, [], outlasts_restart=True)
+    (tmp_path / "boot_id").write_text("a third\n")
+    assert fingerprint({"seed": 1}, [], outlasts_restart=True) == lasting

@@ -90,7 +90,7 @@ def _fetched(place: Path, number: int) -> None:
 
 
 def _output_of_predict(place: Path, number: int) -> None:
-    from ner_dist.predict import _output
+    from ner_dist.predicting.one_file import _output
 
     with _output(place) as file:
         for _ in range(40):

@@ -267,7 +267,7 @@ def test_what_is_missing_is_named(
     assert "no checkpoint there; is this the directory of a run" in finished.stderr
     for run_directory, arguments, message in (
         (text_run, [tmp_path / "absent"], "absent: No such file or directory; expected a text file"),
-        (text_run, [tmp_path], "Is a directory"),
+        (text_run, [tmp_path], f"{tmp_path} stands for many files, so --out must name the folder for their outputs"),
         (tiny_run, ["-"], "the model was trained with the token feature pos, which the input does not have"),
         (text_run, ["-", "--language", "th"], "pip install pythainlp, or take --tokenizer characters"),
     ):

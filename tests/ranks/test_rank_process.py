@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,41 @@ def test_a_rank_whose_output_goes_somewhere_is_left_alone(tmp_path: Path, place:
         finished = subprocess.run(words, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, check=False)
     assert finished.returncode == 0
     assert "gone" not in (tmp_path / "run" / "rank-0.log").read_text()
+
+
+# Cleans up for longer than a rank may, having started a process; both say what they got.
+LEISURELY = """
+import signal, subprocess, sys, time
+from ner_dist.ranks import rank_process, stop_signals
+def action():
+    with stop_signals.at_leisure():
+        try:
+            code = "import signal; print(*signal.pthread_sigmask(signal.SIG_BLOCK, []), flush=True)"
+            subprocess.run([sys.executable, "-c", code], check=True)
+            print("waiting", flush=True)
+            time.sleep(1000)
+        except KeyboardInterrupt:
+            time.sleep(1.5)
+            print("cleaned up", flush=True)
+            raise KeyboardInterrupt("and so on") from None
+stop_signals._CLEAN_UP_S = 0.5
+rank_process.run_alone(action)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_at_leisure_a_process_cleans_up_as_long_as_it_takes(number: signal.Signals) -> None:
+    words = [sys.executable, "-c", LEISURELY]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        # Nothing is blocked in what it starts.
+        assert [process.stdout.readline() for _ in range(2)] == ["\n", "waiting\n"]
+        process.send_signal(number)
+        # Of the launcher, which passes on what it gets itself.
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (128 + number, "cleaned up\n")
+    assert err == f"error: interrupted by {number.name}; and so on\n"
 
 
 def test_a_log_goes_also_where_no_run_was_made_yet(tmp_path: Path) -> None:
