@@ -76,7 +76,7 @@ def finished_before(task: FileTask) -> FileResult | None:
 
 def any_finished(work: Path) -> bool:
     folder = work / "finished" / _STAGE
-    return folder.is_dir() and any(folder.iterdir())
+    return folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())
 
 
 def tag_file(task: FileTask, advance: Advance) -> FileResult:

@@ -51,7 +51,8 @@ def connect(address: Address) -> tuple[Any, str]:
     if (folder := store_folder()) is not None:
         from pyarrow.fs import LocalFileSystem
 
-        return LocalFileSystem(), "/".join((os.path.abspath(folder), address.scheme, address.bucket, address.key))
+        place = "/".join((os.path.abspath(folder), address.scheme, address.bucket, address.key))
+        return LocalFileSystem(), place.rstrip("/")
     # A client must not be used on the other side of a fork.
     system = _file_system(address.scheme, address.bucket, os.getpid(), store_timeout_s(), _environment())
     return system, f"/{address.key}" if address.scheme == "hdfs" else f"{address.bucket}/{address.key}".rstrip("/")
