@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from data_prep.passes.buckets import bucket_ids
 from data_prep.passes.carried import Carried
 from data_prep.passes.encode import ShardEncoder
-from data_prep.passes.shard_cells import ShardCells, parts_of, read_shard
+from data_prep.passes.shard_cells import ShardCells, ShardSentences, parts_of, read_shard
 from data_prep.threads import side_by_side
 from ner_dist.atomic_file import temporary_beside
 from ner_dist.contract.shard_format import ShardFile, file_sha256
@@ -78,16 +78,21 @@ def _write_shard(writing: Writing, split_id: int, shard: int, progress: Callable
             **parquet_options(encoder.schema),
         ) as writer:
             for piece in read_shard(cells, split_id, shard, row_group_tokens(int(tokens_B.sum()))):
-                # Encoding all buckets of a piece at once is faster than one by one. Each becomes a row group.
-                parts = parts_of(piece, ENCODED_TOKENS)
-                # One chunk, because the pages of a file depend on the chunks.
-                table, begin = pa.concat_tables(map(encoder.encode, parts)).combine_chunks(), 0
-                for num_rows in filter(None, np.bincount(bucket_ids(piece.length_N, cells.edges)).tolist()):
-                    writer.write_table(table.slice(begin, num_rows), row_group_size=num_rows)
-                    begin += num_rows
+                # In a function of its own, so that its table is gone before the next piece is read.
+                _write_piece(writer, encoder, piece, cells.edges)
                 progress(len(piece.token_M))
         os.replace(partial, path)
     return ShardFile(path.name, path.stat().st_size, file_sha256(path), rows_B.tolist(), tokens_B.tolist())
+
+
+def _write_piece(writer: pq.ParquetWriter, encoder: ShardEncoder, piece: ShardSentences, edges: list[int]) -> None:
+    # Encoding all buckets of a piece at once is faster than one by one. Each becomes a row group.
+    parts = parts_of(piece, ENCODED_TOKENS)
+    # One chunk, because the pages of a file depend on the chunks.
+    table, begin = pa.concat_tables(map(encoder.encode, parts)).combine_chunks(), 0
+    for num_rows in filter(None, np.bincount(bucket_ids(piece.length_N, edges)).tolist()):
+        writer.write_table(table.slice(begin, num_rows), row_group_size=num_rows)
+        begin += num_rows
 
 
 def write_part(task: WriteTask, advance: Advance) -> list[list[ShardFile]]:
