@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from bench.made_summaries import made_index, made_lengths
 from bench.measured_merge import Merge, MergesOptions, alone
 from bench.measured_on import commit, hardware
-from bench.word_merges import build_word_merges, run_word_merges
+from bench.word_merges import word_merges
 from data_prep.passes.buckets import bucket_ids, optimal_edges
 from data_prep.passes.shard_cells import PartCells
 from data_prep.passes.shard_pass import where_parts_begin
@@ -32,9 +32,8 @@ from ner_dist.contract.shard_format import read_index, shard_schema, write_index
 
 ASSUMPTIONS = """\
 Words: of n tokens about 10 n^0.65 are distinct (Heaps' law), up to 17 characters long. One in {sample} is merged here;
-time and bytes of the merges of words are {sample} times those measured, and so is the memory of the first two.
-The first two are what a build does: the strings of all partitions are numbered in one process, and the vocabulary is
-fitted to them. The next two are the same vocabulary from runs that the partitions hand over, without numbers.
+time and bytes of the merges of words are {sample} times those measured; their memory does not grow with the words, but
+with those of the vocabulary, which is not sampled.
 Sentences: lengths log-normal, 22 tokens on average, and as many partitions as files.
 Networks and shared storage are not part of the times: files lie on this machine's disk."""
 _TOKENS_A_SENTENCE = 22
@@ -140,7 +139,7 @@ def main() -> None:
     options = read_options(MergesOptions, parser.parse_args())
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        measured = (merges_of(options, place) for merges_of in (build_word_merges, run_word_merges, corpus_merges))
+        measured = (merges_of(options, place) for merges_of in (word_merges, corpus_merges))
         merges = list(itertools.chain(*measured))
     print(f"{hardware()}, commit {commit()}\n{options}\n{ASSUMPTIONS.format(sample=options.sample)}\n")
     print("\n".join([*table(merges), "", footers(options)]))

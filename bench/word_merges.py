@@ -2,73 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import pickle
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from bench.made_summaries import write_made_run
 from bench.measured_merge import Merge, MergesOptions, alone
-from data_prep.encoders import vocab
 from data_prep.encoders.merge_counts import FAN_IN, merge_counts, merge_runs
-from data_prep.sentences.string_ids import StringIds
+from data_prep.encoders.vocab import ids_of
+from data_prep.encoders.words import fit_words
+from data_prep.passes.carried import Carried
+from data_prep.passes.encode_tokens import Encoding
 from data_prep.settings import Settings
 
 
-def _merged_words(paths: list[Path], folder: Path, max_words: int) -> int:
-    return len(merge_counts(paths, folder, 2, max_words).texts)
+def _num_distinct(paths: Sequence[Path]) -> int:
+    return merge_counts(paths, max_texts=0).num_texts
 
 
-def _counted_words(path: Path) -> tuple[list[str], np.ndarray]:
-    counted = pa.ipc.open_file(path).read_all()
-    return counted["text"].to_pylist(), counted["count"].to_numpy()
+def _vocabulary(paths: Sequence[Path], folder: Path, max_words: int) -> int:
+    """Fitted, and written to where the workers find it."""
+    words = fit_words(paths, Settings(max_words=max_words))
+    encoding = Encoding(ids_of(words.vocab.values), (), 1, {})
+    pickle.dumps(Carried(encoding, folder / "encoding"))
+    return (folder / "encoding").stat().st_size
 
 
-def _number_words(path: Path) -> None:
-    ids = StringIds()
-    ids.ids(_counted_words(path)[0])
+def word_merges(options: MergesOptions, folder: Path) -> Iterator[Merge]:
+    """As passes/few_runs.py does it: FAN_IN runs to one, on workers, until so few are left; these to the vocabulary."""
+    generator, scale = np.random.default_rng(0), options.sample
 
-
-def _fit_words(path: Path, folder: Path, max_words: int, sample: int) -> None:
-    # What does not grow with the words must not be scaled with them. This process is for it alone.
-    vocab.RUN_TEXTS //= sample
-    vocab.fit_words(*_counted_words(path), Settings(max_words=max_words), spill=folder)
-
-
-def build_word_merges(options: MergesOptions, folder: Path) -> Iterator[Merge]:
-    """Numbers for the strings of all partitions, and the vocabulary of all of them."""
-    generator, path, part_path, scale = np.random.default_rng(1), folder / "whole", folder / "part", options.sample
-    num_words = write_made_run(path, options.tokens, scale, generator)
-    num_part_words = write_made_run(part_path, options.tokens / options.partitions, scale, generator)
-    _, cpu_s, peak = alone(_number_words, path)
-    # A partition's strings take the time of as many new ones.
-    times = options.partitions * num_part_words / num_words
-    size = scale * options.partitions * part_path.stat().st_size
-    yield Merge("strings of all partitions to numbers", times * scale * cpu_s, scale * peak, size)
-    # The vocabulary is of the sample, too.
-    _, cpu_s, peak = alone(_fit_words, path, folder, max(1, options.max_words // scale), scale)
-    yield Merge("words of the corpus to the vocabulary", scale * cpu_s, scale * peak, scale * path.stat().st_size)
-
-
-def run_word_merges(options: MergesOptions, folder: Path) -> Iterator[Merge]:
-    """Runs of FAN_IN partitions to one, on workers; then all of these to the vocabulary."""
-    generator = np.random.default_rng(0)
-    num_groups = -(-options.partitions // FAN_IN)
-
-    def runs(name: str, number: int, tokens: float) -> list[Path]:
-        paths = [folder / f"{name}-{i}.arrow" for i in range(number)]
+    def made(name: str, number: int, num_runs: int) -> tuple[list[Path], int]:
+        """Some of `num_runs` runs of all words, and their bytes."""
+        paths = [folder / f"{name}-{i}" for i in range(number)]
         for path in paths:
-            write_made_run(path, tokens, options.sample, generator)
-        return paths
+            write_made_run(path, options.tokens / num_runs, scale, generator)
+        return paths, scale * sum(path.stat().st_size for path in paths)
 
-    part = runs("part", min(FAN_IN, options.partitions), options.tokens / options.partitions)
-    _, cpu_s, peak = alone(merge_runs, part, folder / "group.arrow")
-    sizes = [sum(path.stat().st_size for path in paths) for paths in (part, [folder / "group.arrow"])]
-    scale = options.sample
-    name = f"counts of {len(part)} partitions to a run"
-    yield Merge(name, scale * cpu_s, peak, scale * sizes[0], scale * sizes[1], num_groups)
-    groups = runs("group", num_groups, options.tokens / num_groups)
-    _, cpu_s, peak = alone(_merged_words, groups, folder, options.max_words)
-    size = sum(path.stat().st_size for path in groups)
-    yield Merge(f"{num_groups} runs to the vocabulary", scale * cpu_s, peak, scale * size)
+    num_runs, what = options.partitions, "partitions"
+    while num_runs > FAN_IN:
+        runs, size = made(what, FAN_IN, num_runs)
+        _, cpu_s, peak = alone(merge_runs, runs, folder / "merged")
+        written = scale * (folder / "merged").stat().st_size
+        num_runs = -(-num_runs // FAN_IN)
+        yield Merge(f"counts of {FAN_IN} {what} to a run", scale * cpu_s, peak, size, written, num_runs)
+        what = "runs"
+    runs, size = made("few", num_runs, num_runs)
+    written, cpu_s, peak = alone(_vocabulary, runs, folder, options.max_words)
+    yield Merge(f"{num_runs} runs to the vocabulary", scale * cpu_s, peak, size, written)
+    _, cpu_s, peak = alone(_num_distinct, runs)
+    yield Merge(f"{num_runs} runs to the number of distinct tokens", scale * cpu_s, peak, size)

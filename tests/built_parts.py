@@ -16,6 +16,7 @@ from data_prep.passes.read_part import NumberedFile
 from data_prep.problems import Finding, Problems
 from data_prep.settings import Settings
 from data_prep.sources.source_files import Sources
+from ner_dist.contract.like_model import Like
 from ner_dist.errors import UserError
 
 
@@ -50,7 +51,9 @@ def _planned(sources: Sources, bounds: Sequence[int]) -> list[list[NumberedFile]
     return [files[begin:end] for begin, end in zip(bounds, bounds[1:])]
 
 
-def built(out: Path, sources: Sources, bounds: list[int] | None, listed: bool, **knobs: Any) -> Built:
+def built(
+    out: Path, sources: Sources, bounds: list[int] | None, listed: bool, like: Like | None = None, **knobs: Any
+) -> Built:
     """bounds: of the parts; None: one process. listed: whether all findings are wanted."""
     findings: list[Finding] = []
     problems = Problems(findings.append if listed else None)
@@ -60,7 +63,7 @@ def built(out: Path, sources: Sources, bounds: list[int] | None, listed: bool, *
             patched.setattr(build_module, "OneProcess", InTurn)
             patched.setattr(read_pass, "plan_parts", lambda sources, *rest: _planned(sources, bounds))
         try:
-            build(sources, Settings(num_shards=2, num_buckets=3, **knobs), out, problems)
+            build(sources, Settings(num_shards=2, num_buckets=3, **knobs), out, problems, like=like)
         except UserError as error:
             errors = str(error)
     files = {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}

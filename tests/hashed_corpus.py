@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from data_prep.passes.carried import Carried
-from data_prep.passes.id_corpus import CorpusPart, IdCorpus, PartStrings
+from data_prep.passes.id_corpus import CorpusPart, IdCorpus, PartStrings, PartTokens
 from data_prep.passes.splits import SplitRule
 from ner_dist.contract.shard_format import SPLITS
 
@@ -42,8 +42,9 @@ def hashed_corpus(
         )
         hash_N[first:end].tofile(hashed)
         documents[first:end].tofile(of_documents)
-        strings = Carried(PartStrings([], {}, [], {}), folder / f"strings-{number}")
-        parts.append(CorpusPart(chunks, origins, hashed, of_documents, sources, 0, 0, 0, strings))
+        tokens = Carried(PartTokens([], {}), folder / f"tokens-{number}")
+        strings = Carried(PartStrings([], {}), folder / f"strings-{number}")
+        parts.append(CorpusPart(chunks, origins, hashed, of_documents, sources, 0, 0, 0, tokens, 0, strings))
         first_source, first = first_source + num_sources, end
     num_sentences_D = np.unique(documents, return_counts=True)[1]
     named: Any = [
@@ -52,7 +53,7 @@ def hashed_corpus(
     ]
     nothing: Any = None
     num_documents, any_long = len(num_sentences_D), bool((num_sentences_D > 1).any())
-    return IdCorpus(parts, nothing, named, [], {}, [], [], nothing, num_documents, any_long, nothing)
+    return IdCorpus(parts, nothing, named, {}, [], [], nothing, num_documents, any_long, nothing)
 
 
 def split_ids(corpus: IdCorpus, rule: SplitRule) -> np.ndarray:

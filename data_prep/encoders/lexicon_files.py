@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,10 @@ class EntityList(NamedTuple):
     type: str
     path: Path
     partial: PartialMatch
+
+
+# Each list with the tokens of its entries.
+Lexicon = Sequence[tuple[EntityList, list[list[str]]]]
 
 
 def _paths_by_type(directory: Path) -> dict[str, Path]:
@@ -80,3 +85,8 @@ def read_entries(path: Path) -> list[list[str]]:
     if not entries:
         raise CorpusError(f"{path}: error: no entry; expected one per line, for example: New York")
     return entries
+
+
+def read_lexicon(settings: Settings) -> Lexicon:
+    """The lists of --lexicon, each with its entries. Raises SettingsError or CorpusError."""
+    return [(names, read_entries(names.path)) for names in entity_lists(settings)]

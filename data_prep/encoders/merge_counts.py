@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from ner_dist.atomic_file import whole_binary_file
 
 SCHEMA = pa.schema([("text", pa.large_string()), ("count", pa.int64())])
-# Texts of a run that are in memory at once, and runs that are merged at once: so many blocks are in memory.
+# Texts of a run that are in memory at once, and the most runs to merge at once: so many blocks are in memory.
 BLOCK_TEXTS = 1 << 14
 FAN_IN = 64
 # An Arrow file, or what could be in one.
@@ -47,32 +47,38 @@ def write_run(path: Path, run: pa.Table) -> Path:
 
 
 def merge_runs(runs: Sequence[Run], path: Path) -> None:
-    """Write one run with the sums of several. With as many as FAN_IN, it takes as many blocks of memory."""
-    _write(path, _blocks(runs))
+    """Write one run with the sums of several."""
+    _write(path, merged_blocks(runs))
 
 
 def merge_counts(
     runs: Sequence[Run],
-    folder: Path,
     min_count: int = 1,
     max_texts: int | None = None,
     always: Container[str] = (),
+    never: Container[str] = (),
 ) -> MergedCounts:
     """The texts that occur min_count times or more in all runs together, and of these the max_texts most frequent.
 
-    always: texts that need to occur only once, and that are kept beside those. folder: for runs of several runs, if
-    there are more than FAN_IN. Memory is that of the kept texts and of FAN_IN blocks.
+    always: texts that need to occur only once, and that are kept beside those. never: texts that are not kept. Memory
+    is that of the kept texts and of a block of each run.
     """
     kept, others, num_texts, total = [], _MostFrequent(max_texts), 0, 0
-    for table in _blocks(_few(runs, folder)):
+    for table in merged_blocks(runs):
         num_texts, total = num_texts + len(table), total + pc.sum(table["count"]).as_py()
         if always:
-            is_always = pa.array([text in always for text in table["text"].to_pylist()], pa.bool_())
+            is_always = _is_in(table, always)
             kept.append(table.filter(is_always))
             table = table.filter(pc.invert(is_always))
+        if never:
+            table = table.filter(pc.invert(_is_in(table, never)))
         others.add(table.filter(pc.greater_equal(table["count"], min_count)))
     found = _by_count(pa.concat_tables([SCHEMA.empty_table(), *kept, others.table()]))
     return MergedCounts(found["text"].to_pylist(), found["count"].to_pylist(), num_texts, total)
+
+
+def _is_in(table: pa.Table, texts: Container[str]) -> pa.Array:
+    return pa.array([text in texts for text in table["text"].to_pylist()], pa.bool_())
 
 
 class _MostFrequent:
@@ -130,8 +136,8 @@ def _table_batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
     return iter(table.to_batches(max_chunksize=BLOCK_TEXTS))
 
 
-def _blocks(runs: Sequence[Run]) -> Iterator[pa.Table]:
-    """The sums of several runs, in order, a block of memory for each run at once."""
+def merged_blocks(runs: Sequence[Run]) -> Iterator[pa.Table]:
+    """The sums of several runs, in order, with a block of each run in memory at once."""
     with ExitStack() as open_files:
         left = [_Blocks(run, open_files) for run in runs]
         while left := [run for run in left if len(run.block)]:
@@ -145,18 +151,6 @@ def _sums(table: pa.Table) -> pa.Table:
     """Each text once, in order."""
     sums = table.group_by("text", use_threads=False).aggregate([("count", "sum")])
     return sums.select(["text", "count_sum"]).rename_columns(SCHEMA.names).sort_by("text")
-
-
-def _few(runs: Sequence[Run], folder: Path) -> Sequence[Run]:
-    """At most FAN_IN runs with the same counts."""
-    level = 0
-    while len(runs) > FAN_IN:
-        groups = [runs[begin : begin + FAN_IN] for begin in range(0, len(runs), FAN_IN)]
-        merged = [folder / f"merged-{level}-{number}.arrow" for number in range(len(groups))]
-        for group, path in zip(groups, merged):
-            merge_runs(group, path)
-        runs, level = merged, level + 1
-    return runs
 
 
 def _by_count(table: pa.Table) -> pa.Table:

@@ -23,12 +23,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from data_prep.encoders.known_vocabularies import copy_vectors
 from data_prep.encoders.lexicon_files import entity_lists
 from data_prep.encoders.word_vectors import write_vectors
-from data_prep.passes.encode import shard_features, write_vocabs
+from data_prep.passes.encode import shard_encoder, shard_features, write_vocabs
 from data_prep.passes.like_settings import NOT_FITTED, settings_like, warn_of_other_version
 from data_prep.passes.prepare import PreparedCorpus, prepare, split_stats
 from data_prep.passes.shard_pass import deal_to_shards, raw_name
@@ -79,16 +77,17 @@ def build(
         assert prepared is not None
         if like is not None and prepared.corpus.cutter.was_used:
             warn_of_other_version(like, problems)
-        tagged, encoder = prepared.tagged, prepared.encoder
+        tagged, fitted = prepared.tagged, prepared.fitted
+        encoder = shard_encoder(prepared.corpus, tagged, fitted)
         cells = deal_to_shards(tagged, spill, prepared.edges, settings.num_shards, executor)
         for part in tagged.parts:
             part.path.unlink(missing_ok=True)
         shards = write_shards(cells, encoder, directory, spill, executor, write_progress)
-        vocab, vectors = write_vocabs(directory, encoder), _write_vectors(directory, prepared, like)
+        vocab, vectors = write_vocabs(directory, fitted), _write_vectors(directory, prepared, like)
         index = Index(
             entity_types=tagged.entity_types,
             bucket_edges=prepared.edges,
-            features=shard_features(encoder.features),
+            features=shard_features(fitted.features),
             vocab=vocab,
             vectors=vectors,
             splits={split: shards[split] for split in tagged.splits},
@@ -134,7 +133,7 @@ def _workplace(
 
 def _write_vectors(directory: Path, prepared: PreparedCorpus, like: Like | None) -> VectorsFile | None:
     """None if the words have no pretrained vectors."""
-    lookup = prepared.encoder.words.lookup
+    lookup = prepared.fitted.words.lookup
     if lookup is None:
         return None
     if prepared.vectors is not None:
@@ -146,7 +145,7 @@ def _described(sources: Sources, settings: Settings, prepared: PreparedCorpus) -
     """What index.json says of the files that the set is made of."""
     files = [*sources, *((split, companion) for split, file in sources for companion in companions(file))]
     files += [("lexicon", SourceFile(entity_list.path)) for entity_list in entity_lists(settings)]
-    if prepared.vectors is not None and prepared.encoder.words.lookup is not None:
+    if prepared.vectors is not None and prepared.fitted.words.lookup is not None:
         files += [("vectors", SourceFile(path)) for path in prepared.vectors.files]
     return [{"split": split, **describe(file)} for split, file in files]
 
@@ -172,8 +171,6 @@ def _recorded(settings: Settings, like: Like | None) -> dict[str, Any]:
 
 def _tokenizer(prepared: PreparedCorpus) -> TokenizerChoice:
     """How new text will be cut: as the corpus's texts were or, if it had none, so that its tokens could come of it."""
-    corpus = prepared.corpus
-    count_V = prepared.tagged.token_SV.sum(0)
-    single_V = np.array([len(token) == 1 for token in corpus.token_V])
-    are_characters = count_V[single_V].sum() > CHARACTERS_SHARE * count_V.sum()
-    return corpus.cutter.choice(corpus.token_V if are_characters else ())
+    corpus, tagged = prepared.corpus, prepared.tagged
+    are_characters = tagged.num_characters > CHARACTERS_SHARE * tagged.tag_SK.sum()
+    return corpus.cutter.choice(corpus.distinct_tokens() if are_characters else ())

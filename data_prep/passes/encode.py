@@ -1,34 +1,33 @@
-"""Sentences as ids of distinct strings -> the columns of a shard."""
+"""Sentences as numbers of distinct tokens -> the columns of a shard."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from data_prep.encoders.features import EncodeInput, FitInput, FittedFeature, fit_features
-from data_prep.encoders.known_vocabularies import known_chars, known_features, known_words
-from data_prep.encoders.vocab import CharEncoding, WordEncoding, fit_chars, fit_words, gather_chars
-from data_prep.encoders.word_vectors import Vectors
+from data_prep.encoders.features import EncodeInput, FittedFeature
+from data_prep.passes.fit_vocabularies import FittedCorpus
 from data_prep.passes.id_corpus import IdCorpus
 from data_prep.passes.origin_file import Origins
 from data_prep.passes.shard_cells import ShardSentences
 from data_prep.passes.tagged_corpus import TaggedCorpus
-from data_prep.settings import Settings
-from ner_dist.contract.like_model import Like
+from data_prep.passes.token_encodings import PartEncodings
 from ner_dist.contract.shard_format import TEXT_COLUMNS, Feature, VocabFile, file_sha256, shard_schema
+
+NO_CODES = np.zeros(0, np.int64)
 
 
 class ShardEncoder(NamedTuple):
     """Everything that turns sentences into the columns of a shard."""
 
-    words: WordEncoding
-    chars: CharEncoding
-    features: dict[str, FittedFeature]
-    text_V: pa.LargeStringArray
+    tokens: PartEncodings
+    # Of each feature, its ids; see FittedFeature.
+    features: Mapping[str, Callable[[EncodeInput], np.ndarray]]
     schema: pa.Schema
     entity_types: list[str]
     origins: Origins
@@ -38,19 +37,21 @@ class ShardEncoder(NamedTuple):
     def encode(self, sentences: ShardSentences) -> pa.Table:
         """A table with one row per sentence, in the given order."""
         length_N = sentences.length_N.astype(np.int64)
-        char_C, token_chars_M = gather_chars(self.chars, sentences.token_M)
+        tokens = self.tokens.gather(sentences.token_M, sentences.part_N, length_N)
         # Characters of each sentence: sums over its tokens. Sentences are never empty.
-        chars_N = np.add.reduceat(token_chars_M, np.cumsum(length_N) - length_N)
-        tokens = EncodeInput(sentences.token_M, sentences.feature_FM, length_N)
+        chars_N = np.add.reduceat(tokens.num_chars_M, np.cumsum(length_N) - length_N)
         by_token = {
-            "word": self.words.id_V[sentences.token_M],
-            "token_chars": token_chars_M,
+            "word": tokens.word_M,
+            "token_chars": tokens.num_chars_M,
             "tag": sentences.tag_M,
-            **{name: feature.encode(tokens) for name, feature in self.features.items()},
-            "text": self.text_V.take(pa.array(sentences.token_M)).cast(pa.string()),
+            **{
+                name: encode(EncodeInput(tokens.codes.get(name, NO_CODES), sentences.feature_FM, length_N))
+                for name, encode in self.features.items()
+            },
+            "text": tokens.text_M,
         }
         columns = {name: _lists(values, length_N, self.schema.field(name).type) for name, values in by_token.items()}
-        columns["char"] = _lists(char_C, chars_N, self.schema.field("char").type)
+        columns["char"] = _lists(tokens.char_C, chars_N, self.schema.field("char").type)
         for name in ("length", "sentence_id", "source", "line", "recut"):
             columns[name] = pa.array(sentences.sentence_N[name], self.schema.field(name).type)
         columns.update(self._origin_columns(sentences))
@@ -89,37 +90,12 @@ def shard_features(features: dict[str, FittedFeature]) -> list[Feature]:
     return [Feature(name, len(feature.vocab.values)) for name, feature in features.items()]
 
 
-def fit_encoder(
-    corpus: IdCorpus,
-    tagged: TaggedCorpus,
-    settings: Settings,
-    spill: Path,
-    vectors: Vectors | None = None,
-    like: Like | None = None,
-) -> ShardEncoder:
-    """Fit vocabularies and features to the training split, or take the model's; look up the words' pretrained vectors.
-
-    spill: folder for intermediate files. like: the model that the corpus is built like.
-    """
-    count_V = tagged.of_train(tagged.token_SV)
-    given = {name: (values, tagged.of_train(tagged.features[name])) for name, values in corpus.features.items()}
-    fit_input = FitInput(corpus.token_V, count_V, given)
-    if like is None:
-        rows, unknown_row = (None, -1) if vectors is None else (vectors.rows, vectors.unknown_row)
-        words = fit_words(corpus.token_V, count_V, settings, rows, unknown_row, spill)
-        chars, features = fit_chars(corpus.token_V, count_V, settings), fit_features(fit_input, settings)
-    else:
-        # What is only scored needs no vectors: the network has them.
-        words = known_words(corpus.token_V, count_V, like, with_vectors="train" in tagged.splits)
-        chars = known_chars(corpus.token_V, count_V, like.vocabularies)
-        features = known_features(fit_input, like.vocabularies)
+def shard_encoder(corpus: IdCorpus, tagged: TaggedCorpus, fitted: FittedCorpus) -> ShardEncoder:
     has_text = corpus.cutter.was_used
     return ShardEncoder(
-        words,
-        chars,
-        features,
-        pa.array(corpus.token_V, pa.large_string()),
-        shard_schema(tagged.tag_SK.shape[1], shard_features(features), has_text),
+        PartEncodings(fitted.encoded),
+        {name: feature.encode for name, feature in fitted.features.items()},
+        shard_schema(tagged.tag_SK.shape[1], shard_features(fitted.features), has_text),
         tagged.entity_types,
         corpus.origins,
         has_text,
@@ -134,12 +110,12 @@ def _lists(values: np.ndarray | pa.Array, length_N: np.ndarray, dtype: pa.DataTy
     return pa.ListArray.from_arrays(pa.array(offsets), values, type=dtype)
 
 
-def write_vocabs(directory: Path, encoder: ShardEncoder) -> dict[str, VocabFile]:
+def write_vocabs(directory: Path, fitted: FittedCorpus) -> dict[str, VocabFile]:
     """Write vocab/<name>.json for each vocabulary; returns their entries for the index."""
     (directory / "vocab").mkdir()
     entries = {}
-    vocabs = {"word": encoder.words.vocab, "char": encoder.chars.vocab}
-    vocabs.update((name, feature.vocab) for name, feature in encoder.features.items())
+    vocabs = {"word": fitted.words.vocab, "char": fitted.chars}
+    vocabs.update((name, feature.vocab) for name, feature in fitted.features.items())
     for name, vocab in vocabs.items():
         path = directory / "vocab" / f"{name}.json"
         path.write_text(json.dumps(vocab.record(), ensure_ascii=False) + "\n", encoding="utf-8")

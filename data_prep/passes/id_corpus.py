@@ -1,6 +1,7 @@
 """A corpus after the first pass: parts of ids on disk, one after another, and what is known of all of them together.
 
-Each part numbers its own strings. `StringMaps` say what their numbers are in the corpus.
+Each part numbers its own strings. `StringMaps` say what the numbers of tags and of the values of features are in the
+corpus; tokens have no numbers there, because nobody holds the distinct tokens of all parts.
 """
 
 from __future__ import annotations
@@ -66,12 +67,17 @@ class ReadSource(NamedTuple):
     first: FirstSentence | None
 
 
-class PartStrings(NamedTuple):
-    """The distinct strings of a part, by their numbers there."""
+class PartTokens(NamedTuple):
+    """The distinct tokens of a part, by their numbers there."""
 
     token_V: list[str]
     # Those of them that are empty or cannot be seen.
     blank: dict[int, str]
+
+
+class PartStrings(NamedTuple):
+    """The other distinct strings of a part, by their numbers there."""
+
     tag_K: list[str]
     # The distinct values of each token feature.
     features: dict[str, list[str]]
@@ -80,7 +86,6 @@ class PartStrings(NamedTuple):
 class StringMaps(NamedTuple):
     """The numbers in the corpus of the strings of a part: int64 each."""
 
-    token_V: np.ndarray
     tag_K: np.ndarray
     features: list[np.ndarray]
 
@@ -103,6 +108,9 @@ class CorpusPart(NamedTuple):
     # number of the last document there.
     document_begin: int
     last_document: int
+    tokens: Carried[PartTokens]
+    # How many different ones there are.
+    num_tokens: int
     strings: Carried[PartStrings]
     # None: they are those of the corpus.
     maps: Carried[StringMaps] | None = None
@@ -132,12 +140,11 @@ class CorpusPart(NamedTuple):
 
 
 class IdCorpus(NamedTuple):
-    """All sources together; V distinct tokens."""
+    """All sources together."""
 
     parts: list[CorpusPart]
     origins: Origins
     sources: list[ReadSource]
-    token_V: list[str]
     # The distinct values of each token feature.
     features: dict[str, list[str]]
     entity_types: list[str]
@@ -148,3 +155,18 @@ class IdCorpus(NamedTuple):
     num_documents: int
     any_long: bool
     cutter: Cutter
+
+    @property
+    def token_V(self) -> list[str]:
+        """The distinct tokens of a corpus that was read as one part."""
+        (part,) = self.parts
+        return part.tokens.get().token_V
+
+    def distinct_tokens(self) -> Iterator[str]:
+        """The distinct tokens in the order of first appearance; memory grows with those that are asked for."""
+        seen: set[str] = set()
+        for part in self.parts:
+            for token in part.tokens.get().token_V:
+                if token not in seen:
+                    seen.add(token)
+                    yield token

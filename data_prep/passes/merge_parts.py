@@ -1,4 +1,7 @@
-"""The strings of the parts of a corpus -> those of the corpus, numbered as if all had been read one after another."""
+"""What the parts of a corpus have found -> what the corpus has, as if all had been read one after another.
+
+Tags and the values of features are numbered anew; tokens are not, which are too many for one process.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,9 @@ from data_prep.sentences.string_ids import StringIds
 
 
 class MergedParts(NamedTuple):
-    """The parts as those of one corpus, and its strings."""
+    """The parts as those of one corpus, and its strings but the tokens."""
 
     parts: list[CorpusPart]
-    token_V: list[str]
     features: dict[str, list[str]]
     tags: TagCollector
 
@@ -27,8 +29,8 @@ class MergedParts(NamedTuple):
 
     @property
     def most_distinct(self) -> int:
-        """The largest number of different strings of one kind."""
-        return max(map(len, (self.token_V, self.tags.ids.texts, *self.features.values())))
+        """The largest number of different strings of one kind, tokens aside."""
+        return max(map(len, (self.tags.ids.texts, *self.features.values())))
 
 
 def merge_parts(results: Sequence[ReadResult]) -> MergedParts:
@@ -37,23 +39,18 @@ def merge_parts(results: Sequence[ReadResult]) -> MergedParts:
     # The strings of the first part are those of the corpus as they are.
     tags.take(results[0].tags.get(), first.tag_K)
     parts = [documents.take(results[0])]
-    tokens: StringIds | None = None
-    features: dict[str, StringIds] = {}
+    features = {name: _numbered(values) for name, values in first.features.items()} if len(results) > 1 else {}
     origin_begin = 0
     for before, result in zip(results, results[1:]):
-        if tokens is None:
-            tokens = _numbered(first.token_V)
-            features = {name: _numbered(values) for name, values in first.features.items()}
         origin_begin += before.num_origin_bytes
         strings = result.part.strings.get()
-        maps = _maps(strings, tags.take(result.tags.get(), strings.tag_K), tokens, features)
+        maps = _maps(strings, tags.take(result.tags.get(), strings.tag_K), features)
         path = result.part.path
         carried = Carried(maps, path.with_name(f"{path.name}-maps"))
         parts.append(documents.take(result)._replace(origin_begin=origin_begin, maps=carried))
     return MergedParts(
         parts,
-        first.token_V if tokens is None else tokens.texts,
-        first.features if tokens is None else {name: ids.texts for name, ids in features.items()},
+        {name: ids.texts for name, ids in features.items()} if len(results) > 1 else first.features,
         tags,
         documents.num_documents,
         documents.any_long,
@@ -91,12 +88,11 @@ class _Documents:
         return result.part._replace(document_begin=begin, last_document=last)
 
 
-def _maps(strings: PartStrings, tag_K: np.ndarray, tokens: StringIds, features: dict[str, StringIds]) -> StringMaps:
+def _maps(strings: PartStrings, tag_K: np.ndarray, features: dict[str, StringIds]) -> StringMaps:
     for name in strings.features:
         # The parts before may have no sentences.
         features.setdefault(name, StringIds())
     return StringMaps(
-        tokens.ids(strings.token_V).astype(np.int64),
         tag_K,
         [features[name].ids(values).astype(np.int64) for name, values in strings.features.items()],
     )

@@ -7,21 +7,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data_prep.encoders.vocab import coverage, misses
 from data_prep.encoders.word_vectors import Vectors, read_all_vectors
 from data_prep.passes.buckets import optimal_edges, padding_share
-from data_prep.passes.encode import ShardEncoder, fit_encoder
+from data_prep.passes.fit_vocabularies import FittedCorpus, fit_vocabularies
 from data_prep.passes.id_corpus import IdCorpus
 from data_prep.passes.read_pass import read_sources
 from data_prep.passes.tag_pass import resolve_tags
 from data_prep.passes.tagged_corpus import TaggedCorpus
 from data_prep.problems import Problems
 from data_prep.settings import Settings
-from data_prep.sources.mojibake import report_odd_text
 from data_prep.sources.source_files import Sources
 from data_prep.sources.text_source import Progress
 from ner_dist.contract.like_model import Like
-from ner_dist.contract.shard_format import SPLITS, UNK_ID
+from ner_dist.contract.shard_format import SPLITS
 from ner_dist.contract.tag_schemes import bilou_tags
 from ner_dist.engines.executor import Executor
 
@@ -38,7 +36,7 @@ class PreparedCorpus(NamedTuple):
 
     corpus: IdCorpus
     tagged: TaggedCorpus
-    encoder: ShardEncoder
+    fitted: FittedCorpus
     edges: list[int]
     vectors: Vectors | None
 
@@ -69,17 +67,15 @@ def prepare(
     tagged = resolve_tags(corpus, splits, settings, spill, problems, executor, known_types)
     for part in () if keep_read else corpus.parts:
         part.remove()
-    report_odd_text(corpus.token_V, tagged.token_SV.sum(0), str(sources[0][1]), problems)
     _report_no_entities(tagged, problems)
     edges = optimal_edges(tagged.length_SL.sum(0), settings.num_buckets)
     # The last bucket also takes longer raw sentences.
     edges[-1] = max(edges[-1], tagged.raw_SL.shape[1] - 1)
-    encoder = fit_encoder(corpus, tagged, settings, spill, vectors, like)
-    lookup = encoder.words.lookup
-    if vectors is not None and lookup is not None and not any(lookup.steps):
+    fitted = fit_vocabularies(corpus, tagged, settings, spill, executor, vectors, like)
+    if vectors is not None and not fitted.has_vectors:
         what = "no word of the corpus has a vector here; are these vectors of its language?"
         problems.error(", ".join(settings.vectors), what, "vectors_unused")
-    return PreparedCorpus(corpus, tagged, encoder, edges, vectors)
+    return PreparedCorpus(corpus, tagged, fitted, edges, vectors)
 
 
 def _report_no_entities(tagged: TaggedCorpus, problems: Problems) -> None:
@@ -92,24 +88,23 @@ def _report_no_entities(tagged: TaggedCorpus, problems: Problems) -> None:
 
 def split_stats(prepared: PreparedCorpus, split_id: int) -> dict[str, Any]:
     """Statistics of one split, for the index and reports."""
-    tagged = prepared.tagged
+    tagged, fitted = prepared.tagged, prepared.fitted
     length_L, tag_K = tagged.length_SL[split_id], tagged.tag_SK[split_id]
-    words, count_V = prepared.encoder.words, tagged.token_SV[split_id]
     stats = {
         "num_sentences": int(length_L.sum()),
         "num_tokens": int(tag_K.sum()),
         "entities": tagged.entities(split_id),
         "documents": int(tagged.documents_S[split_id]),
         "tags": dict(zip(bilou_tags(tagged.entity_types), tag_K.tolist())),
-        "unknown_words": int(count_V[words.id_V == UNK_ID].sum()),
+        "unknown_words": int(fitted.unknown_S[split_id]),
         # If every sentence is padded to its bucket's edge; batches pad less.
         "padding_to_edge": round(padding_share(length_L, prepared.edges), 6),
         "longest": int(np.flatnonzero(length_L)[-1]) if length_L.any() else 0,
     }
-    if words.lookup is not None:
-        stats["with_vector"] = coverage(words, count_V)
+    if fitted.coverage_S:
+        stats["with_vector"] = fitted.coverage_S[split_id]
         if split_id == 0:
-            stats["without_vector"] = misses(words, count_V)
+            stats["without_vector"] = fitted.misses
             if prepared.vectors is not None and prepared.vectors.unknown:
                 stats["unknown_word"] = list(prepared.vectors.unknown)
     if tagged.has_text_S[split_id]:

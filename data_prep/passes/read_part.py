@@ -15,7 +15,7 @@ from data_prep.passes.carried import Carried, spill_file
 from data_prep.passes.chunk_file import append_fields
 from data_prep.passes.document_edges import DocumentEdges
 from data_prep.passes.document_hashes import DocumentHashes
-from data_prep.passes.id_corpus import CorpusPart, FirstSentence, PartStrings, ReadChunk, ReadSource
+from data_prep.passes.id_corpus import CorpusPart, FirstSentence, PartStrings, PartTokens, ReadChunk, ReadSource
 from data_prep.passes.origin_file import OriginWriter
 from data_prep.passes.recorded_problems import Listener, RecordedProblems, Told
 from data_prep.passes.sentence_hashes import hash_sentences
@@ -180,12 +180,7 @@ class _Reading:
         )
 
     def strings(self) -> PartStrings:
-        return PartStrings(
-            self.tokens.ids.texts,
-            self.tokens.blank,
-            self.tags.ids.texts,
-            {name: ids.texts for name, ids in self.features.items()},
-        )
+        return PartStrings(self.tags.ids.texts, {name: ids.texts for name, ids in self.features.items()})
 
 
 def state_after(before: ReadState, features: FeatureStrings, cutter: Cutter) -> ReadState:
@@ -206,10 +201,13 @@ def read_part(task: ReadTask, advance: Advance) -> ReadResult:
                 results.append(FileResult(of, None, problems.told(), error, is_odd=True))
                 break
     path, hash_path, origin_path, document_path = reading.paths
+    tokens = PartTokens(reading.tokens.ids.texts, reading.tokens.blank)
     return ReadResult(
         CorpusPart(
             *(path, origin_path, hash_path, document_path, reading.num_sentences, 0, 0, 0),
-            strings=Carried(reading.strings(), task.path.with_name(f"{task.path.name}-strings")),
+            tokens=Carried(tokens, task.path.with_name(f"{task.path.name}-strings")),
+            num_tokens=len(tokens.token_V),
+            strings=Carried(reading.strings(), task.path.with_name(f"{task.path.name}-values")),
         ),
         results,
         Carried(reading.tags.part(), task.path.with_name(f"{task.path.name}-tags")),

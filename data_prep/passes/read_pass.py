@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_prep.cutting.cutter import Cutter
+from data_prep.passes.few_runs import num_distinct_tokens
 from data_prep.passes.id_corpus import IdCorpus, ReadSource
 from data_prep.passes.like_settings import tokenizer_like
-from data_prep.passes.merge_parts import merge_parts
+from data_prep.passes.merge_parts import MergedParts, merge_parts
 from data_prep.passes.origin_file import Origins
 from data_prep.passes.plan_parts import plan_parts
 from data_prep.passes.read_part import NumberedFile, ReadResult, ReadState, ReadTask, first_look, read_part
@@ -52,7 +53,7 @@ def read_sources(
         stage = f"read-whole-{len(stay_whole)}"
         results = _read_parts(_tasks(parts, settings, spill, problems, given), executor, None, stage)
     merged = merge_parts(results)
-    if len(results) > 1 and merged.most_distinct > settings.max_distinct:
+    if _has_too_many(merged, settings.max_distinct, spill, executor):
         # Only one after another do the files tell which of them has one string too many.
         parts = [[NumberedFile(number, split, file) for number, (split, file) in enumerate(sources)]]
         results = _read_parts(_tasks(parts, settings, spill, problems, given), executor, None, "read-as-one")
@@ -68,7 +69,6 @@ def read_sources(
         merged.parts,
         Origins((result.part.origin_path, result.num_origin_bytes) for result in results),
         read,
-        merged.token_V,
         merged.features,
         merged.tags.entity_types,
         found,
@@ -77,6 +77,17 @@ def read_sources(
         merged.any_long,
         _cutter(results, settings, given),
     )
+
+
+def _has_too_many(merged: MergedParts, max_distinct: int, spill: Path, executor: Executor) -> bool:
+    """Whether all parts together have more different strings of a kind; each by itself has not."""
+    if len(merged.parts) == 1:
+        return False
+    if merged.most_distinct > max_distinct:
+        return True
+    # They are counted only if it is possible at all.
+    most_tokens = sum(part.num_tokens for part in merged.parts)
+    return most_tokens > max_distinct and num_distinct_tokens(merged.parts, spill, executor) > max_distinct
 
 
 def _tasks(

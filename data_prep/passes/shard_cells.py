@@ -8,12 +8,14 @@ S splits, H shards per split, B buckets, C cells in the order of (split, shard, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+# Parts whose files are open at once: a process may have only so many, and a corpus has any number of parts.
+MAX_OPEN_PARTS = 100
 SENTENCE = np.dtype(
     [
         ("sentence_id", np.int64),
@@ -54,7 +56,7 @@ class ShardCells(NamedTuple):
 
     splits: list[str]
     edges: list[int]
-    # Fields: token, id of a distinct string; tag, BILOU id; and each feature's, named by its number.
+    # Fields: token, the number of a distinct one in its part; tag, BILOU id; and each feature's, named by its number.
     token_dtype: np.dtype
     parts: Sequence[PartCells]
     # Of all parts together.
@@ -63,13 +65,15 @@ class ShardCells(NamedTuple):
 
 
 class ShardSentences(NamedTuple):
-    """N sentences of M tokens: ids of distinct tokens, BILOU ids, ids of the values of each feature."""
+    """N sentences of M tokens: numbers of distinct tokens, BILOU ids, ids of the values of each feature."""
 
     token_M: np.ndarray
     tag_M: np.ndarray
     feature_FM: list[np.ndarray]
     # A record of SENTENCE for each; sentence_id is the position in the split.
     sentence_N: np.ndarray
+    # The part of the corpus that each is of: tokens are numbered there.
+    part_N: np.ndarray
 
     @property
     def length_N(self) -> np.ndarray:
@@ -107,20 +111,28 @@ def _runs(cells: ShardCells, split_id: int, shard: int) -> list[_Run]:
 
 
 class _CellFiles:
-    """The files of the parts, opened when they are needed."""
+    """The files of the parts, opened when they are needed, of MAX_OPEN_PARTS at a time."""
 
-    def __init__(self, cells: ShardCells, stack: ExitStack) -> None:
-        self._cells, self._stack = cells, stack
+    def __init__(self, cells: ShardCells) -> None:
+        self._cells = cells
         self._files: dict[int, tuple[BinaryIO, BinaryIO]] = {}
+
+    def close(self) -> None:
+        for part in list(self._files):
+            self._close(part)
+
+    def _close(self, part: int) -> None:
+        for file in self._files.pop(part):
+            file.close()
 
     def read(self, run: _Run, max_tokens: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Records of sentences and of their tokens, up to `max_tokens` of them or one sentence at a time."""
         if run.part not in self._files:
+            if len(self._files) >= MAX_OPEN_PARTS:
+                # The one that was opened last is needed last, as the runs go through the parts again and again.
+                self._close(next(reversed(self._files)))
             part = self._cells.parts[run.part]
-            self._files[run.part] = (
-                self._stack.enter_context(part.sentence_path.open("rb")),
-                self._stack.enter_context(part.token_path.open("rb")),
-            )
+            self._files[run.part] = (part.sentence_path.open("rb"), part.token_path.open("rb"))
         sentence_file, token_file = self._files[run.part]
         row, token, end, dtype = run.row, run.token, run.row + run.num_rows, self._cells.token_dtype
         while row < end:
@@ -140,14 +152,15 @@ def read_shard(cells: ShardCells, split_id: int, shard: int, max_tokens: int) ->
 
     A longer sentence is a piece of its own.
     """
-    sentences_N, tokens_M = np.zeros(0, SENTENCE), np.zeros(0, cells.token_dtype)
-    with ExitStack() as stack:
-        files = _CellFiles(cells, stack)
+    sentences_N, tokens_M, part_N = np.zeros(0, SENTENCE), np.zeros(0, cells.token_dtype), np.zeros(0, np.int32)
+    with closing(_CellFiles(cells)) as files:
         for run in _runs(cells, split_id, shard):
             for more_N, more_M in files.read(run, max_tokens):
+                parts_N = np.full(len(more_N), run.part, np.int32)
                 if len(sentences_N):
                     more_N, more_M = np.concatenate([sentences_N, more_N]), np.concatenate([tokens_M, more_M])
-                sentences_N, tokens_M = more_N, more_M
+                    parts_N = np.concatenate([part_N, parts_N])
+                sentences_N, tokens_M, part_N = more_N, more_M, parts_N
                 while True:
                     ends_N = np.cumsum(sentences_N["length"], dtype=np.int64)
                     num_rows = max(1, int(np.searchsorted(ends_N, max_tokens, side="right")))
@@ -155,16 +168,17 @@ def read_shard(cells: ShardCells, split_id: int, shard: int, max_tokens: int) ->
                     if num_rows >= len(ends_N):
                         break
                     num_tokens = int(ends_N[num_rows - 1])
-                    yield _sentences(sentences_N[:num_rows], tokens_M[:num_tokens])
+                    yield _sentences(sentences_N[:num_rows], tokens_M[:num_tokens], part_N[:num_rows])
                     sentences_N, tokens_M = sentences_N[num_rows:], tokens_M[num_tokens:]
+                    part_N = part_N[num_rows:]
     if len(sentences_N):
-        yield _sentences(sentences_N, tokens_M)
+        yield _sentences(sentences_N, tokens_M, part_N)
 
 
-def _sentences(sentences_N: np.ndarray, tokens_M: np.ndarray) -> ShardSentences:
+def _sentences(sentences_N: np.ndarray, tokens_M: np.ndarray, part_N: np.ndarray) -> ShardSentences:
     # Copies, because fields of packed records are not aligned.
     token_M, tag_M, *feature_FM = (tokens_M[name].copy() for name in tokens_M.dtype.names or ())
-    return ShardSentences(token_M, tag_M, feature_FM, sentences_N)
+    return ShardSentences(token_M, tag_M, feature_FM, sentences_N, part_N)
 
 
 def parts_of(sentences: ShardSentences, max_tokens: int) -> Iterator[ShardSentences]:
@@ -175,6 +189,10 @@ def parts_of(sentences: ShardSentences, max_tokens: int) -> Iterator[ShardSenten
         end = int(ends_N[last - 1])
         features = [feature_M[begin:end] for feature_M in sentences.feature_FM]
         yield ShardSentences(
-            sentences.token_M[begin:end], sentences.tag_M[begin:end], features, sentences.sentence_N[first:last]
+            sentences.token_M[begin:end],
+            sentences.tag_M[begin:end],
+            features,
+            sentences.sentence_N[first:last],
+            sentences.part_N[first:last],
         )
         first, begin = last, end

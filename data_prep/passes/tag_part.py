@@ -16,10 +16,11 @@ from data_prep.passes.recorded_problems import Listener, RecordedProblems, Told
 from data_prep.passes.repair_tags import cut_sentences, to_bilou
 from data_prep.passes.splits import SplitRule
 from data_prep.passes.tag_collector import SourceTags
-from data_prep.passes.tagged_corpus import TaggedChunk, TaggedCounts, TaggedPart, with_lengths
+from data_prep.passes.tagged_corpus import TaggedChunk, TaggedCounts, TaggedPart, count_by_split, with_lengths
 from data_prep.problems import Problems
 from data_prep.sentences.block import NOTHING
 from data_prep.settings import Settings
+from data_prep.sources.mojibake import OddText, find_odd_text
 from ner_dist.engines.executor import Advance
 
 
@@ -48,8 +49,10 @@ class TagTask(NamedTuple):
 
 class TagResult(NamedTuple):
     part: TaggedPart
-    # By the part's own numbers of tokens.
     counts: Carried[TaggedCounts]
+    # Tokens of one character, and those that look odd.
+    num_characters: int
+    odd: OddText
     told: Told
 
 
@@ -59,10 +62,14 @@ def tag_part(task: TagTask, advance: Advance) -> TagResult:
     tagger = _Tagger(tagging, task.part, problems)
     with spill_file(path) as file:
         tagger.run(file)
-    counts = tagger.counts
+    counts, token_V, count_V = tagger.counts, tagger.token_V, tagger.token_SV.sum(0)
+    is_character_V = np.fromiter((len(token) == 1 for token in token_V), bool, len(token_V))
+    token_SV = Carried(tagger.token_SV, path.with_name(f"{path.name}-token-counts"))
     return TagResult(
-        TaggedPart(path, counts.length_SL, counts.raw_SL),
+        TaggedPart(path, counts.length_SL, counts.raw_SL, token_SV),
         Carried(counts, path.with_name(f"{path.name}-counts")),
+        int(count_V[is_character_V].sum()),
+        find_odd_text(token_V, count_V),
         problems.told(),
     )
 
@@ -70,10 +77,9 @@ def tag_part(task: TagTask, advance: Advance) -> TagResult:
 class _Tagger:
     def __init__(self, tagging: Tagging, part: CorpusPart, problems: Problems) -> None:
         self.tagging, self.settings, self.part, self.problems = tagging, tagging.settings, part, problems
-        self.strings = part.strings.get()
-        self.counts = TaggedCounts(tagging.num_splits, len(self.strings.token_V), tagging.num_tags, tagging.features)
-        # Numbers of the tokens in the corpus; None: they are those of the part.
-        self._token_V = None if part.maps is None else part.maps.get().token_V
+        self.token_V, self._blank = part.tokens.get()
+        self.counts = TaggedCounts(tagging.num_splits, tagging.num_tags, tagging.features)
+        self.token_SV = np.zeros((tagging.num_splits, len(self.token_V)), np.int64)
         # Source and number of the last document.
         self._last_document = (part.sources[0][0], part.last_document) if part.sources else (-1, 0)
 
@@ -89,8 +95,8 @@ class _Tagger:
     def _tag(self, chunk: ReadChunk, split_N: np.ndarray, file: BinaryIO) -> None:
         source_id, is_raw, has_text = chunk.kind.tolist()
         tagging, settings, name = self.tagging, self.settings, self.tagging.names[source_id]
-        blank_P = blank_to_drop(chunk, self.strings.blank, tagging.origins, settings) if not is_raw else NOTHING
-        facts = facts_of(chunk, self.strings.token_V, tagging.origins)
+        blank_P = blank_to_drop(chunk, self._blank, tagging.origins, settings) if not is_raw else NOTHING
+        facts = facts_of(chunk, self.token_V, tagging.origins)
         tag_M = to_bilou(block_of(chunk), name, tagging.tags[source_id], settings, self.problems, blank_P, facts)
         chunk, whole_N = chunk._replace(tag_M=tag_M), split_N
         if len(blank_P):
@@ -109,13 +115,14 @@ class _Tagger:
             chunk, pieces_N = _cut_long(chunk, name, settings, self.problems)
             whole_N = np.repeat(whole_N, pieces_N)
         self.counts.add(block_of(chunk), whole_N, name)
+        count_by_split(self.token_SV, np.repeat(whole_N, chunk.length_N), chunk.token_M)
         self._append(file, chunk, whole_N)
 
     def _append(self, file: BinaryIO, chunk: ReadChunk, split_N: np.ndarray) -> None:
         line_N = chunk.line_N
         tagged = TaggedChunk(
             chunk.kind[:1],
-            chunk.token_M if self._token_V is None else self._token_V[chunk.token_M],
+            chunk.token_M,
             chunk.tag_M,
             chunk.length_N,
             split_N,
@@ -140,7 +147,7 @@ class _Tagger:
         self._last_document = (source_id, int(chunk.document_N[-1]))
 
     def _count_raw(self, chunk: ReadChunk, split_N: np.ndarray) -> None:
-        counts, token_V = self.counts, self.strings.token_V
+        counts, token_V = self.counts, self.token_V
         counts.raw_SL = with_lengths(counts.raw_SL, split_N, chunk.length_N)
         origins = self.tagging.origins.read(chunk.origin_place_N, chunk.origin_size_N)
         ends = np.cumsum(chunk.length_N).tolist()

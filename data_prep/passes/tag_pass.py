@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from data_prep.passes.carried import Carried
 from data_prep.passes.duplicates import count_duplicates
 from data_prep.passes.id_corpus import IdCorpus
@@ -16,6 +14,7 @@ from data_prep.passes.tag_part import Tagging, TagResult, TagTask, tag_part
 from data_prep.passes.tagged_corpus import TaggedCorpus, TaggedCounts
 from data_prep.problems import Problems
 from data_prep.settings import Settings
+from data_prep.sources.mojibake import report_odd_text
 from ner_dist.contract.visible_text import shown
 from ner_dist.engines.executor import Executor
 
@@ -53,23 +52,25 @@ def resolve_tags(
     results = executor.run("tags", tag_part, tasks)
     for result in results:
         result.told.tell(problems)
-    tagged = TaggedCorpus([result.part for result in results], splits, corpus, _counts(corpus, tagging, results))
+    num_characters = sum(result.num_characters for result in results)
+    parts = [result.part for result in results]
+    tagged = TaggedCorpus(parts, splits, corpus, _counts(tagging, results), num_characters)
     _check_types(tagged, settings, problems, known_types or ())
     if known_types is not None:
         _report_new_types(tagged, known_types, problems)
     if not problems.num_errors:
         _check_splits(tagged, str(corpus.sources[0].file), settings, problems)
     count_duplicates(corpus, rule, splits, problems, executor)
+    report_odd_text([result.odd for result in results], str(corpus.sources[0].file), problems)
     return tagged
 
 
-def _counts(corpus: IdCorpus, tagging: Tagging, results: Sequence[TagResult]) -> TaggedCounts:
+def _counts(tagging: Tagging, results: Sequence[TagResult]) -> TaggedCounts:
     if len(results) == 1:
         return results[0].counts.get()
-    counts = TaggedCounts(tagging.num_splits, len(corpus.token_V), tagging.num_tags, tagging.features)
-    for part, result in zip(corpus.parts, results):
-        found = result.counts.get()
-        counts.take(found, np.arange(found.token_SV.shape[1]) if part.maps is None else part.maps.get().token_V)
+    counts = TaggedCounts(tagging.num_splits, tagging.num_tags, tagging.features)
+    for result in results:
+        counts.take(result.counts.get())
     return counts
 
 

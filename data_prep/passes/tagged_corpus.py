@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data_prep.passes.carried import Carried
 from data_prep.passes.chunk_file import read_fields
 from data_prep.passes.id_corpus import IdCorpus
 from data_prep.sentences.block import SentenceIds, add_counts
@@ -42,14 +43,13 @@ class TaggedChunk(NamedTuple):
 
 
 class TaggedCounts:
-    """Counts of sentences: S splits, V distinct tokens, K BILOU tags.
+    """Counts of sentences, of one part or several: S splits, K BILOU tags. Those of distinct tokens stay with the part.
 
     They are of what is trained on and scored by tokens; raw sentences count in raw_SL alone.
     """
 
-    def __init__(self, num_splits: int, num_tokens: int, num_tags: int, features: dict[str, int]) -> None:
+    def __init__(self, num_splits: int, num_tags: int, features: dict[str, int]) -> None:
         """features: how many values each token feature has."""
-        self.token_SV = np.zeros((num_splits, num_tokens), np.int64)
         self.tag_SK = np.zeros((num_splits, num_tags), np.int64)
         # Of each value of each feature.
         self.features = {name: np.zeros((num_splits, size), np.int64) for name, size in features.items()}
@@ -69,10 +69,8 @@ class TaggedCounts:
         """Count a block of the file `path`; its tags are BILOU ids."""
         tag_M, length_N = block.tag_M, block.length_N
         split_M = np.repeat(split_N, length_N)
-        counted = ((self.token_SV, block.token_M), (self.tag_SK, tag_M), *zip(self.features.values(), block.feature_FM))
-        for counts, values in counted:
-            if counts.size and len(values):
-                add_counts(counts.reshape(-1), split_M * counts.shape[1] + values)
+        for counts, values in ((self.tag_SK, tag_M), *zip(self.features.values(), block.feature_FM)):
+            count_by_split(counts, split_M, values)
         self.length_SL = with_lengths(self.length_SL, split_N, length_N)
 
         start_N = np.cumsum(length_N) - length_N
@@ -85,10 +83,8 @@ class TaggedCounts:
             if length_N[longest] > self.longest[split_id][0]:
                 self.longest[split_id] = (int(length_N[longest]), f"{path}:{block.line_M[start_N[longest]]}")
 
-    def take(self, other: TaggedCounts, token_V: np.ndarray) -> None:
-        """Add those of the next part of the corpus; token_V: the numbers here of its tokens."""
-        # They are different.
-        self.token_SV[:, token_V] += other.token_SV
+    def take(self, other: TaggedCounts) -> None:
+        """Add those of the next part of the corpus."""
         self.tag_SK += other.tag_SK
         for name, counts in other.features.items():
             self.features[name] += counts
@@ -100,6 +96,12 @@ class TaggedCounts:
             mine.update(theirs)
         self.longest = [max(pair, key=lambda found: found[0]) for pair in zip(self.longest, other.longest)]
         self.first_seen = {**other.first_seen, **self.first_seen}
+
+
+def count_by_split(counts_SX: np.ndarray, split_M: np.ndarray, value_M: np.ndarray) -> None:
+    """Add to the counts of values 0 .. X - 1 those of some tokens, by their splits."""
+    if counts_SX.size and len(value_M):
+        add_counts(counts_SX.reshape(-1), split_M * counts_SX.shape[1] + value_M)
 
 
 def with_lengths(histogram_SL: np.ndarray, split_N: np.ndarray, length_N: np.ndarray) -> np.ndarray:
@@ -126,20 +128,32 @@ class TaggedPart(NamedTuple):
     # How many have each length, by split; and raw ones.
     length_SL: np.ndarray
     raw_SL: np.ndarray
+    # How often each of its distinct tokens occurs: int64 (S, V).
+    token_SV: Carried[np.ndarray]
 
 
 class TaggedCorpus:
     """The corpus after this pass, and its counts, as TaggedCounts has them."""
 
-    def __init__(self, parts: list[TaggedPart], splits: list[str], corpus: IdCorpus, counts: TaggedCounts) -> None:
-        self.parts, self.splits = parts, splits
+    def __init__(
+        self, parts: list[TaggedPart], splits: list[str], corpus: IdCorpus, counts: TaggedCounts, num_characters: int
+    ) -> None:
+        """num_characters: tokens of one character."""
+        self.parts, self.splits, self.num_characters = parts, splits, num_characters
         self.scheme, self.entity_types = corpus.scheme, corpus.entity_types
-        self.token_SV, self.tag_SK, self.features = counts.token_SV, counts.tag_SK, counts.features
+        self.tag_SK, self.features = counts.tag_SK, counts.features
         self.length_SL, self.raw_SL = counts.length_SL, counts.raw_SL
         self.documents_S, self.has_text_S = counts.documents_S, counts.has_text_S
         self.inexpressible, self.longest, self.first_seen = counts.inexpressible, counts.longest, counts.first_seen
 
+    @property
+    def token_SV(self) -> np.ndarray:
+        """How often each of the distinct tokens occurs, of a corpus of one part."""
+        (part,) = self.parts
+        return part.token_SV.get()
+
     def chunks(self) -> Iterator[TaggedChunk]:
+        """Those of all parts, each with its own numbers of tokens."""
         for part in self.parts:
             yield from read_fields(part.path, TaggedChunk)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -47,13 +48,28 @@ ODDITIES = (
 )
 
 
-def report_odd_text(token_V: list[str], count_V: np.ndarray, where: str, problems: Problems) -> None:
-    """Warn of suspicious tokens among V distinct ones that occur count_V times each."""
+# By the name of its warning, the tokens that look so, in the order of first appearance, and how often each occurs.
+OddText = Mapping[str, Mapping[str, int]]
+
+
+def find_odd_text(token_V: list[str], count_V: np.ndarray) -> OddText:
+    """The suspicious tokens among V distinct ones that occur count_V times each."""
     # No pattern matches a line end, so one search through all tokens usually shows that there is nothing to report.
     joined = "\n".join(token_V)
-    for name, pattern, what in (*SUSPICIONS, *ODDITIES):
-        if not pattern.search(joined):
-            continue
-        for text, count in zip(token_V, count_V.tolist()):
-            if count and pattern.search(text):
+    return {
+        name: {text: count for text, count in zip(token_V, count_V.tolist()) if pattern.search(text)}
+        for name, pattern, _ in (*SUSPICIONS, *ODDITIES)
+        if pattern.search(joined)
+    }
+
+
+def report_odd_text(parts: Sequence[OddText], where: str, problems: Problems) -> None:
+    """Warn of the suspicious tokens of all parts of a corpus."""
+    for name, _, what in (*SUSPICIONS, *ODDITIES):
+        counts: dict[str, int] = {}
+        for part in parts:
+            for text, count in part.get(name, {}).items():
+                counts[text] = counts.get(text, 0) + count
+        for text, count in counts.items():
+            if count:
                 problems.warn(name, where, f"token {shown(text)} ({count:,} times) contains {what}", count)

@@ -21,7 +21,7 @@ def test_words_of_a_made_run_follow_heaps_law_and_their_counts_add_up_to_the_tok
     for num_tokens in (1e5, 1e6):
         num_texts = write_made_run(path, num_tokens, 1, np.random.default_rng(1))
         assert num_texts == pytest.approx(10 * num_tokens**0.65, rel=0.15)
-        found = merge_counts([path], tmp_path)
+        found = merge_counts([path])
         assert found.num_texts == num_texts
         assert found.total == pytest.approx(num_tokens, rel=0.05)
 
@@ -47,12 +47,11 @@ def test_every_merge_is_measured(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     # Not in processes of their own, which takes seconds.
     for module in (merges, word_merges):
         monkeypatch.setattr(module, "alone", lambda function, *arguments: (function(*arguments), 0.5, 1e6))
-    monkeypatch.setattr(word_merges.vocab, "RUN_TEXTS", 1000)
     options = ["--tokens", "1e6", "--partitions", "70", "--shards", "2", "--sample", "50", "--buckets", "4"]
     monkeypatch.setattr(sys, "argv", ["merges", *options])
     merges.main()
     lines = capsys.readouterr().out.splitlines()
-    assert sum("  1  " in line or "  2  " in line for line in lines) == 9
+    assert sum("  1  " in line or "  2  " in line for line in lines) == 8
     assert any(line.startswith("counts of 64 partitions to a run") and "25.0" in line for line in lines)
     assert lines[-1].startswith("Footers: ")
     assert MergesOptions(tokens=1e6).partitions == 10_000

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fitted_words import fitted_words
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.encoders.vocab import fit_words
 from data_prep.settings import Settings
 from ner_dist.contract.shard_format import UNK_ID
 from ner_dist.contract.word_lookup import lookup_key, normalise, word_id_lookup
@@ -80,7 +80,7 @@ def test_every_token_of_a_corpus_gets_the_id_that_preparation_gave_it(
     count_V = np.random.default_rng(chance).integers(0, 4, len(tokens))
     rows = None if vector_words is None else {word: row for row, word in enumerate(vector_words)}
     settings = Settings(keep_case=keep_case, keep_digits=keep_digits, vector_words=which)
-    words = fit_words(tokens, count_V, settings, rows)
+    words = fitted_words(tokens, count_V, settings, rows)
     word_id = word_id_lookup(words.vocab.values, keep_case, keep_digits, words.vocab.without_vector)
     assert [word_id(token) for token in tokens] == words.id_V.tolist()
     for word in rows or {} if which == "all" else ():

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.encoders import merge_counts
-from data_prep.encoders.merge_counts import FAN_IN, MergedCounts, merge_runs, run_of, write_run
+from data_prep.encoders.merge_counts import MergedCounts, merge_runs, run_of, write_run
 
 # Texts of one to four bytes a character, whose order by code points is not that of UTF-16.
 TEXT = st.text(st.sampled_from("ab\u00e9\uffee\U0001f600"), max_size=3)
@@ -27,7 +27,7 @@ def write_runs(folder: Path, counted: list[dict[str, int]]) -> list[Path]:
 
 
 def merged(folder: Path, counted: list[dict[str, int]], **options: object) -> MergedCounts:
-    return merge_counts.merge_counts(write_runs(folder, counted), folder, **options)  # type: ignore[arg-type]
+    return merge_counts.merge_counts(write_runs(folder, counted), **options)  # type: ignore[arg-type]
 
 
 @settings(max_examples=60)
@@ -36,8 +36,8 @@ def merged(folder: Path, counted: list[dict[str, int]], **options: object) -> Me
     min_count=st.integers(1, 5),
     max_texts=st.none() | st.integers(0, 8),
     always=st.sets(TEXT, max_size=3),
+    never=st.sets(TEXT, max_size=3),
     block=st.integers(1, 4),
-    fan_in=st.integers(2, 4),
 )
 def test_what_is_kept_is_what_all_counts_in_memory_say(
     tmp_path_factory: pytest.TempPathFactory,
@@ -45,8 +45,8 @@ def test_what_is_kept_is_what_all_counts_in_memory_say(
     min_count: int,
     max_texts: int | None,
     always: set[str],
+    never: set[str],
     block: int,
-    fan_in: int,
 ) -> None:
     sums: Counter[str] = Counter()
     for counts in counted:
@@ -54,11 +54,10 @@ def test_what_is_kept_is_what_all_counts_in_memory_say(
     sums = Counter({text: count for text, count in sums.items() if count})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(merge_counts, "BLOCK_TEXTS", block)
-        patch.setattr(merge_counts, "FAN_IN", fan_in)
-        options = {"min_count": min_count, "max_texts": max_texts, "always": always}
+        options = {"min_count": min_count, "max_texts": max_texts, "always": always, "never": never}
         found = merged(tmp_path_factory.getbasetemp() / "runs", counted, **options)
     in_order = sorted(sums, key=lambda text: (-sums[text], text))
-    frequent = [text for text in in_order if sums[text] >= min_count and text not in always][:max_texts]
+    frequent = [text for text in in_order if sums[text] >= min_count and text not in always | never][:max_texts]
     expected = [text for text in in_order if text in frequent or text in always]
     assert (found.texts, found.counts) == (expected, [sums[text] for text in expected])
     assert (found.num_texts, found.total) == (len(sums), sum(sums.values()))
@@ -72,11 +71,11 @@ def test_a_run_of_runs_is_the_same_whatever_they_were(tmp_path: Path) -> None:
     assert (tmp_path / "one.arrow").read_bytes() == (tmp_path / "two.arrow").read_bytes()
 
 
-def test_counts_beyond_32_bits_and_more_runs_than_are_open_at_once_add_up(tmp_path: Path) -> None:
-    counted = [{"often": 1 << 40, f"own{i:03d}": 1} for i in range(FAN_IN + 2)]
+def test_counts_beyond_32_bits_add_up(tmp_path: Path) -> None:
+    counted = [{"often": 1 << 40, f"own{i:03d}": 1} for i in range(5)]
     found = merged(tmp_path, counted, min_count=2)
-    assert (found.texts, found.counts) == (["often"], [(FAN_IN + 2) << 40])
-    assert found.total - sum(found.counts) == FAN_IN + 2
+    assert (found.texts, found.counts) == (["often"], [5 << 40])
+    assert found.total - sum(found.counts) == 5
 
 
 def test_texts_that_cannot_be_among_the_most_frequent_are_forgotten(tmp_path: Path) -> None:
@@ -87,7 +86,7 @@ def test_texts_that_cannot_be_among_the_most_frequent_are_forgotten(tmp_path: Pa
     pa.default_memory_pool().release_unused()
     before, most = pa.total_allocated_bytes(), 0
     kept = merge_counts._MostFrequent(10)
-    for block in merge_counts._blocks([tmp_path / "run.arrow"]):
+    for block in merge_counts.merged_blocks([tmp_path / "run.arrow"]):
         kept.add(block)
         most = max(most, pa.total_allocated_bytes() - before)
     assert kept.table()["count"].to_pylist() == list(range(num_texts, num_texts - 10, -1))
@@ -97,7 +96,7 @@ def test_texts_that_cannot_be_among_the_most_frequent_are_forgotten(tmp_path: Pa
 
 def test_runs_in_memory_and_repeated_texts_count_as_well(tmp_path: Path) -> None:
     runs = [run_of(["b", "a", "b"], [1, 2, 3]), write_run(tmp_path / "run.arrow", run_of(["a", "c", "d"], [5, 0, 1]))]
-    found = merge_counts.merge_counts(runs, tmp_path)
+    found = merge_counts.merge_counts(runs)
     assert (found.texts, found.counts) == (["a", "b", "d"], [7, 4, 1])
 
 

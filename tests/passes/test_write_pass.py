@@ -31,10 +31,11 @@ def test_parts_have_all_sentences_and_no_more_tokens_than_asked_for() -> None:
     sentence_N = np.zeros(len(length_N), SENTENCE)
     sentence_N["length"] = length_N
     token_M = np.arange(length_N.sum())
-    whole = ShardSentences(token_M, token_M + 100, [token_M + 200], sentence_N)
+    whole = ShardSentences(token_M, token_M + 100, [token_M + 200], sentence_N, np.arange(7))
     parts = list(parts_of(whole, 4))
     assert [part.length_N.tolist() for part in parts] == [[3, 1], [1], [7], [2, 2], [1]]
     assert np.concatenate([part.token_M for part in parts]).tolist() == token_M.tolist()
+    assert [part.part_N.tolist() for part in parts] == [[0, 1], [2], [3], [4, 5], [6]]
     for part in parts:
         assert len(part.token_M) == part.length_N.sum()
         assert (part.tag_M - 100).tolist() == (part.feature_FM[0] - 200).tolist() == part.token_M.tolist()
