@@ -32,8 +32,8 @@ from ner_dist.contract.shard_format import read_index, shard_schema, write_index
 
 ASSUMPTIONS = """\
 Words: of n tokens about 10 n^0.65 are distinct (Heaps' law), up to 17 characters long. One in {sample} is merged here;
-time and bytes of the merges of words are {sample} times those measured; their memory does not grow with the words, but
-with those of the vocabulary, which is not sampled.
+time and bytes of the merges of words are {sample} times those measured. Their memory does not grow with the words, but
+with those of the vocabulary: at most --max-words of those that occur twice here.
 Sentences: lengths log-normal, 22 tokens on average, and as many partitions as files.
 Networks and shared storage are not part of the times: files lie on this machine's disk."""
 _TOKENS_A_SENTENCE = 22
