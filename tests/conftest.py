@@ -40,6 +40,7 @@ _LONGEST = (
     "passes/test_build.py",
     "bench/test_profile.py",
     "launch/test_launch.py",
+    "predicting/test_many_files.py",
     "prediction/test_predict.py",
     "project/test_docs_pages.py",
     "passes/test_round_trips.py",
