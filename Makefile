@@ -118,14 +118,14 @@ test-clusters: setup ## Only the tests in a Ray and a Spark on this machine, in 
 	test -x .venv-clusters/bin/ray || { python -m venv .venv-clusters && \
 	  python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(.venv-clusters/bin/python -c \
 	    'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth" && \
-	  .venv-clusters/bin/python -m pip install --quiet --constraint constraints.txt ray pyspark; }
+	  .venv-clusters/bin/python -m pip install --quiet --constraint constraints.txt "ray[client]" pyspark; }
 	.venv-clusters/bin/python -m pytest -m clusters $(ARGS)
 
 # Neither Dask nor Ray belongs into .venv, which has what training needs.
 ENGINES_PYTHON ?= python3
 test-engines: setup ## Only the tests of preparation and predict on Dask and Ray, in an environment of their own
 	test -x .venv-engines/bin/ray || { $(ENGINES_PYTHON) -m venv .venv-engines && .venv-engines/bin/python -m pip \
-	  install --quiet --constraint constraints.txt --editable ".[dask]" pytest hypothesis "ray>=2.40,<2.61"; }
+	  install --quiet --constraint constraints.txt --editable ".[dask,ray]" pytest hypothesis; }
 	.venv-engines/bin/python -m pytest -m engines tests/engines $(ARGS)
 
 test-faults: setup ## Random faults in SCHEDULES=200 trainings, and tests of many seeds; full disks need root

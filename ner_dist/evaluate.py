@@ -127,11 +127,6 @@ def _check(options: Options, reading: Sequence[str], parser: argparse.ArgumentPa
         parser.error(
             "on what it was trained on, a model is surer than elsewhere: calibrate it on another split or files"
         )
-    if options.calibrate and isinstance(options.model, Address):
-        parser.error(
-            f"--calibrate stores the temperature in the model, and {options.model} is in a store, where models are "
-            "read alone: calibrate a run or an export in a directory"
-        )
     if options.processes and isinstance(options.model, Path) and not is_export(options.model):
         parser.error(f"--processes is for an export, and {options.model} is none; score a run on ranks of horovodrun")
     if options.n_best and not options.sentences:
@@ -146,10 +141,13 @@ def _check(options: Options, reading: Sequence[str], parser: argparse.ArgumentPa
 
 def _tune(options: Options, reading: Sequence[str], comm: Comm) -> None:
     """Every rank: what is done with confidences instead of scoring."""
-    with _opening(options, reading, "dev", comm) as opening:
-        removes = options.calibrate == "none"
-        parts = [remove_calibration(opening, comm)] if removes else []
-        if options.find_threshold or not removes:
+    parts, removes = [], options.calibrate == "none"
+    if removes:
+        model = on_every_rank(comm, partial(local_model, options.model, options.checkpoint))
+        parts.append(remove_calibration(Opening(model, options.checkpoint), comm))
+    if options.find_threshold or not removes:
+        # In a store, a model that has changed is another publication.
+        with _opening(options, reading, "dev", comm) as opening:
             parts.append(tune_confidence(opening, options.calibrate == "fit", options.find_threshold, comm))
     if comm.rank == 0:
         print(by_address("\n\n".join(parts)))

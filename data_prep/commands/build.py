@@ -40,8 +40,8 @@ class BuildCommand:
     workers: int = option(1, metavar="N")
     """parts of the corpus that are worked on at the same time, each by a process; the set is the same whatever it is"""
     engine: str = option("processes", metavar="ENGINE")
-    """where the workers are; processes: on this machine; dask, ray: on this machine, by Dask or Ray; dask://HOST:PORT:
-    in a cluster of Dask that runs already and sees the same disks"""
+    """where the workers are; processes: on this machine; dask, ray: on this machine, by Dask or Ray, or ray in the
+    cluster of RAY_ADDRESS; dask://HOST:PORT, ray://HOST:PORT: in a cluster that runs already and sees the same disks"""
     worker_memory_gb: Optional[float] = option(None, metavar="GB")
     """the most memory that a worker may take (default: no limit)"""
     settings: Settings = nested(Settings)

@@ -37,6 +37,10 @@ class Done(NamedTuple):
     advanced: int
 
 
+# What is in object stores is read from copies there, and what is to be sent is written there.
+_SHARED = "input and output, and NER_CACHE if one of them has an address, must lie on disks that all workers share"
+
+
 class WorkerError(Exception):
     """What went wrong in a worker that the user cannot mend; the text is the worker's traceback."""
 
@@ -48,7 +52,7 @@ def perform(call: Call) -> Done:
         raise EngineError(what)
     for folder in (call.work, call.current):
         if not Path(folder).is_dir():
-            raise EngineError(f"a worker does not see {folder}; --out and the input must lie on disks that all share")
+            raise EngineError(f"a worker does not see {folder}; {_SHARED}")
     use_cores(call.num_cores)
     # A worker elsewhere was started in another folder.
     os.chdir(call.current)
@@ -65,6 +69,8 @@ def _to_send(error: Exception, call: Call) -> Exception:
     if isinstance(error, MemoryError):
         what = f"stage {call.stage}: the memory of a worker does not suffice ({error or 'none is left'}); "
         return EngineError(f"{what}allow more with --worker-memory-gb, or use fewer --workers")
+    if isinstance(error, FileNotFoundError) and error.filename is not None:
+        return EngineError(f"a worker does not find {error.filename}; unless it was removed just now: {_SHARED}")
     if isinstance(error, (UserError, OSError)) and _can_be_sent(error):
         return error
     # Once pickled, an exception has no traceback.

@@ -34,16 +34,15 @@ class EngineChoice(NamedTuple):
     def check(self) -> None:
         """Raises EngineError for what makes no sense."""
         if self.engine not in ENGINES and not _is_address(self.engine):
-            raise EngineError(
-                f"--engine {self.engine}: no such engine, expected {', '.join(ENGINES)} or {_PREFIX}HOST:PORT"
-            )
+            expected = ", ".join([*ENGINES, *(f"{scheme}HOST:PORT" for scheme in _SCHEMES)])
+            raise EngineError(f"--engine {self.engine}: no such engine, expected one of {expected}")
         if self.workers < 1:
             raise EngineError(f"--workers must be at least 1, not {self.workers}")
         if self.worker_memory_gb is None:
             return
         if self.worker_memory_gb < MIN_MEMORY_GB:
             raise EngineError(f"--worker-memory-gb must be at least {MIN_MEMORY_GB}, not {self.worker_memory_gb:g}")
-        if self.engine == "ray":
+        if self.engine.startswith("ray"):
             raise EngineError("--worker-memory-gb is not for --engine ray, which ends workers as memory runs short")
         if _is_address(self.engine):
             what = f"--worker-memory-gb is for workers that are started here, and those of {self.engine} run already"
@@ -51,15 +50,17 @@ class EngineChoice(NamedTuple):
 
 
 ENGINES = ("processes", "dask", "ray")
-# Of a cluster that runs already.
-_PREFIX = "dask://"
+# Of clusters that run already.
+_DASK = "dask://"
+_SCHEMES = (_DASK, "ray://")
 # Less would not hold the modules that a worker loads.
 MIN_MEMORY_GB = 0.25
 
 
 def _is_address(engine: str) -> bool:
-    host, colon, port = engine.removeprefix(_PREFIX).rpartition(":")
-    return engine.startswith(_PREFIX) and bool(host and colon) and port.isdecimal()
+    scheme = next(filter(engine.startswith, _SCHEMES), "")
+    host, _, port = engine[len(scheme) :].rpartition(":")
+    return bool(scheme and host) and port.isdecimal()
 
 
 @contextmanager
@@ -76,10 +77,10 @@ def open_executor(choice: EngineChoice, work: Path) -> Iterator[Executor]:
     opened: AbstractContextManager[Pool]
     if choice.engine == "processes":
         opened = processes(choice.workers, memory_bytes)
-    elif choice.engine == "ray":
-        opened = ray_pool(choice.workers)
+    elif choice.engine.startswith("ray"):
+        opened = ray_pool(choice.engine if _is_address(choice.engine) else None, choice.workers)
     else:
-        address = choice.engine.removeprefix(_PREFIX) if _is_address(choice.engine) else None
+        address = choice.engine[len(_DASK) :] if _is_address(choice.engine) else None
         opened = dask_pool(address, choice.workers, memory_bytes, work)
     with opened as pool:
         yield StageExecutor(pool, work)

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ner_dist.atomic_file import whole_file
 from ner_dist.contract.calibration import Calibration
 from ner_dist.contract.export_record import AGAIN, FORMAT, VERSION, read_record
 from ner_dist.contract.export_record import DESCRIPTION_NAME as DESCRIPTION_NAME
@@ -27,6 +26,7 @@ from ner_dist.foreign.json_files import checked, seal
 from ner_dist.foreign.names import require_inside, shortened
 from ner_dist.model.crf import TransitionScores
 from ner_dist.prediction.export_schema import Description, Quantisation, check_description
+from ner_dist.stores.changed_file import replace_text
 
 MODEL_NAME = "model.onnx"
 FORBIDDEN = -1e30
@@ -129,13 +129,15 @@ def read_with_network(directory: Path) -> tuple[ReadExport, bytes]:
 
 
 def set_calibration(directory: Path, calibration: Calibration | None) -> None:
-    """Write tagger.json anew with this calibration, or without one, in the latest version. Raises UserError."""
+    """Write tagger.json anew with this calibration, or without one, in the latest version. Raises UserError.
+
+    directory: may be the mirror of an export in a store, which is then published.
+    """
     record = read_record(directory)
     fields = {name: value for name, value in record.fields.items() if name != "calibration"}
     if calibration is not None:
         fields["calibration"] = dataclasses.asdict(calibration)
-    with whole_file(record.path) as file:
-        file.write(seal({"format": FORMAT, "version": VERSION, **fields}, indent=None))
+    replace_text(record.path, seal({"format": FORMAT, "version": VERSION, **fields}, indent=None))
 
 
 def _read_network(directory: Path, entry: ListedFile) -> bytes:

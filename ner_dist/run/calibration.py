@@ -6,11 +6,11 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from ner_dist.atomic_file import whole_file
 from ner_dist.contract.calibration import Calibration
 from ner_dist.foreign.errors import advising
 from ner_dist.foreign.json_files import read_sealed, seal
 from ner_dist.run import checkpoint, checkpoint_files
+from ner_dist.run.changed_run import change_run
 from ner_dist.run.checkpoint import CheckpointError
 
 NAME = "calibration.json"
@@ -27,13 +27,15 @@ class _Stored:
 
 
 def write(place: Path, calibration: Calibration) -> Path:
-    """Store it for the checkpoint at place, instead of any other of the run, and return where. Raises UserError."""
+    """Store it for the checkpoint at place, instead of any other of the run, and return where; see change_run.
+
+    Raises UserError.
+    """
     path = _path(place)
     if path is None:
         raise CheckpointError(f"{place}: a checkpoint outside of its run has no place for a calibration; name the run")
     stored = _Stored(place.name, _arrays_sha256(place), calibration)
-    with whole_file(path) as file:
-        file.write(seal(dataclasses.asdict(stored)))
+    change_run(path, seal(dataclasses.asdict(stored)))
     return path
 
 
@@ -71,7 +73,7 @@ def remove(place: Path) -> Path | None:
     path = _path(place)
     if path is None or not path.exists():
         return None
-    path.unlink()
+    change_run(path, None)
     return path
 
 

@@ -16,6 +16,7 @@ from ner_dist.run.run_lock import NAME as LOCK
 from ner_dist.run.run_lock import RunLocked
 from ner_dist.run.saver import link_or_copy
 from ner_dist.stores.addresses import Address, StoreError
+from ner_dist.stores.changed_file import change_file
 from ner_dist.stores.facts import delete, list_objects
 from ner_dist.stores.objects import download, upload
 from ner_dist.stores.published import (
@@ -28,7 +29,7 @@ from ner_dist.stores.published import (
     write_pointer,
 )
 
-# Beside the run's directory: which publication its files were, before they were changed.
+# Beside the run's directory: of which publication it was made, or of which two, a line each.
 _MARK = "published"
 _CONFIG = "config.yaml"
 
@@ -60,7 +61,7 @@ class RunPublication:
             raise UserError(
                 f"{self.address} already holds a run; continue it with --train.resume true, or choose another --run"
             )
-        if self._run.is_dir() and may_be_there and self._read_mark() == _version(self._now):
+        if may_be_there and self._is_made_of(self._now):
             return
         if self._now is None:
             shutil.rmtree(self._run, ignore_errors=True)
@@ -78,6 +79,8 @@ class RunPublication:
         self._require_lock()
         self._require_ours()
         self._begun = prefix
+        # Whoever goes on after a kill in between cannot tell which of the two is there.
+        self._write_mark(prefix)
         write_pointer(self.address, prefix, files)
         self._now = PublishedFolder(self.address, self.address / prefix, files, prefix, False)
         self._write_mark()
@@ -86,6 +89,24 @@ class RunPublication:
         except StoreError as error:
             # What was published is published, also where nothing may be deleted.
             log.warning("%s", error)
+
+    def change(self, read: PublishedFolder, name: str, text: str | None) -> None:
+        """Publish what was read with this text as the file of that name, or without it.
+
+        The run's directory gets it too, if it was made of what was read. Raises StoreError, and RunLocked.
+        """
+        self._require_lock()
+        is_ahead = self._is_made_of(read)
+        self._now = change_file(read, name, text)
+        if not is_ahead:
+            return
+        path = member(self._run, name)
+        if text is None:
+            path.unlink(missing_ok=True)
+        else:
+            with whole_file(path) as file:
+                file.write(text)
+        self._write_mark()
 
     def _require_ours(self) -> PublishedFolder | None:
         """What is at the address. Raises RunLocked if it is not what this process has read or written there."""
@@ -149,16 +170,19 @@ class RunPublication:
                 else:
                     here[download(found.object_of(name), path, file.num_bytes, file.sha256)] = path
 
-    def _read_mark(self) -> str | None:
+    def _is_made_of(self, found: PublishedFolder | None) -> bool:
+        """Whether the run's directory is what a process of this machine has made of a publication."""
         try:
-            return self._mark.read_text(encoding="utf-8")
+            marks = self._mark.read_text(encoding="utf-8").split("\n")
         except (OSError, ValueError):
-            return None
+            return False
+        return self._run.is_dir() and _version(found) in marks
 
-    def _write_mark(self) -> None:
+    def _write_mark(self, *begun: str) -> None:
+        """begun: the version of a publication that is about to take the place of the one that is known."""
         os.makedirs(self._mark.parent, exist_ok=True)
         with whole_file(self._mark) as file:
-            file.write(_version(self._now))
+            file.write("\n".join([_version(self._now), *begun]))
 
 
 def _version(found: PublishedFolder | None) -> str:

@@ -24,7 +24,7 @@ from ner_dist.stores.addresses import Address, StoreError, is_address, parse_add
 from ner_dist.stores.cache import hold, release
 from ner_dist.stores.cache_room import Record
 from ner_dist.stores.facts import absent
-from ner_dist.stores.published import PublishedFile, PublishedFolder, object_of, published
+from ner_dist.stores.published import PublishedFile, PublishedFolder, is_prefix, object_of, published
 
 _RECORD_NAME = "mirror.json"
 _MOST_RECORD_BYTES = 1 << 28
@@ -81,6 +81,18 @@ def publication(path: Path) -> str:
     """
     found = _find(path)
     return str(path) if found is None else found.mirror.place
+
+
+def read_from(path: Path) -> tuple[PublishedFolder, str] | None:
+    """The publication in whose mirror a path lies, as it was read, and the name of the file in it; None elsewhere."""
+    found = _find(path)
+    if found is None:
+        return None
+    place, files = parse_address(found.mirror.place), found.mirror.files
+    # A publication has the checksums of all its files, a plain copy of none.
+    is_plain_copy = not is_prefix(place.name) or any(file.sha256 is None for file in files.values())
+    address, version = (place, "") if is_plain_copy else (place.parent, place.name)
+    return PublishedFolder(address, place, files, version, is_plain_copy), found.name
 
 
 def require(path: Path) -> Path:

@@ -13,7 +13,9 @@ import re
 import secrets
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -81,18 +83,25 @@ def publish(directory: Path, address: Address, last: str | None = None) -> None:
         raise StoreError(f"{directory} holds no {last or 'files'}, so it cannot be published at {address}")
     before = _read_pointer(address)
     prefix = fresh_prefix()
-    try:
+    with published_or_removed(address, prefix):
         files = _upload_all(directory, address / prefix, [name for name in names if name != last])
         if last is not None:
             files[last] = _upload(directory, address / prefix, last)
         write_pointer(address, prefix, {name: files[name] for name in names})
+    remove_older(address, {prefix} if before is None else {prefix, *prefixes(before.prefix, before.files)})
+
+
+@contextmanager
+def published_or_removed(address: Address, prefix: str) -> Iterator[None]:
+    """If the context ends by an error, what was uploaded below the prefix is removed again, unless it is published."""
+    try:
+        yield
     except BaseException:
         # The last write may have been done although its answer was lost.
         with contextlib.suppress(StoreError):
-            if _prefix(_read_pointer(address)) != prefix:
+            if prefix_at(address) != prefix:
                 delete_folder(address / prefix)
         raise
-    _remove_older(address, {prefix, _prefix(before)})
 
 
 def fresh_prefix() -> str:
@@ -159,8 +168,15 @@ def _upload_all(directory: Path, place: Address, names: list[str]) -> dict[str, 
             raise
 
 
-def _prefix(pointer: _Pointer | None) -> str:
+def prefix_at(address: Address) -> str:
+    """Of what is published there now; empty if there is nothing, or a plain copy. Raises StoreError."""
+    pointer = _read_pointer(address)
     return "" if pointer is None else pointer.prefix
+
+
+def prefixes(own: str, files: dict[str, PublishedFile]) -> set[str]:
+    """Those below which the files of a publication lie. own: its own one."""
+    return {own} | {file.at.partition("/")[0] for file in files.values() if file.at is not None}
 
 
 def _read_pointer(address: Address) -> _Pointer | None:
@@ -198,8 +214,8 @@ def _check(pointer: _Pointer, place: Address) -> None:
             raise ForeignFileError(f"{place}: {shortened(name)} lies at {shortened(file.at)}, expected PREFIX/NAME")
 
 
-def _remove_older(address: Address, kept: set[str]) -> None:
-    """Publications before those, and what unfinished ones have left; one that has begun since is not touched."""
+def remove_older(address: Address, kept: set[str]) -> None:
+    """Remove publications before those, and what unfinished ones have left; one that has begun since is not touched."""
     # What was published is published, also where nothing may be deleted.
     with contextlib.suppress(StoreError):
         for name in list_folders(address):

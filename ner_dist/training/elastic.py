@@ -19,9 +19,12 @@ import numpy as np
 
 from ner_dist.ranks import stop_signals
 from ner_dist.ranks.comm import Comm, RankLost, Regroup
+from ner_dist.run import checkpoint, checkpoint_files
+from ner_dist.run.checkpoint import CheckpointError
 from ner_dist.run.progress import Progress
 from ner_dist.run.recorder import Line, Recorder
 from ner_dist.run.run_writer import RunWriter
+from ner_dist.run.saver import BEST
 from ner_dist.training.step import Learner
 
 # So often in turn, without a step in between, ranks may change before this is taken for an error of our own.
@@ -114,6 +117,23 @@ def in_generations(comm: Comm, grace_seconds: float, train: Callable[[Kept], Val
             # Training has begun, so that a signal must not end it without a checkpoint.
             stack.enter_context(stop_signals.gracefully(grace_seconds))
             comm.regroup(lost)
+
+
+def require_best(run: Path, keep: str, progress: Progress) -> None:
+    """Raises UserError on a rank that has become rank 0 on another host and does not have the best checkpoint there.
+
+    A store has an earlier one, if it did not answer when that was saved. keep: train.keep.
+    """
+    if progress.best_epoch < 0:
+        return
+    place = run / "checkpoints" / BEST
+    found = checkpoint_files.read_state(checkpoint.find(place)).progress.epoch
+    least = progress.epoch if keep == "last" else progress.best_epoch + 1
+    if found < least:
+        raise CheckpointError(
+            f"{place}: is of epoch {found}, and that of epoch {least} was lost with the host of rank 0; continue from "
+            "the last checkpoint with --train.resume true"
+        )
 
 
 def _digest(state: dict[str, np.ndarray]) -> str:

@@ -33,12 +33,12 @@ from ner_dist.run.progress import Progress
 from ner_dist.run.recorder import Recorder
 from ner_dist.run.run_place import RunPlace
 from ner_dist.run.run_writer import RunWriter
-from ner_dist.run.saver import BEST, Saver, newest_sound
+from ner_dist.run.saver import Saver, newest_sound
 from ner_dist.run.trackers.reporting import Trackers
 from ner_dist.run.trackers.table import require_packages
 from ner_dist.training.begin_from import read_origin, record_origin
 from ner_dist.training.dev_loss import LossTally
-from ner_dist.training.elastic import Kept, in_generations
+from ner_dist.training.elastic import Kept, in_generations, require_best
 from ner_dist.training.epoch_windows import epoch_windows
 from ner_dist.training.objective import class_weights
 from ner_dist.training.optimizer import learning_rate
@@ -104,7 +104,7 @@ def _train(
     progress = Progress()
     if is_carried_on:
         progress = kept.share(comm, learner)
-        on_rank_0(comm, lambda: _require_best(path, progress))
+        on_rank_0(comm, lambda: require_best(path, config.train.keep, progress))
     elif saved is not None:
         checkpoint.require_continuable(saved, learner.state(), path)
         learner.set_state(saved.arrays)
@@ -151,12 +151,6 @@ def _writers(
         saver.settle()
         recorder.close()
         raise
-
-
-def _require_best(path: Path, progress: Progress) -> None:
-    """Raises CheckpointError on a rank that has become rank 0 on another host and does not have its files."""
-    if progress.best_epoch >= 0:
-        checkpoint.find(path / "checkpoints" / BEST)
 
 
 def _saved_run(config: Config, index: Index, path: Path) -> Checkpoint | None:

@@ -21,12 +21,18 @@ def test_one_worker_without_a_limit_is_this_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        (EngineChoice("spark"), "--engine spark: no such engine, expected processes, dask, ray or dask://"),
+        (
+            EngineChoice("spark"),
+            "--engine spark: no such engine, expected one of processes, dask, ray, dask://",
+        ),
         (EngineChoice("dask://"), "no such engine"),
         (EngineChoice("dask://host:port"), "no such engine"),
+        (EngineChoice("ray://host"), "no such engine"),
+        (EngineChoice("host:6379"), "no such engine"),
         (EngineChoice(workers=0), "--workers must be at least 1, not 0"),
         (EngineChoice(workers=2, worker_memory_gb=0.01), r"--worker-memory-gb must be at least 0\.25, not 0\.01"),
         (EngineChoice("ray", worker_memory_gb=4), "not for --engine ray"),
+        (EngineChoice("ray://host:10001", worker_memory_gb=4), "not for --engine ray"),
         (EngineChoice("dask://host:8786", worker_memory_gb=4), "run already; bound theirs as they are started"),
     ],
 )

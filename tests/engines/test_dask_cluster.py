@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,8 +14,10 @@ from pathlib import Path
 
 import engine_tasks
 import pytest
-from processes import ROOT
+import store_folder
+from processes import ROOT, alone, run
 
+from data_prep.synthesis.synth import synthesise
 from ner_dist.engines.choose_engine import EngineChoice, open_executor
 from ner_dist.engines.executor import EngineError
 
@@ -28,9 +31,11 @@ def test_the_dashboard_is_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str
 
 
 @contextmanager
-def started(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+def started(*arguments: object, before: tuple[object, ...] = ()) -> Iterator[subprocess.Popen[bytes]]:
+    """before: a command that starts the other."""
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
-    command = [sys.executable, "-m", "distributed.cli.dask_" + str(arguments[0]), *map(str, arguments[1:])]
+    command = [*map(str, before), sys.executable, "-m", f"distributed.cli.dask_{arguments[0]}"]
+    command += map(str, arguments[1:])
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         yield process
@@ -70,6 +75,44 @@ def test_workers_of_the_users_scheduler_do_the_work_and_a_lost_scheduler_is_gone
     with open_executor(EngineChoice("processes", 2), work) as executor:
         assert executor.run("noting", engine_tasks.note, [(str(mark), 1)]) == [1]
     assert mark.read_text() == "1\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hide a folder from a process")
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("set", r"s3://texts/made/train\.conll: no such file"),
+        (
+            "s3://texts/made/set",
+            r"a worker does not see .*; input and output, and NER_CACHE if one of them",
+        ),
+    ],
+)
+def test_a_worker_without_the_folder_of_the_copies_says_so(
+    out: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_folder.use(tmp_path, monkeypatch)
+    synthesise(200, 1, tmp_path / "store" / "s3" / "texts" / "made")
+    (tmp_path / "cache").mkdir()
+    port, other_disk = free_port(), 'mount -t tmpfs none "$0" && exec "$@"'
+    elsewhere = ("unshare", "--mount", "sh", "-c", other_disk, tmp_path / "cache")
+    with (
+        started("scheduler", "--host", "127.0.0.1", "--port", port, "--dashboard-address", "127.0.0.1:0"),
+        started("worker", f"tcp://127.0.0.1:{port}", "--nthreads", 1, "--no-dashboard", before=elsewhere),
+    ):
+        words = [
+            "build",
+            "--train",
+            "s3://texts/made/train.conll",
+            "--out",
+            out,
+            "--engine",
+            f"dask://127.0.0.1:{port}",
+        ]
+        finished = run(alone("data_prep", *words), tmp_path)
+    assert finished.code == 1
+    assert re.search(message, finished.errors[-1])
+    assert not (tmp_path / "set").exists()
 
 
 def test_a_scheduler_that_is_not_there_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

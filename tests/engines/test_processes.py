@@ -58,6 +58,11 @@ def test_an_error_of_the_program_has_the_workers_traceback(executor: Executor) -
         executor.run("dividing", engine_tasks.divide, [1, 0])
 
 
+def test_a_file_that_a_worker_does_not_find_is_named(executor: Executor) -> None:
+    with pytest.raises(EngineError, match=r"a worker does not find /nowhere/corpus; .* lie on disks that all workers"):
+        executor.run("reading", engine_tasks.read, ["/nowhere/corpus"])
+
+
 def test_what_cannot_be_pickled_is_an_error_and_kills_nobody(executor: Executor) -> None:
     with pytest.raises(WorkerError, match="OddError: an error"):
         executor.run("odd", engine_tasks.fail_oddly, [0])

@@ -20,9 +20,9 @@ TIMEOUT_S = 400
 
 
 @pytest.fixture(scope="module")
-def ray_head() -> Iterator[str]:
-    with clusters.ray_head() as address:
-        yield address
+def ray_head() -> Iterator[clusters.RayHead]:
+    with clusters.ray_head() as head:
+        yield head
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> li
     """How a job of two ranks is started in each kind of cluster."""
     if request.param == "ray":
         monkeypatch.setenv("RAY_AUTH_MODE", clusters.RAY_VARIABLES["RAY_AUTH_MODE"])
-        return ["ray", "--address", request.getfixturevalue("ray_head"), "--np", "2"]
+        return ["ray", "--address", request.getfixturevalue("ray_head").address, "--np", "2"]
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
     return ["spark", "--master", request.getfixturevalue("spark_master"), "--np", "2"]
 
@@ -80,6 +80,16 @@ def test_losses_and_counts_are_those_of_ranks_of_one_machine(
     assert (finished.code, finished.left, pids_of_ranks(own, 0)) == (0, [], []), finished.err
     assert steps(own) == steps(local_run) != []
     assert scores(own) == scores(local_run)
+
+
+def test_a_ray_is_entered_by_its_client_server_too(
+    ray_head: clusters.RayHead, knobs: list[str], local_run: Path, tmp_path: Path
+) -> None:
+    own, variables = tmp_path / "run", {**clusters.RAY_VARIABLES, "OMP_NUM_THREADS": "1"}
+    words = ["ray", "--address", ray_head.client_address, "--np", "2", "--", *knobs, "--run", own]
+    finished = run(alone("launch", *words), tmp_path, TIMEOUT_S, **variables)
+    assert (finished.code, finished.left) == (0, []), finished.err
+    assert steps(own) == steps(local_run)
 
 
 def test_a_killed_rank_is_restarted_from_the_checkpoint(

@@ -7,9 +7,13 @@ import signal
 from pathlib import Path
 
 import pytest
+import store_folder
 from processes import Job, alone
 
 from ner_dist.run import checkpoint
+from ner_dist.run.run_place import RunPlace
+from ner_dist.stores.mirror import mirror
+from ner_dist.stores.objects import list_objects
 
 
 def last_step(run: Path) -> int:
@@ -24,12 +28,22 @@ def beginnings(log: Path) -> list[str]:
     return [line.split(":")[-2].split()[-1] for line in text.splitlines() if ": process " in line]
 
 
+def contents(run: Path) -> dict[str, bytes]:
+    """What ranks go on writing while it is published left out."""
+    files = (path for path in run.rglob("*") if path.is_file() and path.suffix != ".log")
+    return {str(path.relative_to(run)): path.read_bytes() for path in files if not path.name.startswith("events")}
+
+
 @pytest.mark.ranks
+@pytest.mark.parametrize("named", ["run", pytest.param("s3://texts/runs/mine", marks=pytest.mark.faults)])
 def test_a_job_goes_on_without_its_rank_0_and_grows_again(
-    synth_shards: Path, tiny_knobs: list[str], tmp_path: Path
+    named: str, synth_shards: Path, tiny_knobs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = tmp_path / "run"
-    knobs = [*tiny_knobs, "--data.shards", str(synth_shards), "--run", str(run), "--train.device", "cpu"]
+    store_folder.use(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    place = RunPlace(named)
+    run = place.path
+    knobs = [*tiny_knobs, "--data.shards", str(synth_shards), "--run", named, "--train.device", "cpu"]
     knobs += ["--train.epochs", "100000", "--train.log_steps", "1", "--train.batch_sentences", "8"]
     command = alone("launch", "local", "--elastic", "--min-np", "1", "--max-np", "2", "--", *knobs)
     with Job(command, tmp_path) as job:
@@ -55,3 +69,7 @@ def test_a_job_goes_on_without_its_rank_0_and_grows_again(
     assert progress.total_steps == len(steps)
     assert progress.trained_tokens - progress.num_tokens == progress.epoch * saved.index.num_tokens("train")
     assert not (run / "run.lock").exists()
+    if place.address is not None:
+        found = mirror(place.address, ["*"])
+        assert contents(found) == contents(run)
+        assert [name for name, _ in list_objects(place.address) if "run.lock" in name] == []

@@ -52,8 +52,8 @@ def test_a_page_can_be_followed_on_several_hosts(page: str, tmp_path: Path) -> N
 @pytest.mark.clusters
 @pytest.mark.parametrize("page", with_blocks("clusters"))
 def test_a_page_can_be_followed_in_clusters(page: str, tmp_path: Path) -> None:
-    with clusters.ray_head() as address:
-        variables = {"RAY_ADDRESS": address, **clusters.RAY_VARIABLES}
+    with clusters.ray_head() as head:
+        variables = {"RAY_ADDRESS": head.address, **clusters.RAY_VARIABLES}
         command = ("env", *(f"{name}={value}" for name, value in variables.items()))
         pages.follow(page, RUNS["clusters"], tmp_path, command=command)
 

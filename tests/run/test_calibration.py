@@ -5,15 +5,22 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+import store_folder
 from read_back import CALIBRATION, make_run
 
 from ner_dist.errors import UserError
 from ner_dist.foreign.json_files import seal
-from ner_dist.run import calibration
+from ner_dist.run import calibration, checkpoint, store_lock
+from ner_dist.run.lock_holder import _started, myself
+from ner_dist.run.run_lock import RunLocked
+from ner_dist.stores.models import local_model
+from ner_dist.stores.objects import list_objects, write_bytes
+from ner_dist.stores.published import publish, published
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +47,44 @@ def test_it_is_that_of_its_checkpoint(best: Path) -> None:
     assert calibration.remove(best) == path
     assert calibration.remove(best) is None
     assert calibration.read(best) is None
+
+
+@pytest.mark.parametrize("is_plain_copy", [True, False])
+def test_that_of_a_run_in_a_store_is_published_for_other_machines(
+    is_plain_copy: bool, best: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = store_folder.use(tmp_path, monkeypatch) / "runs" / "mine"
+    monkeypatch.setattr(store_lock, "_SETTLE_S", 0.01)
+    if is_plain_copy:
+        shutil.copytree(best.parent.parent, tmp_path / "store" / "s3" / "texts" / "made" / "runs" / "mine")
+    else:
+        publish(best.parent.parent, address)
+
+    def place(machine: str) -> Path:
+        monkeypatch.setenv("NER_CACHE", str(tmp_path / machine))
+        return local_model(address) / "checkpoints" / "best"
+
+    calibration.write(place("one"), CALIBRATION)
+    assert calibration.read(place("two")) == CALIBRATION
+    assert checkpoint.load(place("two")).progress == checkpoint.load(best).progress
+    assert calibration.remove(place("two")) is not None
+    assert calibration.read(place("one")) is None
+    assert calibration.remove(place("one")) is None
+    assert [name for name, _ in list_objects(address) if "run.lock" in name] == []
+    assert not (tmp_path / "one" / "runs").exists()
+
+
+def test_that_of_a_run_that_is_being_written_in_a_store_is_refused(
+    best: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = store_folder.use(tmp_path, monkeypatch) / "runs" / "mine"
+    publish(best.parent.parent, address)
+    holder = {**myself(), "pid": os.getppid(), "started": _started(os.getppid())}
+    write_bytes(json.dumps(holder).encode(), address / "run.lock")
+    before = published(address)
+    with pytest.raises(RunLocked, match=rf"^{address}: process {os.getppid()} on .* is writing to this run; wait for"):
+        calibration.write(local_model(address) / "checkpoints" / "best", CALIBRATION)
+    assert published(address) == before
 
 
 def test_that_of_another_checkpoint_is_not_used_and_said(best: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,7 @@ from ner_dist.run.run_lock import RunLocked
 from ner_dist.run.run_publication import RunPublication
 from ner_dist.run.run_snapshot import take_snapshot
 from ner_dist.stores.addresses import StoreError, parse_address
-from ner_dist.stores.published import published
+from ner_dist.stores.published import PublishedFolder, published
 
 ADDRESS = parse_address("s3://bucket/runs/mine")
 
@@ -192,6 +192,59 @@ def test_an_answer_that_was_lost_is_no_other_writer(tmp_path: Path, monkeypatch:
     two = Machine(tmp_path / "two")
     two.publication.bring(True)
     assert two.files() == one.files()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_who_was_killed_while_publishing_goes_on_from_its_own_files(
+    is_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = begun(tmp_path / "one")
+    one.save(1)
+    one.publish()
+    one.save(2)
+    write_pointer = run_publication.write_pointer
+
+    def die(*arguments: object) -> None:
+        if is_there:
+            write_pointer(*arguments)  # type: ignore[arg-type]
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_publication, "write_pointer", die)
+        with pytest.raises(SystemExit):
+            one.publish()
+    one.save(3)
+    again = Machine(tmp_path / "one")
+    again.publication.bring(True)
+    assert again.files()["checkpoints/last/arrays.npz"] == "arrays 3"
+    assert again.files()["metrics.jsonl"] == "1\n2\n3\n"
+
+
+def found_by_readers() -> PublishedFolder:
+    found = published(ADDRESS)
+    assert found is not None
+    return found
+
+
+def test_a_changed_file_is_published_and_changed_here_too(tmp_path: Path) -> None:
+    one = begun(tmp_path / "one")
+    one.save(1)
+    one.publish()
+    # Saved, but not published.
+    one.save(2)
+    Machine(tmp_path / "one").publication.change(found_by_readers(), "calibration.json", "1.5")
+    two = Machine(tmp_path / "two")
+    two.publication.bring(True)
+    assert (two.files()["calibration.json"], two.files()["metrics.jsonl"]) == ("1.5", "1\n")
+    again = Machine(tmp_path / "one")
+    again.publication.bring(True)
+    assert (again.files()["calibration.json"], again.files()["metrics.jsonl"]) == ("1.5", "1\n2\n")
+    again.publish()
+    two.publication.bring(True)
+    assert two.files() == again.files()
+    two.publication.change(found_by_readers(), "calibration.json", None)
+    assert "calibration.json" not in two.files()
+    assert "calibration.json" not in found_by_readers().files
 
 
 def test_who_finds_that_another_has_published_publishes_nothing(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import store_folder
 from encoded import read_conll
 
 from ner_dist import evaluate
@@ -19,9 +20,10 @@ from ner_dist.evaluation.thresholds import parse_target
 from ner_dist.exporting import write_export
 from ner_dist.prediction import Tagger, export_format
 from ner_dist.ranks.comm import Solo
-from ner_dist.run import calibration, checkpoint
+from ner_dist.run import calibration, checkpoint, store_lock
 from ner_dist.scoring.score_model import Opening
 from ner_dist.scoring.tune_confidence import remove_calibration, tune_confidence
+from ner_dist.stores.published import publish
 
 
 @pytest.fixture
@@ -71,6 +73,34 @@ def test_run_and_export_are_calibrated_and_have_thresholds_alike(run: Path, tmp_
     assert len(changes[0]) > 5
     assert remove_calibration(Opening(out), Solo()) == f"{out}: the calibration is removed"
     assert remove_calibration(Opening(out), Solo()) == f"{out} has no calibration"
+
+
+@pytest.mark.parametrize("what", ["run", "export"])
+def test_a_model_in_a_store_is_calibrated_there(
+    what: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = store_folder.use(tmp_path, monkeypatch) / "mine"
+    monkeypatch.setattr(store_lock, "_SETTLE_S", 0.01)
+    if what == "export":
+        write_export.export(run, "best", tmp_path / "export", compared=False)
+    publish(tmp_path / what, address)
+    name = {"run": "calibration.json", "export": "tagger.json"}[what]
+
+    def said(*words: str, target: str | None = None) -> str:
+        found = None if target is None else parse_target(target)
+        evaluate._tune(evaluate.Options(address, split="dev", calibrate=words[0], find_threshold=found), [], Solo())
+        return capsys.readouterr().out
+
+    before = Tagger.load(address).tag("Angela visited Paris.")
+    assert f"\nstored in {address}/{name}; predict, serve and Tagger use it" in said("fit")
+    after = Tagger.load(address).tag("Angela visited Paris.")
+    assert [entity.text for entity in after] == [entity.text for entity in before] != []
+    assert all(one.confidence < other.confidence for one, other in zip(after, before))
+    # Thresholds are those without it.
+    removed = said("none", target="f1")
+    assert f"{address}{'/calibration.json is removed' if what == 'run' else ': the calibration is removed'}" in removed
+    assert removed.split("\n\n")[1:] == said("none", target="f1").split("\n\n")[1:]
+    assert Tagger.load(address).tag("Angela visited Paris.") == before
 
 
 def test_a_temperature_that_does_not_help_is_not_stored(text_run: Path, tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from elastic_ranks import ElasticThreads, Loss, Offer
 from ner_dist import config
 from ner_dist.ranks.comm import Comm, Solo
 from ner_dist.run import checkpoint
+from ner_dist.run.checkpoint import CheckpointError
+from ner_dist.run.progress import Progress
+from ner_dist.training.elastic import require_best
 
 # What depends on the clock or, with the shapes of batches, on the number of ranks.
 _DIFFERENT = ("padding", "tokens_per_second", "trained_seconds", "scoring_seconds")
@@ -91,6 +94,20 @@ def test_ranks_lost_and_gained_leave_the_result_as_it_is(knobs: list[str], undis
     assert job.sizes[0] == 3
     assert len(job.sizes) > 3
     assert_same(tmp_path / "run", undisturbed)
+
+
+@pytest.mark.parametrize(("keep", "least"), [("best", 1), ("last", 3)])
+def test_a_best_checkpoint_from_before_the_best_epoch_is_refused(
+    keep: str, least: int, tiny_run: Path, tmp_path: Path
+) -> None:
+    found = checkpoint.load(tiny_run / "checkpoints" / "best").progress.epoch
+    require_best(tmp_path, keep, Progress())
+    require_best(tiny_run, keep, Progress(epoch=found, best_epoch=found - 1))
+    message = f"checkpoints/best: is of epoch {found}, and that of epoch {found + least} was lost with the host of rank"
+    with pytest.raises(CheckpointError, match=message):
+        require_best(tiny_run, keep, Progress(epoch=found + 3, best_epoch=found))
+    with pytest.raises(CheckpointError, match="no checkpoint there"):
+        require_best(tmp_path, keep, Progress(epoch=1, best_epoch=0))
 
 
 @pytest.mark.faults
