@@ -47,8 +47,8 @@ class PredictOptions:
     workers: int = option(1, metavar="N", group="many files")
     """files that are tagged at the same time, each by a process with its share of the cores"""
     engine: str = option("processes", metavar="ENGINE", group="many files")
-    """where the workers are; processes: on this machine; dask, ray: on this machine, by Dask or Ray; dask://HOST:PORT:
-    in a cluster of Dask that runs already and sees the same disks"""
+    """where the workers are; processes: on this machine; dask, ray: on this machine, by Dask or Ray, or ray in the
+    cluster of RAY_ADDRESS; dask://HOST:PORT, ray://HOST:PORT: in a cluster that runs already and sees the same disks"""
     worker_memory_gb: Optional[float] = option(None, metavar="GB", group="many files")
     """the most memory that a worker may take (default: no limit)"""
     reading: ReadingOptions = nested(ReadingOptions)
