@@ -59,8 +59,10 @@ def preparation(options: BenchOptions) -> Iterator[Measurement]:
         yield Measurement(f"preparation, {workers} / 1, {size}", several["speed"], alone["speed"], "tokens/s")
         peaks_mb = [alone["peak_mb"], several["child_peak_mb"]]
         once_mb = once_mb or peaks_mb
-        for what, peak_mb, before_mb in zip(("preparation", f"one of {workers}"), peaks_mb, once_mb):
-            yield Measurement(f"memory of {what}, {size} / x 1", peak_mb, before_mb, "MB")
+        for what, peak_mb, before_mb in zip(
+            ("memory of preparation", f"private memory of one of {workers}"), peaks_mb, once_mb
+        ):
+            yield Measurement(f"{what}, {size} / x 1", peak_mb, before_mb, "MB")
 
 
 def multiplied(corpus: Path, copies: int, folder: Path) -> Path:
@@ -78,7 +80,7 @@ def multiplied(corpus: Path, copies: int, folder: Path) -> Path:
 
 
 def _run(out: Path, command: Sequence[str]) -> dict[str, float]:
-    """Tokens/s of a whole command, the peak resident memory of its process in MB, and that of its largest child.
+    """Tokens/s of a whole command, the peak memory of its process in MB, and the most that a child has to itself.
 
     Its output is removed. Raises CalledProcessError if it fails, having shown all it has printed.
     """
@@ -87,10 +89,11 @@ def _run(out: Path, command: Sequence[str]) -> dict[str, float]:
     began_s = time.perf_counter()
     with tempfile.TemporaryFile("w+") as printed:
         process = subprocess.Popen(command, env=environment, stdout=printed, stderr=subprocess.STDOUT, text=True)
-        peak_mb = {process.pid: 0.0}
+        own_mb = child_mb = 0.0
         while process.poll() is None:
-            for number in (process.pid, *_descendants(process.pid)):
-                peak_mb[number] = max(peak_mb.get(number, 0.0), _peak_mb(number))
+            own_mb = max(own_mb, _memory_mb(process.pid, "VmHWM"))
+            # What is its own: files that workers map are in memory once for all, and give way.
+            child_mb = max([child_mb, *(_memory_mb(number, "RssAnon") for number in _descendants(process.pid))])
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_LOOK_S)
         took_s = time.perf_counter() - began_s
@@ -98,8 +101,7 @@ def _run(out: Path, command: Sequence[str]) -> dict[str, float]:
             printed.seek(0)
             print(printed.read(), file=sys.stderr)
             raise subprocess.CalledProcessError(process.returncode, command)
-    own_mb = peak_mb.pop(process.pid)
-    found = {"speed": num_tokens(out) / took_s, "peak_mb": own_mb, "child_peak_mb": max(peak_mb.values(), default=0.0)}
+    found = {"speed": num_tokens(out) / took_s, "peak_mb": own_mb, "child_peak_mb": child_mb}
     shutil.rmtree(out)
     return found
 
@@ -112,11 +114,11 @@ def _descendants(process: int) -> Iterator[int]:
                 yield from _descendants(number)
 
 
-def _peak_mb(process: int) -> float:
+def _memory_mb(process: int, field: str) -> float:
     """0 for one that has ended."""
     with contextlib.suppress(OSError, StopIteration), open(f"/proc/{process}/status") as status:
-        # Not ru_maxrss: a child's starts with the memory of the process that started it.
-        return int(next(line.split()[1] for line in status if line.startswith("VmHWM:"))) / 1024
+        # VmHWM, not ru_maxrss: a child's starts with the memory of the process that started it.
+        return int(next(line.split()[1] for line in status if line.startswith(f"{field}:"))) / 1024
     return 0.0
 
 

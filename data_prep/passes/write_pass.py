@@ -22,7 +22,7 @@ from ner_dist.engines.executor import Advance, Executor
 
 # A file's footer grows with the number of its row groups, and the memory of a reader with their size. So a shard has
 # about so many, of at least and at most so many tokens.
-GROUPS_PER_SHARD = 32
+GROUPS_PER_SHARD = 128
 LEAST_GROUP_TOKENS, MOST_GROUP_TOKENS = 1 << 14, 1 << 20
 # Tokens that are encoded at once, which takes several times the memory of the result.
 ENCODED_TOKENS = 1 << 14

@@ -46,5 +46,5 @@ def test_without_the_peer_ours_alone_is_measured(
     rows = list(preparation.preparation(BenchOptions(corpus=str(corpus), repeats=1)))
     assert [row.unit for row in rows] == ["tokens/s", "tokens/s", "MB", "MB"] * 2
     # What a process of Python with Arrow takes at least, seen also of the workers.
-    assert all(row.value > 30 for row in rows if row.unit == "MB")
+    assert all(row.value > 20 for row in rows if row.unit == "MB")
     assert "only ours is measured" in capsys.readouterr().out

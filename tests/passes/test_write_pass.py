@@ -19,10 +19,10 @@ from data_prep.synthesis.synth import synthesise
 
 
 def test_row_groups_of_a_small_shard_are_small_and_those_of_a_large_one_few() -> None:
-    assert [row_group_tokens(n) for n in (0, 1, 10**5, 1 << 19)] == [LEAST_GROUP_TOKENS] * 4
-    assert row_group_tokens((1 << 19) + 1) == LEAST_GROUP_TOKENS + 1
+    assert [row_group_tokens(n) for n in (0, 1, 10**5, 1 << 21)] == [LEAST_GROUP_TOKENS] * 4
+    assert row_group_tokens((1 << 21) + 1) == LEAST_GROUP_TOKENS + 1
     # A shard of 10^11 tokens in 4,096 shards, and one that is too large for any reader's memory.
-    assert row_group_tokens(24_414_063) == 762_940
+    assert row_group_tokens(24_414_063) == 190_735
     assert row_group_tokens(1 << 40) == MOST_GROUP_TOKENS
 
 
